@@ -1,0 +1,88 @@
+"""Effects: what is to be done, in the imperative. They are all that a step answers."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from wavelane_model.lifecycle import State, Trigger
+
+RunOutcome = Literal["complete", "blocked", "stopped"]
+
+
+class StartImplementing(NamedTuple):
+    """Start implementing session number `session` of `issue`."""
+
+    issue: str
+    session: int
+
+
+class StartReviewing(NamedTuple):
+    """Start reviewing session number `session` of `issue`."""
+
+    issue: str
+    session: int
+
+
+class StartMerging(NamedTuple):
+    """Start the merge of `issue`, counted as session number `session`. It has the turn."""
+
+    issue: str
+    session: int
+
+
+class EndSession(NamedTuple):
+    """End session number `session` of `issue` now, and report when it is gone."""
+
+    issue: str
+    session: int
+
+
+class WakeAt(NamedTuple):
+    """Report `PostponementEnded` of `issue` at `until`, seconds since the epoch.
+
+    None: after the delay that the limits name.
+    """
+
+    issue: str
+    until: float | None
+
+
+class GrantMergeTurn(NamedTuple):
+    """Tell the holder of `ticket` that it has the turn in `repo`."""
+
+    repo: str
+    ticket: str
+
+
+class AnnounceIssue(NamedTuple):
+    """Record and tell that `issue` moved from `source` to `target`."""
+
+    issue: str
+    trigger: Trigger
+    source: State
+    target: State
+
+
+class AnnounceCap(NamedTuple):
+    """Record and tell that the cap is at `level`."""
+
+    level: int
+
+
+class FinishWave(NamedTuple):
+    """End the run with `outcome`."""
+
+    outcome: RunOutcome
+
+
+Effect = (
+    StartImplementing
+    | StartReviewing
+    | StartMerging
+    | EndSession
+    | WakeAt
+    | GrantMergeTurn
+    | AnnounceIssue
+    | AnnounceCap
+    | FinishWave
+)

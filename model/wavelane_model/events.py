@@ -1,0 +1,111 @@
+"""Events: what has happened, in the past tense. They are all that a step is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavelane_model.cap import Move
+from wavelane_model.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class WaveStarted:
+    """A run of the wave began, for the first time or again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """Session number `session` of `issue` (a merge too) is over and gone, with `outcome`."""
+
+    issue: str
+    session: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class SessionWithheld:
+    """Session number `session` of `issue` was not started: the cap or a stop came first."""
+
+    issue: str
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostponementEnded:
+    """The time until which `issue` was postponed has come."""
+
+    issue: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDiscarded:
+    """After a crash: nothing is left of the attempt at `issue`, and none of its sessions lives."""
+
+    issue: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapMoved:
+    """The cap was moved; `level` is the one asked for by "set"."""
+
+    move: Move
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParkRequested:
+    """Somebody asked to park `issue`, for `reason`."""
+
+    issue: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnparkRequested:
+    """The human answered: `issue` may be tried again."""
+
+    issue: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody gave `issue` up."""
+
+    issue: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """The run is to end as soon as the sessions that run and the merges that are ready are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeTurnRequested:
+    """Somebody else wants to merge into `repo`, under the name `ticket`."""
+
+    repo: str
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeTurnReturned:
+    """`ticket` needs its turn in `repo` no longer, or has no more use for its place."""
+
+    repo: str
+    ticket: str
+
+
+Event = (
+    WaveStarted
+    | SessionEnded
+    | SessionWithheld
+    | PostponementEnded
+    | AttemptDiscarded
+    | CapMoved
+    | ParkRequested
+    | UnparkRequested
+    | CancelRequested
+    | StopRequested
+    | MergeTurnRequested
+    | MergeTurnReturned
+)

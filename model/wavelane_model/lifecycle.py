@@ -1,0 +1,217 @@
+"""The life of an issue, as one table.
+
+Rules, in the order in which they matter:
+
+1. What is not in `TABLE` is illegal and changes nothing.
+2. A row applies when its issue is in `source`, every guard in `guards` holds and none in
+   `unless` does. Of the rows of one trigger and source at most one applies at a time, so their
+   order has no meaning.
+3. Guards are names. `wavelane_model.guards` says what each means on a state.
+4. What a row does to slots, lanes, queues and counters follows from `source` and `target`
+   (`IN_FLIGHT`, `lane_states`) and from the trigger (`OPENS`); `wavelane_model.state` does it.
+
+The `transitions` machine, the diagrams and the step function are made from this table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+
+if TYPE_CHECKING:
+    from transitions import Machine
+
+State = Literal["queued", "admitted", "running", "review", "merging", "done", "parked", "cancelled"]
+Trigger = Literal[
+    "admit",
+    "take_lane",
+    "begin",
+    "implemented",
+    "checkpoint",
+    "begin_review",
+    "approve",
+    "request_changes",
+    "begin_merge",
+    "merged",
+    "conflict",
+    "fail",
+    "postpone",
+    "withhold",
+    "block",
+    "reset",
+    "unpark",
+    "cancel",
+]
+Guard = Literal[
+    "sessions_allowed",
+    "below_cap",
+    "lane_free",
+    "has_lane",
+    "dependencies_done",
+    "due",
+    "is_implemented",
+    "has_merge_turn",
+    "session_open",
+    "start_revoked",
+    "fresh",
+    "checkpoints_left",
+    "rounds_left",
+    "conflicts_left",
+    "failures_left",
+]
+LaneRelease = Literal["done", "review"]
+
+STATES: Final[dict[State, str]] = {
+    "queued": "waits to be admitted; holds neither slot nor lane",
+    "admitted": "holds a cap slot; its implementing session is to start",
+    "running": "its implementing session is under way",
+    "review": "is implemented; its reviewing session is under way or to start",
+    "merging": "is approved; its merge is under way or waits for its turn",
+    "done": "is merged; what depends on it may go",
+    "parked": "waits for a human, with a reason; holds neither slot nor lane",
+    "cancelled": "was given up",
+}
+GUARDS: Final[dict[Guard, str]] = {
+    "sessions_allowed": "the cap is above 0 and no stop was asked for",
+    "below_cap": "fewer issues are in flight than the cap allows",
+    "lane_free": "no issue holds the lane of its repo",
+    "has_lane": "it holds the lane of its repo",
+    "dependencies_done": "all that it depends on is done",
+    "due": "it is not postponed, or the time has come",
+    "is_implemented": "it was implemented before, and only its review is to be made",
+    "has_merge_turn": "it is first in its repo's merge queue and no merge is under way there",
+    "session_open": "a session or merge of it is under way",
+    "start_revoked": "the cap or a stop no longer allows the start that was ordered",
+    "fresh": "no session of it has ended since it was admitted",
+    "checkpoints_left": "one more checkpoint is allowed",
+    "rounds_left": "one more round of requested changes is allowed",
+    "conflicts_left": "one more merge conflict is allowed",
+    "failures_left": "one more failure is allowed",
+}
+TRIGGERS: Final[dict[Trigger, str]] = {
+    "admit": "takes a cap slot and the lane",
+    "take_lane": "rework takes the lane, before a new admission does",
+    "begin": "the implementing session starts",
+    "implemented": "the implementing session is through",
+    "checkpoint": "the session stopped early; a fresh one goes on",
+    "begin_review": "the reviewing session starts",
+    "approve": "joins its repo's merge queue",
+    "request_changes": "the review wants changes",
+    "begin_merge": "its turn has come; the merge starts",
+    "merged": "the merge is in; leaves the queue",
+    "conflict": "the merge did not apply",
+    "fail": "an exception, a time-out or a wrong return value",
+    "postpone": "throttled from outside: no charge, slot and lane freed",
+    "withhold": "the ordered session had not started yet when the cap fell: it does not start",
+    "block": "only a human can help",
+    "reset": "after a crash: the attempt is discarded",
+    "unpark": "the human answered: counters start anew",
+    "cancel": "is given up",
+}
+
+
+class Row(NamedTuple):
+    """One line of the table: `trigger` moves `source` to `target` when its guards allow it."""
+
+    trigger: Trigger
+    source: State
+    target: State
+    guards: tuple[Guard, ...] = ()
+    unless: tuple[Guard, ...] = ()
+
+
+TABLE: Final[tuple[Row, ...]] = (
+    Row(
+        "admit",
+        "queued",
+        "admitted",
+        ("sessions_allowed", "below_cap", "lane_free", "dependencies_done", "due"),
+    ),
+    Row("take_lane", "admitted", "admitted", ("lane_free",)),
+    Row("begin", "admitted", "running", ("sessions_allowed", "has_lane"), ("is_implemented",)),
+    Row("begin", "admitted", "review", ("sessions_allowed", "has_lane", "is_implemented")),
+    Row("implemented", "running", "review", ("session_open",)),
+    Row("checkpoint", "running", "admitted", ("session_open", "checkpoints_left")),
+    Row("checkpoint", "running", "parked", ("session_open",), ("checkpoints_left",)),
+    Row("begin_review", "review", "review", ("sessions_allowed",), ("session_open",)),
+    Row("approve", "review", "merging", ("session_open",)),
+    Row("request_changes", "review", "admitted", ("session_open", "rounds_left")),
+    Row("request_changes", "review", "parked", ("session_open",), ("rounds_left",)),
+    Row("begin_merge", "merging", "merging", ("has_merge_turn",), ("session_open",)),
+    Row("merged", "merging", "done", ("session_open",)),
+    Row("conflict", "merging", "admitted", ("session_open", "conflicts_left")),
+    Row("conflict", "merging", "parked", ("session_open",), ("conflicts_left",)),
+    Row("fail", "running", "admitted", ("session_open", "failures_left")),
+    Row("fail", "running", "parked", ("session_open",), ("failures_left",)),
+    Row("fail", "review", "review", ("session_open", "failures_left")),
+    Row("fail", "review", "parked", ("session_open",), ("failures_left",)),
+    Row("fail", "merging", "merging", ("session_open", "failures_left")),
+    Row("fail", "merging", "parked", ("session_open",), ("failures_left",)),
+    Row("postpone", "running", "queued", ("session_open",)),
+    Row("postpone", "review", "queued", ("session_open",)),
+    Row("withhold", "running", "queued", ("session_open", "start_revoked", "fresh")),
+    Row("withhold", "running", "admitted", ("session_open", "start_revoked"), ("fresh",)),
+    Row("withhold", "review", "queued", ("session_open", "start_revoked", "fresh")),
+    Row("withhold", "review", "review", ("session_open", "start_revoked"), ("fresh",)),
+    Row("block", "queued", "parked"),
+    Row("block", "admitted", "parked"),
+    Row("block", "running", "parked"),
+    Row("block", "review", "parked"),
+    Row("block", "merging", "parked"),
+    Row("reset", "admitted", "queued"),
+    Row("reset", "running", "queued"),
+    Row("reset", "review", "queued"),
+    Row("reset", "merging", "queued"),
+    Row("unpark", "parked", "queued"),
+    Row("cancel", "queued", "cancelled"),
+    Row("cancel", "admitted", "cancelled"),
+    Row("cancel", "running", "cancelled"),
+    Row("cancel", "review", "cancelled"),
+    Row("cancel", "merging", "cancelled"),
+    Row("cancel", "parked", "cancelled"),
+)
+
+IN_FLIGHT: Final[frozenset[State]] = frozenset(("admitted", "running", "review", "merging"))
+OPENS: Final[frozenset[tuple[Trigger, State]]] = frozenset(
+    (("begin", "running"), ("begin_review", "review"), ("begin_merge", "merging"))
+)
+"""Trigger and target of the rows that open a session or merge; each other row out of a state
+with an open one closes it."""
+
+
+def lane_states(lane_release: LaneRelease) -> frozenset[State]:
+    """The states in which an issue is active in its lane, by policy."""
+    return IN_FLIGHT if lane_release == "done" else frozenset(("admitted", "running"))
+
+
+def machine(model: Any = None) -> Machine:
+    """The table as a `transitions` machine, to look into, to draw, and to ask `may_…`.
+
+    `model` answers to each guard by a method of that name. Without one, every guard answers to
+    an attribute of a plain object and is true.
+    """
+    from transitions import Machine
+
+    found = Machine(
+        model=model if model is not None else _AllGuardsHold(),
+        states=list(STATES),
+        initial="queued",
+        auto_transitions=False,
+    )
+    for row in TABLE:
+        found.add_transition(
+            row.trigger,
+            row.source,
+            row.target,
+            conditions=list(row.guards),
+            unless=list(row.unless),
+        )
+    return found
+
+
+class _AllGuardsHold:
+    """Stands for an issue whose guards all hold."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in get_args(Guard):
+            return lambda: True
+        raise AttributeError(name)

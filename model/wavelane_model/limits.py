@@ -1,0 +1,40 @@
+"""How often a step may be repeated before its issue is parked, and how long it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Counts allowed before parking, per issue; an unparked issue starts anew.
+
+    review_rounds     change requests that go back to implementing; the next one parks
+    checkpoints       the checkpoint without a review in between that parks
+    conflicts         merge conflicts that go back to implementing; the next one parks
+    failures          failed steps that are tried again; the next one parks
+    gate_attempts     times a failing gate goes back to implementing within one step
+    *_timeout         seconds a step may take before it counts as failed; None: no limit
+    postpone_delay    seconds until a postponed issue that named no time is tried again
+    """
+
+    review_rounds: int = 2
+    checkpoints: int = 3
+    conflicts: int = 2
+    failures: int = 2
+    gate_attempts: int = 3
+    implement_timeout: float | None = None
+    review_timeout: float | None = None
+    merge_timeout: float | None = None
+    postpone_delay: float = 300.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            if field.name.endswith("_timeout"):
+                if not value > 0:
+                    raise ValueError(f"{field.name} is {value}; give seconds above 0, or None")
+            elif not value >= (least := 1 if field.name == "checkpoints" else 0):
+                raise ValueError(f"{field.name} is {value}; give {least} or more")

@@ -1,0 +1,93 @@
+"""What a session or a merge may end with: the values that a pipeline returns.
+
+`Failed` and `Stopped` are made by the executor: a pipeline fails by raising, and a session is
+stopped when its issue is parked or cancelled while it runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Implemented:
+    """The implementing session is through; the issue goes to review."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The session stopped at a safe boundary and committed; a fresh one is to go on.
+
+    `note` is handed to that session as feedback.
+    """
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The review found nothing to change; the issue joins its repo's merge queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesRequested:
+    """The review wants changes; `feedback` is handed to the next implementing session."""
+
+    feedback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The merge is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicted:
+    """The merge did not apply and left nothing behind; `details` become feedback."""
+
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Only a human can help. The issue is parked with `reason`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Throttled from outside, e.g. by a quota: no charge, and the issue comes back by itself.
+
+    `until` is the earliest time to try again, in seconds since the epoch. Without it the
+    executor waits `Limits.postpone_delay` seconds.
+    """
+
+    until: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step raised, timed out, or returned what it may not return; `error` says which."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The session was ended on the scheduler's order and is gone."""
+
+
+Outcome = (
+    Implemented
+    | Checkpoint
+    | Approved
+    | ChangesRequested
+    | Merged
+    | Conflicted
+    | Blocked
+    | Postponed
+    | Failed
+    | Stopped
+)

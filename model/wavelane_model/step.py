@@ -1,0 +1,439 @@
+"""One step: an event comes in, the state changes by the table, orders go out.
+
+`step` is all that ever changes a state. It knows no clock and no I/O. It looks up the row that the
+event asks for; without one it raises `IllegalEvent` and nothing has changed. Then it *dispatches*:
+it starts all that may start, until nothing more may:
+
+1. free merge turns go to the first in each queue, paused or not;
+2. free lanes go to rework;
+3. sessions that were held start, if sessions are allowed;
+4. issues are admitted in order, and begin.
+
+None of these enables an earlier one, so one pass in this order is the fixpoint. Because every step
+ends so, a cap that goes up for an instant is used at that instant.
+
+A session that runs holds its slot, lane and turn until it is reported gone. So parking or
+cancelling an issue whose session is open orders its end first, and takes effect with its report.
+If what is reported then is a merge that went in, the issue is done: git is the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from wavelane_model.cap import moved
+from wavelane_model.effects import (
+    AnnounceCap,
+    Effect,
+    EndSession,
+    FinishWave,
+    GrantMergeTurn,
+    RunOutcome,
+    WakeAt,
+)
+from wavelane_model.events import (
+    AttemptDiscarded,
+    CancelRequested,
+    CapMoved,
+    Event,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    ParkRequested,
+    PostponementEnded,
+    SessionEnded,
+    SessionWithheld,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
+from wavelane_model.guards import PREDICATES, start_revoked
+from wavelane_model.lifecycle import TABLE, Row, State, Trigger
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Failed,
+    Implemented,
+    Merged,
+    Outcome,
+    Postponed,
+    Stopped,
+)
+from wavelane_model.state import Record, Sentence, WaveState
+
+
+class IllegalEvent(ValueError):
+    """An event that the model does not allow in this state. The state is as it was."""
+
+
+TRIGGER_OF: Final[dict[type[Outcome], Trigger]] = {
+    Implemented: "implemented",
+    Checkpoint: "checkpoint",
+    Approved: "approve",
+    ChangesRequested: "request_changes",
+    Merged: "merged",
+    Conflicted: "conflict",
+    Blocked: "block",
+    Postponed: "postpone",
+    Failed: "fail",
+}
+"""The trigger that each outcome of a session pulls. `Stopped` pulls what was asked for."""
+
+Predicate = Callable[[WaveState, Record], bool]
+CompiledRow = tuple[Row, tuple[tuple[Predicate, bool], ...]]
+
+
+def compiled(table: tuple[Row, ...]) -> dict[tuple[Trigger, State], tuple[CompiledRow, ...]]:
+    """The rows by trigger and source, each with its guards and what they must answer."""
+    rows: dict[tuple[Trigger, State], tuple[CompiledRow, ...]] = {}
+    for row in table:
+        checks = (
+            *((PREDICATES[guard], True) for guard in row.guards),
+            *((PREDICATES[guard], False) for guard in row.unless),
+        )
+        at = (row.trigger, row.source)
+        rows[at] = (*rows.get(at, ()), (row, checks))
+    return rows
+
+
+_ROWS: Final = compiled(TABLE)
+
+
+def step(state: WaveState, event: Event) -> list[Effect]:
+    """Take `event` into `state` and return what is to be done.
+
+    Raises `IllegalEvent`, with the state unchanged, for what the model does not allow.
+    """
+    if not (state.started or isinstance(event, _BEFORE_START)):
+        raise IllegalEvent(f"{type(event).__name__} before the wave has started")
+    if state.ended and not isinstance(event, WaveStarted):
+        raise IllegalEvent(f"{type(event).__name__} after the wave has ended")
+    effects: list[Effect] = []
+    _HANDLERS[type(event)](state, event, effects)
+    if state.started:
+        dispatch(state, effects)
+    return effects
+
+
+def enabled_row(state: WaveState, record: Record, trigger: Trigger) -> Row | None:
+    """The row that `trigger` would apply to `record` now, if any."""
+    for row, checks in _ROWS.get((trigger, record.state), ()):
+        for predicate, wanted in checks:
+            if predicate(state, record) is not wanted:
+                break
+        else:
+            return row
+    return None
+
+
+def may_start(state: WaveState, issue_id: str, session: int) -> bool:
+    """Whether a session that was ordered may still start, by the cap in force now.
+
+    Where it may not, `SessionWithheld` is to be reported instead. Merges always may.
+    """
+    record = state.find(issue_id)
+    return not (
+        record.open
+        and record.session == session
+        and ("withhold", record.state) in _ROWS
+        and start_revoked(state, record)
+    )
+
+
+def outcomes_of(source: State) -> tuple[type[Outcome], ...]:
+    """What a session of an issue in `source` may end with."""
+    return tuple(kind for kind, trigger in TRIGGER_OF.items() if (trigger, source) in _ROWS)
+
+
+# The fixpoint
+
+
+def dispatch(state: WaveState, effects: list[Effect]) -> None:
+    """Start all that may start, and end the wave when nothing ever could."""
+    while state.turns_due:
+        _give_turn(state, next(iter(state.turns_due)), effects)
+    while state.lanes_due:
+        lane = state.lanes[next(iter(state.lanes_due))]
+        _fire(state, state.records[next(iter(lane.rework))], "take_lane", effects)
+    _start_held(state, effects)
+    while (record := state.candidate()) is not None:
+        row = enabled_row(state, record, "admit")
+        if row is None:
+            break
+        record.fresh = True
+        state.move(record, row, effects)
+        _start_held(state, effects)
+    outcome = _outcome(state)
+    if outcome is not None:
+        state.ended = True
+        effects.append(FinishWave(outcome))
+
+
+def _give_turn(state: WaveState, at: int, effects: list[Effect]) -> None:
+    del state.turns_due[at]
+    lane = state.lanes[at]
+    first = lane.next_merge()
+    if isinstance(first, int):
+        _fire(state, state.records[first], "begin_merge", effects)
+    elif first is not None:
+        lane.turn = first
+        effects.append(GrantMergeTurn(state.wave.repos[at], first))
+
+
+def _start_held(state: WaveState, effects: list[Effect]) -> None:
+    while state.held:
+        record = state.records[next(iter(state.held))]
+        trigger: Trigger = "begin" if record.state == "admitted" else "begin_review"
+        row = enabled_row(state, record, trigger)
+        if row is None:
+            return
+        state.move(record, row, effects)
+
+
+def _outcome(state: WaveState) -> RunOutcome | None:
+    if state.tickets or state.open_sessions:
+        return None
+    if state.done == len(state.records):
+        return "complete"
+    if state.in_flight == 0 and state.ready == 0 and state.postponed == 0:
+        return "blocked"
+    return "stopped" if state.stopping else None
+
+
+# What each event does
+
+
+def _fire(state: WaveState, record: Record, trigger: Trigger, effects: list[Effect]) -> None:
+    row = enabled_row(state, record, trigger)
+    if row is None:
+        raise IllegalEvent(
+            f'issue "{state.issue_id(record)}" is {record.state}, where "{trigger}" is not allowed'
+        )
+    state.move(record, row, effects)
+
+
+def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -> None:
+    if state.started and not state.ended:
+        raise IllegalEvent("the wave has started already")
+    state.started = True
+    if state.ended:
+        state.ended = state.stopping = False
+    state.highest_cap = max(state.cap.level, state.in_flight)
+    effects.append(AnnounceCap(state.cap.level))
+
+
+def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect]) -> None:
+    record = _with_open_session(state, event.issue, event.session)
+    outcome = event.outcome
+    sentence = record.sentence
+    if sentence is not None and not isinstance(outcome, Merged):
+        outcome, trigger = Blocked(sentence.reason), sentence.trigger
+    elif isinstance(outcome, Stopped):
+        raise IllegalEvent(
+            f'nobody asked for the end of session {event.session} of "{event.issue}"'
+        )
+    else:
+        trigger = TRIGGER_OF[type(outcome)]
+    row = enabled_row(state, record, trigger)
+    if row is None:
+        raise IllegalEvent(
+            f'issue "{event.issue}" is {record.state}, '
+            f"where a session cannot end with {type(outcome).__name__}"
+        )
+    record.sentence = None
+    record.fresh = False
+    _note(state, record, row, outcome)
+    state.move(record, row, effects)
+    if record.postponed:
+        effects.append(WakeAt(event.issue, record.until))
+
+
+def _note(state: WaveState, record: Record, row: Row, outcome: Outcome) -> None:
+    """Count and keep what an outcome tells, before its row is applied."""
+    parks = row.target == "parked"
+    match outcome:
+        case Implemented():
+            record.implemented = True
+            record.checkpoints = 0
+            record.feedback = ""
+        case Checkpoint(note):
+            record.checkpoints += 1
+            record.feedback = note
+            record.reason = _too_often(parks, "checkpoint", record.checkpoints, note)
+        case ChangesRequested(feedback):
+            record.rounds += 1
+            record.implemented = False
+            record.feedback = feedback
+            record.reason = _too_often(parks, "change request", record.rounds, feedback)
+        case Conflicted(details):
+            record.conflicts += 1
+            record.implemented = False
+            record.feedback = details
+            record.reason = _too_often(parks, "merge conflict", record.conflicts, details)
+        case Failed(error):
+            record.failures += 1
+            record.reason = _too_often(parks, "failure", record.failures, error)
+        case Postponed(until, reason):
+            record.reason = reason
+            state.postpone(record, until)
+        case Blocked(reason):
+            record.reason = reason
+        case Approved() | Merged() | Stopped():
+            record.reason = ""
+
+
+def _too_often(parks: bool, what: str, count: int, text: str) -> str:
+    if not parks:
+        return ""
+    counted = f"{count} {what}{'s' if count > 1 else ''}"
+    return f"{counted}, the last: {text}" if text else counted
+
+
+def _session_withheld(state: WaveState, event: SessionWithheld, effects: list[Effect]) -> None:
+    record = _with_open_session(state, event.issue, event.session)
+    if record.sentence is not None:
+        raise IllegalEvent(f'session {event.session} of "{event.issue}" is being ended')
+    was_implementing = record.state == "running"
+    _fire(state, record, "withhold", effects)
+    if was_implementing:
+        record.attempts -= 1
+    if record.state == "queued":
+        record.fresh = False
+
+
+def _postponement_ended(state: WaveState, event: PostponementEnded, effects: list[Effect]) -> None:
+    record = _find(state, event.issue)
+    if not (record.state == "queued" and record.postponed):
+        raise IllegalEvent(f'issue "{event.issue}" is not postponed')
+    state.come_due(record)
+
+
+def _attempt_discarded(state: WaveState, event: AttemptDiscarded, effects: list[Effect]) -> None:
+    record = _find(state, event.issue)
+    _fire(state, record, "reset", effects)
+    record.implemented = False
+    record.fresh = False
+    record.sentence = None
+    record.feedback = ""
+
+
+def _cap_moved(state: WaveState, event: CapMoved, effects: list[Effect]) -> None:
+    cap = moved(state.cap, event.move, event.level)
+    if cap is None:
+        raise IllegalEvent(
+            f'the cap is at {state.cap.level} of {state.cap.ceiling}, where "{event.move}"'
+            f"{f' to {event.level}' if event.move == 'set' else ''} is not allowed"
+        )
+    state.cap = cap
+    if state.started:
+        state.highest_cap = max(state.highest_cap, cap.level)
+    effects.append(AnnounceCap(cap.level))
+
+
+def _park_requested(state: WaveState, event: ParkRequested, effects: list[Effect]) -> None:
+    _take_out(state, event.issue, Sentence("block", event.reason), effects)
+
+
+def _cancel_requested(state: WaveState, event: CancelRequested, effects: list[Effect]) -> None:
+    _take_out(state, event.issue, Sentence("cancel", ""), effects)
+
+
+def _take_out(state: WaveState, issue_id: str, sentence: Sentence, effects: list[Effect]) -> None:
+    """Park or cancel: at once where no session is open, else when it has ended."""
+    record = _find(state, issue_id)
+    if not record.open:
+        was_postponed = record.postponed
+        _fire(state, record, sentence.trigger, effects)
+        record.reason = sentence.reason
+        record.fresh = False
+        if was_postponed:
+            state.come_due(record)
+        return
+    if enabled_row(state, record, sentence.trigger) is None or (
+        record.sentence is not None and record.sentence.trigger == "cancel"
+    ):
+        raise IllegalEvent(f'issue "{issue_id}" is being cancelled already')
+    if record.sentence is None:
+        effects.append(EndSession(issue_id, record.session))
+    record.sentence = sentence
+
+
+def _unpark_requested(state: WaveState, event: UnparkRequested, effects: list[Effect]) -> None:
+    record = _find(state, event.issue)
+    _fire(state, record, "unpark", effects)
+    record.checkpoints = record.rounds = record.conflicts = record.failures = 0
+    record.reason = record.feedback = ""
+    record.implemented = False
+
+
+def _stop_requested(state: WaveState, event: StopRequested, effects: list[Effect]) -> None:
+    state.stopping = True
+
+
+def _turn_requested(state: WaveState, event: MergeTurnRequested, effects: list[Effect]) -> None:
+    at = _lane_of(state, event.repo)
+    if event.ticket in state.lanes[at].merges:
+        raise IllegalEvent(f'ticket "{event.ticket}" waits for repo "{event.repo}" already')
+    state.tickets += 1
+    state.join_merges(at, event.ticket)
+
+
+def _turn_returned(state: WaveState, event: MergeTurnReturned, effects: list[Effect]) -> None:
+    at = _lane_of(state, event.repo)
+    if event.ticket not in state.lanes[at].merges:
+        raise IllegalEvent(f'ticket "{event.ticket}" has no place in the queue of "{event.repo}"')
+    state.tickets -= 1
+    state.leave_merges(at, event.ticket)
+
+
+def _find(state: WaveState, issue_id: str) -> Record:
+    try:
+        return state.find(issue_id)
+    except KeyError:
+        raise IllegalEvent(f'there is no issue "{issue_id}" in the wave') from None
+
+
+def _with_open_session(state: WaveState, issue_id: str, session: int) -> Record:
+    record = _find(state, issue_id)
+    if not (record.open and record.session == session):
+        raise IllegalEvent(
+            f'session {session} of issue "{issue_id}" is not under way '
+            f"(it is {record.state}, with {record.session} sessions so far)"
+        )
+    return record
+
+
+def _lane_of(state: WaveState, repo: str) -> int:
+    try:
+        return state.wave.repos.index(repo)
+    except ValueError:
+        raise IllegalEvent(
+            f'there is no repo "{repo}" in the wave; its repos are {", ".join(state.wave.repos)}'
+        ) from None
+
+
+_BEFORE_START: Final = (
+    WaveStarted,
+    CapMoved,
+    ParkRequested,
+    UnparkRequested,
+    CancelRequested,
+    StopRequested,
+)
+_HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None]]] = {
+    WaveStarted: _wave_started,
+    SessionEnded: _session_ended,
+    SessionWithheld: _session_withheld,
+    PostponementEnded: _postponement_ended,
+    AttemptDiscarded: _attempt_discarded,
+    CapMoved: _cap_moved,
+    ParkRequested: _park_requested,
+    UnparkRequested: _unpark_requested,
+    CancelRequested: _cancel_requested,
+    StopRequested: _stop_requested,
+    MergeTurnRequested: _turn_requested,
+    MergeTurnReturned: _turn_returned,
+}

@@ -1,0 +1,185 @@
+"""A wave: the issues, the repos they live in, and what depends on what.
+
+A `Wave` is checked when it is made and never changes. Everything that can be computed from it
+once (positions, dependents) is computed here, so that a step need not look for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
+
+
+class WaveError(ValueError):
+    """A wave that cannot be run. `problems` lists everything that is wrong, a sentence each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Issue:
+    """One piece of work in one repo.
+
+    `id` is unique in the wave, e.g. "api#12". `depends_on` holds ids: this issue starts only
+    when all of them are done. `priority`: higher is more urgent. `estimate`: the expected length
+    in seconds, if known. Two issues are equal when all their fields are.
+    """
+
+    id: str
+    repo: str
+    depends_on: Sequence[str] = ()
+    _: KW_ONLY
+    title: str = ""
+    body: str = ""
+    priority: int = 0
+    estimate: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.depends_on, str):
+            raise TypeError(
+                f"issue {self.id!r}: depends_on is the text {self.depends_on!r}; "
+                f"give a list of ids, e.g. [{self.depends_on!r}]"
+            )
+        object.__setattr__(self, "depends_on", tuple(dict.fromkeys(self.depends_on)))
+
+    def _fields(self) -> tuple[object, ...]:
+        return (
+            self.id,
+            self.repo,
+            self.depends_on,
+            self.title,
+            self.body,
+            self.priority,
+            self.estimate,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields() == other._fields() if isinstance(other, Issue) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+class Wave:
+    """A checked set of issues.
+
+    `repos` are the project's repos in order (default: those of the issues, as first seen).
+    `done` are ids outside the wave that are done already, so that issues may depend on them.
+    Raises `WaveError`, which lists every problem at once: duplicate ids, unknown repos, unknown
+    dependencies, cycles.
+    """
+
+    __slots__ = ("dependencies", "dependents", "done", "issues", "position", "repo_of", "repos")
+
+    def __init__(
+        self,
+        issues: Iterable[Issue],
+        *,
+        repos: Sequence[str] | None = None,
+        done: Collection[str] = (),
+    ) -> None:
+        self.issues = tuple(issues)
+        self.repos = tuple(
+            dict.fromkeys(issue.repo for issue in self.issues) if repos is None else repos
+        )
+        self.done = frozenset(done)
+        self.position = {issue.id: at for at, issue in enumerate(self.issues)}
+        if problems := [*self._naming_problems(), *self._dependency_problems()]:
+            raise WaveError(problems)
+        repo_at = {repo: at for at, repo in enumerate(self.repos)}
+        self.repo_of = tuple(repo_at[issue.repo] for issue in self.issues)
+        self.dependencies = self._positions_of_dependencies()
+        if problems := list(self._cycle_problems()):
+            raise WaveError(problems)
+        self.dependents = self._positions_of_dependents()
+
+    def __len__(self) -> int:
+        return len(self.issues)
+
+    def __getitem__(self, issue_id: str) -> Issue:
+        return self.issues[self.position[issue_id]]
+
+    def __contains__(self, issue_id: object) -> bool:
+        return issue_id in self.position
+
+    def __repr__(self) -> str:
+        return f"<Wave of {len(self.issues)} issues in {len(self.repos)} repos>"
+
+    def topological(self) -> list[int]:
+        """Positions of all issues, each after everything that it depends on."""
+        unmet = [len(found) for found in self.dependencies]
+        order = [at for at, count in enumerate(unmet) if count == 0]
+        dependents = self._positions_of_dependents()
+        for at in order:
+            for dependent in dependents[at]:
+                unmet[dependent] -= 1
+                if unmet[dependent] == 0:
+                    order.append(dependent)
+        return order
+
+    def _naming_problems(self) -> Iterable[str]:
+        seen: set[str] = set()
+        for issue in self.issues:
+            if not issue.id:
+                yield f"an issue of repo {issue.repo!r} has an empty id; give it one, e.g. 'api#1'"
+            if issue.id in seen:
+                yield f'issue "{issue.id}" is there twice; ids are unique in a wave'
+            seen.add(issue.id)
+        for repo in dict.fromkeys(r for r in self.repos if self.repos.count(r) > 1):
+            yield f'repo "{repo}" is listed twice'
+        for both in sorted(seen & self.done):
+            yield f'issue "{both}" is in the wave and listed under done; drop one of the two'
+        known = set(self.repos)
+        for issue in self.issues:
+            if issue.repo not in known:
+                yield (
+                    f'issue "{issue.id}" is in repo "{issue.repo}", which is not one of the '
+                    f"project's repos ({', '.join(self.repos) or 'none'}); add it to repos"
+                )
+            if issue.estimate is not None and not issue.estimate >= 0:
+                yield f'issue "{issue.id}" has the estimate {issue.estimate}; give seconds, 0 or more'
+
+    def _dependency_problems(self) -> Iterable[str]:
+        for issue in self.issues:
+            for needed in issue.depends_on:
+                if needed not in self.position and needed not in self.done:
+                    yield (
+                        f'issue "{issue.id}" depends on "{needed}", which is not in the wave; '
+                        "add it, or list it under done"
+                    )
+
+    def _cycle_problems(self) -> Iterable[str]:
+        """One problem for each group of issues that wait for each other, naming a cycle."""
+        unsettled = set(range(len(self.issues))).difference(self.topological())
+        seen: set[int] = set()
+        for start in sorted(unsettled):
+            path: dict[int, None] = {}
+            at = start
+            while at not in seen and at not in path:
+                path[at] = None
+                at = next(need for need in self.dependencies[at] if need in unsettled)
+            if at in path:
+                walk = list(path)
+                ids = [self.issues[one].id for one in walk[walk.index(at) :]]
+                ids = ids[ids.index(min(ids)) :] + ids[: ids.index(min(ids))]
+                yield (
+                    f"these issues wait for each other: {' → '.join([*ids, ids[0]])}; "
+                    "take one of these dependencies away"
+                )
+            seen.update(path)
+
+    def _positions_of_dependencies(self) -> tuple[tuple[int, ...], ...]:
+        """Those in the wave; what is done already needs no waiting."""
+        return tuple(
+            tuple(self.position[need] for need in issue.depends_on if need in self.position)
+            for issue in self.issues
+        )
+
+    def _positions_of_dependents(self) -> tuple[tuple[int, ...], ...]:
+        dependents: list[list[int]] = [[] for _ in self.issues]
+        for at, needed in enumerate(self.dependencies):
+            for need in needed:
+                dependents[need].append(at)
+        return tuple(tuple(found) for found in dependents)
