@@ -6,6 +6,7 @@ once (positions, dependents) is computed here, so that a step need not look for 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
@@ -127,8 +128,9 @@ class Wave:
             if issue.id in seen:
                 yield f'issue "{issue.id}" is there twice; ids are unique in a wave'
             seen.add(issue.id)
-        for repo in dict.fromkeys(r for r in self.repos if self.repos.count(r) > 1):
-            yield f'repo "{repo}" is listed twice'
+        for repo, count in Counter(self.repos).items():
+            if count > 1:
+                yield f'repo "{repo}" is listed twice'
         for both in sorted(seen & self.done):
             yield f'issue "{both}" is in the wave and listed under done; drop one of the two'
         known = set(self.repos)
@@ -139,7 +141,9 @@ class Wave:
                     f"project's repos ({', '.join(self.repos) or 'none'}); add it to repos"
                 )
             if issue.estimate is not None and not issue.estimate >= 0:
-                yield f'issue "{issue.id}" has the estimate {issue.estimate}; give seconds, 0 or more'
+                yield (
+                    f'issue "{issue.id}" has the estimate {issue.estimate}; give seconds, 0 or more'
+                )
 
     def _dependency_problems(self) -> Iterable[str]:
         for issue in self.issues:
