@@ -1,0 +1,58 @@
+"""wavelane: a wave scheduler for engines that run autonomous coding agents over several git repos.
+
+    report = await Scheduler(Wave(issues), pipeline).run()
+
+Everything public is importable from here.
+"""
+
+from wavelane.journal import JournalError
+from wavelane.lever import CapLever
+from wavelane.notices import Notice, NoticeStream
+from wavelane.pipeline import Assignment, Pipeline, SessionFailed
+from wavelane.report import IssueReport, Report
+from wavelane.scheduler import Scheduler, Status
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Implemented,
+    Merged,
+    Postponed,
+)
+from wavelane_model.step import IllegalEvent
+from wavelane_model.wave import Issue, Wave, WaveError
+from wavelane_model.why import Reason
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Approved",
+    "Assignment",
+    "Blocked",
+    "CapLever",
+    "ChangesRequested",
+    "Checkpoint",
+    "Conflicted",
+    "IllegalEvent",
+    "Implemented",
+    "Issue",
+    "IssueReport",
+    "JournalError",
+    "Limits",
+    "Merged",
+    "Notice",
+    "NoticeStream",
+    "Pipeline",
+    "Postponed",
+    "Reason",
+    "Report",
+    "Scheduler",
+    "SessionFailed",
+    "Status",
+    "Wave",
+    "WaveError",
+    "__version__",
+]

@@ -8,7 +8,7 @@ when the cancellation arrives returns `Merged()` all the same.
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
 
 from wavelane_model.outcomes import (
@@ -21,7 +21,7 @@ from wavelane_model.outcomes import (
     Merged,
     Postponed,
 )
-from wavelane_model.wave import Issue
+from wavelane_model.wave import ISSUE_FIELDS, Issue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class Assignment(Issue):
     round       how many reviews have requested changes since the issue was queued or unparked
     checkpoint  how many checkpoints were made since the last review
     failures    how many steps have failed since the issue was queued or unparked
-    feedback    what the last review, conflict, checkpoint or failure had to say, or ""
+    feedback    what the last review, conflict or checkpoint had to say, or ""
     """
 
     _: KW_ONLY
@@ -47,7 +47,8 @@ class Assignment(Issue):
     feedback: str = ""
 
 
-_ISSUE_FIELDS = tuple(field.name for field in fields(Issue))
+class SessionFailed(Exception):
+    """Raise it to fail a step with a sentence of your own; its text is the error as it stands."""
 
 
 class Pipeline(Protocol):
@@ -68,24 +69,6 @@ class Pipeline(Protocol):
         ...
 
 
-def assignment(
-    issue: Issue,
-    *,
-    session: int,
-    attempt: int,
-    round: int,
-    checkpoint: int,
-    failures: int,
-    feedback: str,
-) -> Assignment:
-    """`issue`, with what one call needs to know."""
-    return Assignment(
-        *(getattr(issue, name) for name in ("id", "repo", "depends_on")),
-        **{name: getattr(issue, name) for name in _ISSUE_FIELDS[3:]},
-        session=session,
-        attempt=attempt,
-        round=round,
-        checkpoint=checkpoint,
-        failures=failures,
-        feedback=feedback,
-    )
+def assignment(issue: Issue, **of_call: int | str) -> Assignment:
+    """`issue`, with what one call needs to know: the fields that `Assignment` adds."""
+    return Assignment(**{name: getattr(issue, name) for name in ISSUE_FIELDS}, **of_call)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceIssue,
     Effect,
+    RunOutcome,
     StartImplementing,
     StartMerging,
     StartReviewing,
@@ -159,17 +160,17 @@ class WaveState:
         "by_rank",
         "cap",
         "done",
-        "ended",
+        "flight",
         "held",
         "highest_cap",
         "idle",
-        "in_flight",
         "lane_release",
         "lane_states",
         "lanes",
         "lanes_due",
         "limits",
         "open_sessions",
+        "outcome",
         "postponed",
         "rank",
         "ready",
@@ -200,8 +201,10 @@ class WaveState:
         """The highest level in force since the run began."""
         self.started = False
         self.stopping = False
-        self.ended = False
-        self.in_flight = 0
+        self.outcome: RunOutcome | None = None
+        """How the run ended, once it has."""
+        self.flight: dict[int, None] = {}
+        """Issues in flight, in the order of their admission."""
         self.open_sessions = 0
         self.done = 0
         self.ready = 0
@@ -227,6 +230,16 @@ class WaveState:
         for record in self.records:
             if record.ready:
                 self._list(record)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over."""
+        return self.outcome is not None
+
+    @property
+    def in_flight(self) -> int:
+        """How many issues hold a slot."""
+        return len(self.flight)
 
     def find(self, issue_id: str) -> Record:
         """The record of an issue. Raises `KeyError` for an unknown id."""
@@ -327,10 +340,9 @@ class WaveState:
 
     def _keep_flight(self, record: Record, source: State, target: State) -> None:
         if target in IN_FLIGHT:
-            if source not in IN_FLIGHT:
-                self.in_flight += 1
+            self.flight[record.position] = None
         elif source in IN_FLIGHT:
-            self.in_flight -= 1
+            del self.flight[record.position]
         if target == "done":
             self.done += 1
 
@@ -430,6 +442,7 @@ class WaveState:
         twin.records = [copy(record) for record in self.records]
         twin.lanes = [lane.clone() for lane in self.lanes]
         twin.idle = self.idle.copy()
+        twin.flight = self.flight.copy()
         twin.held = self.held.copy()
         twin.lanes_due = self.lanes_due.copy()
         twin.turns_due = self.turns_due.copy()
@@ -442,7 +455,7 @@ class WaveState:
             self.highest_cap,
             self.started,
             self.stopping,
-            self.ended,
+            self.outcome,
             tuple(record.key() for record in self.records),
             tuple(
                 (lane.holder, tuple(lane.rework), tuple(lane.merges), lane.turn)

@@ -110,7 +110,7 @@ def step(state: WaveState, event: Event) -> list[Effect]:
     if not (state.started or isinstance(event, _BEFORE_START)):
         raise IllegalEvent(f"{type(event).__name__} before the wave has started")
     if state.ended and not isinstance(event, WaveStarted):
-        raise IllegalEvent(f"{type(event).__name__} after the wave has ended")
+        raise IllegalEvent(f"the run has ended; {type(event).__name__} comes too late")
     effects: list[Effect] = []
     _HANDLERS[type(event)](state, event, effects)
     if state.started:
@@ -166,10 +166,9 @@ def dispatch(state: WaveState, effects: list[Effect]) -> None:
         record.fresh = True
         state.move(record, row, effects)
         _start_held(state, effects)
-    outcome = _outcome(state)
-    if outcome is not None:
-        state.ended = True
-        effects.append(FinishWave(outcome))
+    state.outcome = _outcome(state)
+    if state.outcome is not None:
+        effects.append(FinishWave(state.outcome))
 
 
 def _give_turn(state: WaveState, at: int, effects: list[Effect]) -> None:
@@ -220,7 +219,8 @@ def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -
         raise IllegalEvent("the wave has started already")
     state.started = True
     if state.ended:
-        state.ended = state.stopping = False
+        state.outcome = None
+        state.stopping = False
     state.highest_cap = max(state.cap.level, state.in_flight)
     effects.append(AnnounceCap(state.cap.level))
 
@@ -229,8 +229,10 @@ def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect])
     record = _with_open_session(state, event.issue, event.session)
     outcome = event.outcome
     sentence = record.sentence
+    trigger: Trigger
     if sentence is not None and not isinstance(outcome, Merged):
-        outcome, trigger = Blocked(sentence.reason), sentence.trigger
+        trigger = sentence.trigger
+        outcome = Blocked(sentence.reason)
     elif isinstance(outcome, Stopped):
         raise IllegalEvent(
             f'nobody asked for the end of session {event.session} of "{event.issue}"'
@@ -422,6 +424,8 @@ _BEFORE_START: Final = (
     UnparkRequested,
     CancelRequested,
     StopRequested,
+    MergeTurnRequested,
+    MergeTurnReturned,
 )
 _HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None]]] = {
     WaveStarted: _wave_started,

@@ -45,22 +45,17 @@ class Issue:
             )
         object.__setattr__(self, "depends_on", tuple(dict.fromkeys(self.depends_on)))
 
-    def _fields(self) -> tuple[object, ...]:
-        return (
-            self.id,
-            self.repo,
-            self.depends_on,
-            self.title,
-            self.body,
-            self.priority,
-            self.estimate,
-        )
-
     def __eq__(self, other: object) -> bool:
-        return self._fields() == other._fields() if isinstance(other, Issue) else NotImplemented
+        if not isinstance(other, Issue):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in ISSUE_FIELDS)
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+
+ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estimate")
+"""The names of an issue's fields."""
 
 
 class Wave:

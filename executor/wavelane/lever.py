@@ -1,0 +1,68 @@
+"""The cap's lever: what a usage monitor holds in its hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wavelane_model.cap import Cap, Move, moved
+from wavelane_model.events import CapMoved
+from wavelane_model.step import IllegalEvent
+
+
+class CapLever:
+    """Moves the cap of a scheduler, before or during its run, from any thread.
+
+    A move holds as soon as the call returns: no session starts that the new level does not
+    allow, and none that has started is interrupted. A move past the end changes nothing. Each
+    returns the level that then holds; 0 is paused.
+    """
+
+    def __init__(self, current: Callable[[], Cap], tell: Callable[[CapMoved], None]) -> None:
+        self._current = current
+        self._tell = tell
+
+    @property
+    def level(self) -> int:
+        """How many issues may be in flight now; 0 is paused."""
+        return self._current().level
+
+    @property
+    def ceiling(self) -> int:
+        """The highest level: N."""
+        return self._current().ceiling
+
+    def step_down(self) -> int:
+        """One level down; from 1 to paused."""
+        return self._move("step_down")
+
+    def step_up(self) -> int:
+        """One level up; from paused to 1."""
+        return self._move("step_up")
+
+    def set(self, level: int) -> int:
+        """To `level`. Raises `ValueError` for one below 0 or above the ceiling."""
+        if isinstance(level, bool) or not isinstance(level, int):
+            raise TypeError(f"the cap's level is {level!r}; give a whole number")
+        return self._move("set", level)
+
+    def pause(self) -> int:
+        """To paused: no session starts; those that run finish their step."""
+        return self._move("pause")
+
+    def resume(self) -> int:
+        """Back to the level before the pause."""
+        return self._move("resume")
+
+    def _move(self, move: Move, level: int = 0) -> int:
+        try:
+            self._tell(CapMoved(move, level))
+        except IllegalEvent:
+            cap = self._current()
+            if move == "set" and level != cap.level and moved(cap, move, level) is None:
+                raise ValueError(
+                    f"the cap's level is {level}; give 0 (paused) to {cap.ceiling}, its ceiling"
+                ) from None
+        return self.level
+
+    def __repr__(self) -> str:
+        return f"<cap {self.level} of {self.ceiling}>"

@@ -1,0 +1,51 @@
+"""Notices: what happens in a run, as a stream for a user interface."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from wavelane_model.lifecycle import State, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that happened, at `at` seconds since the epoch.
+
+    kind "issue": `issue` of `repo` moved by `trigger` from `source` to `target`, for `reason`.
+    kind "cap": the cap is at `level`. kind "end": the run ended with the outcome `reason`.
+    """
+
+    at: float
+    kind: Literal["issue", "cap", "end"]
+    issue: str = ""
+    repo: str = ""
+    trigger: Trigger | None = None
+    source: State | None = None
+    target: State | None = None
+    reason: str = ""
+    level: int | None = None
+
+
+class NoticeStream(AsyncIterator[Notice]):
+    """The notices of a run from now on; it ends when the run does. Keeps what is not yet read."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Notice | None] = asyncio.Queue()
+        self._over = False
+
+    def put(self, notice: Notice | None) -> None:
+        """Add a notice, or None for the end."""
+        self._queue.put_nowait(notice)
+
+    def __aiter__(self) -> NoticeStream:
+        return self
+
+    async def __anext__(self) -> Notice:
+        notice = None if self._over else await self._queue.get()
+        if notice is None:
+            self._over = True
+            raise StopAsyncIteration
+        return notice

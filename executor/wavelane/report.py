@@ -1,0 +1,177 @@
+"""The report of a run: how each issue ended, why, and how long it took.
+
+A `Recorder` is told what a run announces and adds up the times. The same recorder serves a live
+run and a journal that is folded through the model again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from wavelane import journal as journals
+from wavelane_model.cap import Cap
+from wavelane_model.effects import AnnounceIssue, Effect, RunOutcome
+from wavelane_model.lifecycle import IN_FLIGHT, State
+from wavelane_model.state import WaveState
+from wavelane_model.step import step
+from wavelane_model.why import Reason, why
+
+ReportOutcome = RunOutcome | Literal["unfinished"]
+
+
+@dataclass(frozen=True, slots=True)
+class IssueReport:
+    """How one issue fared. Times are seconds since the epoch; `seconds` are per state."""
+
+    id: str
+    repo: str
+    title: str
+    state: State
+    why: Reason
+    attempts: int
+    started_at: float | None
+    ended_at: float | None
+    seconds: Mapping[State, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {
+            "id": self.id,
+            "repo": self.repo,
+            "title": self.title,
+            "state": self.state,
+            "why": {"code": self.why.code, "text": self.why.text, "issues": list(self.why.issues)},
+            "attempts": self.attempts,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "seconds": dict(self.seconds),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended.
+
+    `outcome` is "complete" (all issues are done), "blocked" (some are parked, cancelled, or wait
+    for such), "stopped", or "unfinished" for the journal of a run that has not ended. Times are
+    seconds since the epoch. `highest_cap` is the highest cap in force since the run began.
+    """
+
+    outcome: ReportOutcome
+    issues: Mapping[str, IssueReport]
+    started_at: float
+    ended_at: float
+    highest_cap: int
+
+    def count(self, state: State) -> int:
+        """How many issues are in `state`."""
+        return sum(issue.state == state for issue in self.issues.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {
+            "outcome": self.outcome,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "highest_cap": self.highest_cap,
+            "issues": [issue.to_dict() for issue in self.issues.values()],
+        }
+
+    @classmethod
+    def from_journal(cls, path: str | Path) -> Report:
+        """The report of a journal, running or ended. Raises `JournalError`, `IllegalEvent`."""
+        settings, entries = journals.read(Path(path))
+        state = WaveState(
+            settings.wave,
+            cap=Cap.at(settings.ceiling),
+            lane_release=settings.lane_release,
+            limits=settings.limits,
+        )
+        recorder = Recorder(state)
+        for entry in entries:
+            recorder.note(entry.at, step(state, entry.event))
+        return recorder.report()
+
+
+class _Times:
+    """Of one issue: when it entered its state, and what went before."""
+
+    __slots__ = ("ended_at", "seconds", "since", "started_at")
+
+    def __init__(self, at: float) -> None:
+        self.since = at
+        self.started_at: float | None = None
+        self.ended_at: float | None = None
+        self.seconds: dict[State, float] = {}
+
+
+class Recorder:
+    """Adds up what a run announces."""
+
+    def __init__(self, state: WaveState) -> None:
+        self._state = state
+        self._times: dict[str, _Times] = {}
+        self._first: float | None = None
+        self._last = 0.0
+
+    def note(self, at: float, effects: Iterable[Effect]) -> None:
+        """Take in the effects of one step that happened at `at`."""
+        if self._first is None:
+            self._first = at
+        self._last = at
+        for effect in effects:
+            if isinstance(effect, AnnounceIssue):
+                self._issue_moved(at, effect)
+
+    def since(self, issue_id: str) -> float | None:
+        """When an issue entered the state that it is in, if it ever moved."""
+        times = self._times.get(issue_id)
+        return None if times is None else times.since
+
+    def started_at(self, issue_id: str) -> float | None:
+        """When an issue was first admitted, if it was."""
+        times = self._times.get(issue_id)
+        return None if times is None else times.started_at
+
+    def report(self) -> Report:
+        """The report as of now."""
+        return Report(
+            outcome=self._state.outcome or "unfinished",
+            issues={issue.id: self._issue(issue.id) for issue in self._state.wave.issues},
+            started_at=self._first or 0.0,
+            ended_at=self._last,
+            highest_cap=self._state.highest_cap,
+        )
+
+    def _issue_moved(self, at: float, moved: AnnounceIssue) -> None:
+        times = self._times.get(moved.issue)
+        if times is None:
+            times = self._times[moved.issue] = _Times(at)
+        if moved.source == moved.target:
+            return
+        if moved.source in IN_FLIGHT:
+            spent = times.seconds.get(moved.source, 0.0) + at - times.since
+            times.seconds[moved.source] = spent
+        times.since = at
+        times.ended_at = at if moved.target in ("done", "parked", "cancelled") else None
+        if moved.trigger == "admit" and times.started_at is None:
+            times.started_at = at
+
+    def _issue(self, issue_id: str) -> IssueReport:
+        issue = self._state.wave[issue_id]
+        record = self._state.find(issue_id)
+        times = self._times.get(issue_id)
+        return IssueReport(
+            id=issue.id,
+            repo=issue.repo,
+            title=issue.title,
+            state=record.state,
+            why=why(self._state, issue_id),
+            attempts=record.attempts,
+            started_at=times.started_at if times else None,
+            ended_at=times.ended_at if times else None,
+            seconds=times.seconds if times else {},
+        )

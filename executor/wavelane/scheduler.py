@@ -1,0 +1,448 @@
+"""The scheduler: an asyncio driver around the model's step. It owns no rule.
+
+Two beats, over and over:
+
+1. Take what has come in: every fact (a session ended, the cap was moved, somebody parks an
+   issue) is stepped through the model at once, by whoever brings it, under one lock. Its orders
+   wait.
+2. Write the events that have come in together to the journal, in one transaction; then carry
+   out their orders.
+
+So an event is on disk before its effects happen, a lever has moved when its call returns, and
+everything that is decided is decided by `wavelane_model.step`. A session asks the model once more,
+right before it starts, whether it still may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from wavelane.journal import Entry, Journal, Settings, Standing
+from wavelane.lever import CapLever
+from wavelane.notices import Notice, NoticeStream
+from wavelane.pipeline import Assignment, Pipeline, assignment
+from wavelane.report import Recorder, Report
+from wavelane.sessions import KINDS, StartOrder, outcome_of
+from wavelane_model.cap import Cap
+from wavelane_model.effects import (
+    AnnounceCap,
+    AnnounceIssue,
+    Effect,
+    EndSession,
+    FinishWave,
+    GrantMergeTurn,
+    StartImplementing,
+    StartMerging,
+    StartReviewing,
+    WakeAt,
+)
+from wavelane_model.events import (
+    CancelRequested,
+    Event,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    ParkRequested,
+    PostponementEnded,
+    SessionEnded,
+    SessionWithheld,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
+from wavelane_model.lifecycle import LaneRelease, State
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import Outcome, Postponed, Stopped
+from wavelane_model.state import WaveState
+from wavelane_model.step import IllegalEvent, may_start, step
+from wavelane_model.wave import Issue, Wave
+from wavelane_model.why import Reason, why
+
+_NO_LIMITS_GIVEN = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where one issue stands: its state, since when (seconds since the epoch), and why."""
+
+    issue: Issue
+    state: State
+    why: Reason
+    attempts: int
+    since: float | None
+
+
+@dataclass(slots=True)
+class _Session:
+    """A session whose task exists."""
+
+    number: int
+    task: asyncio.Task[None]
+    started: bool = False
+    ending: bool = False
+
+
+class Scheduler:
+    """Runs a wave through a pipeline, once.
+
+    cap           how many issues may be in flight; default: the number of the wave's repos
+    lane_release  "done": an issue holds its repo until it leaves flight; "review": only while it
+                  is admitted or running
+    limits        counts before parking, and seconds before a time-out
+    journal       path of the journal file to make; without it nothing is kept
+    clock         seconds since the epoch, now
+
+    Every method but `run`, `merge_turn` and `events` may be called from any thread, before and
+    during the run. Raises `ValueError` for a cap below 1 or an unknown lane_release.
+    """
+
+    def __init__(
+        self,
+        wave: Wave,
+        pipeline: Pipeline,
+        *,
+        cap: int | None = None,
+        lane_release: LaneRelease = "done",
+        limits: Limits = _NO_LIMITS_GIVEN,
+        journal: str | Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.wave = wave
+        self._pipeline = pipeline
+        self._limits = limits
+        self._clock = clock
+        self._state = WaveState(
+            wave,
+            cap=None if cap is None else Cap.at(cap),
+            lane_release=lane_release,
+            limits=limits,
+        )
+        self._settings = Settings(wave, self._state.cap.ceiling, lane_release, limits)
+        self._journal_path = None if journal is None else Path(journal)
+        self._recorder = Recorder(self._state)
+        self.cap = CapLever(lambda: self._state.cap, self._tell)
+        """The lever on the cap."""
+
+        self._lock = threading.RLock()
+        self._outbox: list[tuple[Entry, list[Effect]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
+        self._awake = asyncio.Event()
+        self._finished = False
+        self._claimed = False
+
+        self._journal: Journal | None = None
+        self._writer: ThreadPoolExecutor | None = None
+        self._group = asyncio.TaskGroup()
+        self._sessions: dict[str, _Session] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._turns: dict[str, asyncio.Future[None]] = {}
+        self._ticket_numbers = count(1)
+        self._streams: list[NoticeStream] = []
+        self._calls = {
+            StartImplementing: (pipeline.implement, limits.implement_timeout),
+            StartReviewing: (pipeline.review, limits.review_timeout),
+            StartMerging: (pipeline.merge, limits.merge_timeout),
+        }
+        self._carriers: dict[type[Effect], Callable[[float, Any], None]] = {
+            StartImplementing: self._start,
+            StartReviewing: self._start,
+            StartMerging: self._start,
+            EndSession: self._end_session,
+            WakeAt: self._wake_at,
+            GrantMergeTurn: self._grant_turn,
+            AnnounceIssue: self._announce_issue,
+            AnnounceCap: self._announce_cap,
+            FinishWave: self._finish,
+        }
+
+    # What a user may ask and do
+
+    async def run(self) -> Report:
+        """Run the wave to its end and report. A scheduler runs once.
+
+        No session outlives the call. When it is cancelled, it cancels its sessions, waits for
+        them, and writes down what they report. Raises `JournalError` when the journal cannot be
+        made or written; its sessions are then ended likewise.
+        """
+        if self._claimed:
+            raise RuntimeError("run() was called before; make a new Scheduler")
+        self._claimed = True
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        if self._journal_path is not None:
+            self._journal = Journal(self._journal_path, self._settings)
+            self._writer = ThreadPoolExecutor(1, "wavelane-journal")
+        try:
+            await self._drive()
+        except BaseExceptionGroup as group:
+            raise _single(group) from None
+        finally:
+            self._close()
+        return self._recorder.report()
+
+    @property
+    def in_flight(self) -> tuple[Issue, ...]:
+        """The issues in flight, in the order of their admission."""
+        with self._lock:
+            return tuple(self.wave.issues[position] for position in self._state.flight)
+
+    def status(self, issue_id: str) -> Status:
+        """Where an issue stands. Raises `KeyError` for an unknown id."""
+        with self._lock:
+            record = self._state.find(issue_id)
+            return Status(
+                self.wave[issue_id],
+                record.state,
+                why(self._state, issue_id),
+                record.attempts,
+                self._recorder.since(issue_id),
+            )
+
+    def report(self) -> Report:
+        """The report as of now."""
+        with self._lock:
+            return self._recorder.report()
+
+    def park(self, issue_id: str, reason: str) -> None:
+        """Set an issue aside for a human. A session of it is ended first.
+
+        Raises `IllegalEvent` for an unknown issue and one that is done, parked or cancelled.
+        """
+        self._tell(ParkRequested(issue_id, reason))
+
+    def unpark(self, issue_id: str) -> None:
+        """Let a parked issue be tried again, its counters anew. Raises `IllegalEvent`."""
+        self._tell(UnparkRequested(issue_id))
+
+    def cancel(self, issue_id: str) -> None:
+        """Give an issue up. A session of it is ended first; a merge that is in stays in.
+
+        Raises `IllegalEvent` for an unknown issue and one that is done or cancelled.
+        """
+        self._tell(CancelRequested(issue_id))
+
+    def stop(self) -> None:
+        """Drain: no session starts any more; when those that run are over, `run` returns."""
+        with suppress(IllegalEvent):
+            self._tell(StopRequested())
+
+    def events(self) -> NoticeStream:
+        """What happens from now on, until the run ends; for `async for` in the run's loop."""
+        stream = NoticeStream()
+        if self._finished:
+            stream.put(None)
+        self._streams.append(stream)
+        return stream
+
+    @asynccontextmanager
+    async def merge_turn(self, repo: str) -> AsyncIterator[None]:
+        """Hold the merge turn of a repo, for a merge of the engine's own.
+
+        Waits in the same queue as the issues, first come, first served, and longer than the
+        start of the run if need be. The run does not end while a turn is held or waited for.
+        Raises `IllegalEvent` for an unknown repo and after the end of the run.
+        """
+        ticket = f"turn-{next(self._ticket_numbers)}"
+        turn = self._turns[ticket] = asyncio.get_running_loop().create_future()
+        try:
+            self._tell(MergeTurnRequested(repo, ticket))
+            try:
+                await turn
+                yield
+            finally:
+                self._tell(MergeTurnReturned(repo, ticket))
+        finally:
+            del self._turns[ticket]
+
+    # Beat one: take what has come in
+
+    def _tell(self, event: Event) -> None:
+        """Step an event through the model. Raises `IllegalEvent`, with nothing changed."""
+        with self._lock:
+            effects = step(self._state, event)
+            self._outbox.append((Entry(self._clock(), event), effects))
+        if threading.get_ident() == self._thread:
+            self._awake.set()
+        elif self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: the run is over
+                self._loop.call_soon_threadsafe(self._awake.set)
+
+    def _take_outbox(self) -> list[tuple[Entry, list[Effect]]]:
+        self._awake.clear()
+        with self._lock:
+            taken, self._outbox = self._outbox, []
+        return taken
+
+    # Beat two: write, then carry out
+
+    async def _drive(self) -> None:
+        async with self._group:
+            self._tell(WaveStarted())
+            while not self._finished:
+                await self._awake.wait()
+                taken = self._take_outbox()
+                await self._write(taken)
+                for entry, effects in taken:
+                    self._recorder.note(entry.at, effects)
+                    for effect in effects:
+                        self._carriers[type(effect)](entry.at, effect)
+
+    async def _write(self, taken: list[tuple[Entry, list[Effect]]]) -> None:
+        if self._journal is not None and self._loop is not None:
+            entries, standings = self._rows(taken)
+            append = self._journal.append
+            await self._loop.run_in_executor(self._writer, append, entries, standings)
+
+    def _rows(
+        self, taken: list[tuple[Entry, list[Effect]]]
+    ) -> tuple[list[Entry], list[tuple[str, Standing]]]:
+        """The journal's rows: the events, and where the issues stand that moved."""
+        moved = {
+            effect.issue: (entry.at, effect.target)
+            for entry, effects in taken
+            for effect in effects
+            if isinstance(effect, AnnounceIssue)
+        }
+        standings: list[tuple[str, Standing]] = []
+        for issue, (at, target) in moved.items():
+            record = self._state.find(issue)
+            standings.append((issue, Standing(target, at, record.attempts, record.reason)))
+        return [entry for entry, _ in taken], standings
+
+    def _close(self) -> None:
+        """Leave nothing behind: no timer, no waiter, no thread, no unwritten event."""
+        self._finished = True
+        for timer in self._timers.values():
+            timer.cancel()
+        for turn in self._turns.values():
+            if not turn.done():
+                turn.set_exception(RuntimeError("the run ended before the merge turn came"))
+                turn.exception()
+        for stream in self._streams:
+            stream.put(None)
+        if self._writer is not None:
+            self._writer.shutdown()
+        if self._journal is not None:
+            try:
+                if taken := self._take_outbox():
+                    self._journal.append(*self._rows(taken))
+            finally:
+                self._journal.close()
+
+    # Carrying out orders
+
+    def _start(self, at: float, order: StartOrder) -> None:
+        session = _Session(order.session, self._group.create_task(self._run_session(order)))
+        self._sessions[order.issue] = session
+
+    async def _run_session(self, order: StartOrder) -> None:
+        session = self._sessions[order.issue]
+        if session.ending:
+            del self._sessions[order.issue]
+            self._tell(SessionEnded(order.issue, order.session, Stopped()))
+            return
+        with self._lock:
+            if not may_start(self._state, order.issue, order.session):
+                del self._sessions[order.issue]
+                self._tell(SessionWithheld(order.issue, order.session))
+                return
+            issue = self._assignment(order)
+        session.started = True
+        outcome = await self._outcome(session, order, issue)
+        del self._sessions[order.issue]
+        self._tell(SessionEnded(order.issue, order.session, outcome))
+
+    async def _outcome(self, session: _Session, order: StartOrder, issue: Assignment) -> Outcome:
+        call, timeout = self._calls[type(order)]
+        try:
+            outcome = await outcome_of(KINDS[type(order)], call, issue, timeout)
+        except asyncio.CancelledError:
+            if session.ending:
+                return Stopped()
+            raise
+        if isinstance(outcome, Postponed) and outcome.until is None:
+            return replace(outcome, until=self._clock() + self._limits.postpone_delay)
+        return outcome
+
+    def _assignment(self, order: StartOrder) -> Assignment:
+        record = self._state.find(order.issue)
+        return assignment(
+            self.wave.issues[record.position],
+            session=order.session,
+            attempt=record.attempts,
+            round=record.rounds,
+            checkpoint=record.checkpoints,
+            failures=record.failures,
+            feedback=record.feedback,
+        )
+
+    def _end_session(self, at: float, order: EndSession) -> None:
+        session = self._sessions.get(order.issue)
+        if session is not None and session.number == order.session:
+            session.ending = True
+            if session.started:
+                session.task.cancel()
+
+    def _wake_at(self, at: float, order: WakeAt) -> None:
+        assert self._loop is not None
+        delay = self._limits.postpone_delay if order.until is None else order.until - self._clock()
+        if earlier := self._timers.pop(order.issue, None):
+            earlier.cancel()
+        self._timers[order.issue] = self._loop.call_later(max(0, delay), self._woken, order.issue)
+
+    def _woken(self, issue_id: str) -> None:
+        del self._timers[issue_id]
+        with suppress(IllegalEvent):  # it was parked or cancelled in the meantime
+            self._tell(PostponementEnded(issue_id))
+
+    def _grant_turn(self, at: float, order: GrantMergeTurn) -> None:
+        turn = self._turns.get(order.ticket)
+        if turn is not None and not turn.done():
+            turn.set_result(None)
+
+    def _announce_issue(self, at: float, order: AnnounceIssue) -> None:
+        if self._streams:
+            issue = self.wave[order.issue]
+            reason = self._state.find(order.issue).reason
+            self._notify(
+                Notice(
+                    at,
+                    "issue",
+                    issue.id,
+                    issue.repo,
+                    order.trigger,
+                    order.source,
+                    order.target,
+                    reason,
+                )
+            )
+
+    def _announce_cap(self, at: float, order: AnnounceCap) -> None:
+        self._notify(Notice(at, "cap", level=order.level))
+
+    def _finish(self, at: float, order: FinishWave) -> None:
+        self._finished = True
+        self._notify(Notice(at, "end", reason=order.outcome))
+
+    def _notify(self, notice: Notice) -> None:
+        for stream in self._streams:
+            stream.put(notice)
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error in a group of one, however deep; else the group."""
+    while len(group.exceptions) == 1:
+        error = group.exceptions[0]
+        if not isinstance(error, BaseExceptionGroup):
+            return error
+        group = error
+    return group

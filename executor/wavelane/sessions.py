@@ -1,0 +1,107 @@
+"""One call of the pipeline, turned into an outcome, whatever happens in it.
+
+A call may return, raise, time out, be cancelled by itself, or return what it may not: each is an
+outcome. What a step may return is what the model's table allows in its state. Only a cancellation
+that the event loop asked for goes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, NamedTuple
+
+from wavelane.pipeline import Assignment, SessionFailed
+from wavelane_model.effects import StartImplementing, StartMerging, StartReviewing
+from wavelane_model.lifecycle import State
+from wavelane_model.outcomes import Failed, Implemented, Merged, Outcome, Postponed, Stopped
+from wavelane_model.step import outcomes_of
+
+log = logging.getLogger("wavelane")
+
+Step = Literal["implement", "review", "merge"]
+StartOrder = StartImplementing | StartReviewing | StartMerging
+
+
+class StepKind(NamedTuple):
+    """What one kind of start order asks for."""
+
+    step: Step
+    state: State
+    default: Outcome | None
+    """What None stands for."""
+
+
+KINDS: Final[dict[type[StartOrder], StepKind]] = {
+    StartImplementing: StepKind("implement", "running", Implemented()),
+    StartReviewing: StepKind("review", "review", None),
+    StartMerging: StepKind("merge", "merging", Merged()),
+}
+_ALLOWED: Final = {
+    kind.step: tuple(
+        one for one in outcomes_of(kind.state) if one is not Failed and one is not Stopped
+    )
+    for kind in KINDS.values()
+}
+
+
+async def outcome_of(
+    kind: StepKind,
+    call: Callable[[Assignment], Awaitable[object]],
+    issue: Assignment,
+    seconds: float | None,
+) -> Outcome:
+    """Make the call and say how it ended. It counts as failed after `seconds`, if given.
+
+    Raises only `CancelledError`, when the task that runs this was cancelled, and what is no
+    `Exception` (an interrupt, an exit).
+    """
+    task = asyncio.current_task()
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            called = call(issue)
+            if not inspect.isawaitable(called):
+                return Failed(f"{kind.step} is no coroutine; write it with `async def`")
+            returned = await called
+    except asyncio.CancelledError:
+        if task is not None and task.cancelling():
+            raise
+        return Failed(f"{kind.step} raised CancelledError, though nobody had cancelled it")
+    except SessionFailed as error:
+        return Failed(str(error))
+    except TimeoutError as error:
+        if limit.expired():
+            return Failed(f"{kind.step} took longer than {seconds:g} s")
+        return _raised(kind, issue, error)
+    except Exception as error:
+        return _raised(kind, issue, error)
+    return _checked(kind, returned)
+
+
+def _raised(kind: StepKind, issue: Assignment, error: Exception) -> Failed:
+    log.warning("%s of issue %s raised", kind.step, issue.id, exc_info=error)
+    text = str(error)
+    return Failed(f"{kind.step} raised {type(error).__name__}{f': {text}' if text else ''}")
+
+
+def _checked(kind: StepKind, returned: object) -> Outcome:
+    allowed = _ALLOWED[kind.step]
+    if returned is None and kind.default is not None:
+        return kind.default
+    if not isinstance(returned, allowed):
+        names = ", ".join(one.__name__ for one in allowed)
+        return Failed(f"{kind.step} returned {returned!r}; it may return {names}")
+    if isinstance(returned, Postponed) and not _is_time(returned.until):
+        return Failed(
+            f"{kind.step} returned Postponed(until={returned.until!r}); "
+            "give seconds since the epoch, or None"
+        )
+    return returned
+
+
+def _is_time(until: object) -> bool:
+    return until is None or (isinstance(until, (int, float)) and math.isfinite(until))

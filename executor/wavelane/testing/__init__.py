@@ -1,0 +1,19 @@
+"""Tools for tests of a pipeline, an engine, or wavelane itself: virtual time and scripted sessions.
+
+    def test_the_wave_ends() -> None:
+        report = run_virtual(Scheduler(wave, ScriptedPipeline(), clock=virtual_clock).run)
+
+`wavelane.testing.strategies` has Hypothesis strategies for waves; it needs `wavelane[testing]`.
+"""
+
+from wavelane.testing.scripted import Call, ScriptedPipeline
+from wavelane.testing.virtual import Deadlock, VirtualLoop, run_virtual, virtual_clock
+
+__all__ = [
+    "Call",
+    "Deadlock",
+    "ScriptedPipeline",
+    "VirtualLoop",
+    "run_virtual",
+    "virtual_clock",
+]

@@ -1,0 +1,98 @@
+"""A pipeline that does what a script says, and remembers who was called when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from wavelane.pipeline import Assignment
+from wavelane.sessions import Step
+from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome
+
+_DEFAULTS: Final[dict[Step, Outcome]] = {
+    "implement": Implemented(),
+    "review": Approved(),
+    "merge": Merged(),
+}
+
+
+class Call(NamedTuple):
+    """One call of the pipeline: its step, its issue, and when it began and ended.
+
+    Times are those of the event loop. `ended` is None while the call is under way.
+    """
+
+    step: Step
+    issue: Assignment
+    began: float
+    ended: float | None
+    outcome: object
+
+    @property
+    def name(self) -> tuple[Step, str]:
+        """What was called, e.g. ("review", "api#1")."""
+        return (self.step, self.issue.id)
+
+
+class ScriptedPipeline:
+    """Ends each step as `script` says, or well; each takes `seconds` of the loop's time.
+
+    `script` maps (step, issue id) to what the calls end with, one after the other: an outcome, an
+    exception to raise, any other value to return, or a function of the issue that gives one of
+    these. When a list is used up, the step ends well. `seconds` is a number, or a function of step
+    and issue.
+
+        ScriptedPipeline({("review", "api#1"): [ChangesRequested("add a test")]})
+    """
+
+    def __init__(
+        self,
+        script: Mapping[tuple[Step, str], Iterable[object]] | None = None,
+        *,
+        seconds: float | Callable[[Step, Assignment], float] = 60.0,
+    ) -> None:
+        self._script = {at: list(acts) for at, acts in (script or {}).items()}
+        self._seconds = seconds
+        self.calls: list[Call] = []
+        """All calls, in the order in which they began."""
+
+    async def implement(self, issue: Assignment) -> Any:
+        """One implementing session, by the script."""
+        return await self._play("implement", issue)
+
+    async def review(self, issue: Assignment) -> Any:
+        """One reviewing session, by the script."""
+        return await self._play("review", issue)
+
+    async def merge(self, issue: Assignment) -> Any:
+        """One merge, by the script."""
+        return await self._play("merge", issue)
+
+    def names(self, step: Step | None = None) -> list[tuple[Step, str]]:
+        """What was called, in order; of one step, if given."""
+        return [call.name for call in self.calls if step in (None, call.step)]
+
+    def under_way(self) -> list[Call]:
+        """The calls that have not ended."""
+        return [call for call in self.calls if call.ended is None]
+
+    async def _play(self, step: Step, issue: Assignment) -> object:
+        time = asyncio.get_running_loop().time
+        number = len(self.calls)
+        self.calls.append(Call(step, issue, time(), None, None))
+        outcome: object = "cancelled"
+        try:
+            seconds = self._seconds(step, issue) if callable(self._seconds) else self._seconds
+            await asyncio.sleep(seconds)
+            outcome = self._next_act(step, issue)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+        finally:
+            self.calls[number] = self.calls[number]._replace(ended=time(), outcome=outcome)
+
+    def _next_act(self, step: Step, issue: Assignment) -> object:
+        acts = self._script.get((step, issue.id))
+        act = acts.pop(0) if acts else _DEFAULTS[step]
+        return act(issue) if callable(act) and not isinstance(act, type) else act

@@ -1,0 +1,294 @@
+"""The model under any events in any order, watched by an observer of the world.
+
+The world is what the model's orders make of it: a session that was ordered is open until its end
+is reported. The machine reports what may happen to such a world; everything else about it, the
+observer has to find out by itself.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from specs.observers import Observer, Step
+from wavelane.journal import decoded, encoded
+from wavelane.testing.strategies import lane_releases, limits, waves
+from wavelane_model.cap import Cap, Move
+from wavelane_model.effects import (
+    AnnounceCap,
+    AnnounceIssue,
+    Effect,
+    FinishWave,
+    GrantMergeTurn,
+    StartImplementing,
+    StartMerging,
+    StartReviewing,
+)
+from wavelane_model.events import (
+    AttemptDiscarded,
+    CancelRequested,
+    CapMoved,
+    Event,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    ParkRequested,
+    PostponementEnded,
+    SessionEnded,
+    SessionWithheld,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
+from wavelane_model.lifecycle import IN_FLIGHT, LaneRelease
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Failed,
+    Implemented,
+    Merged,
+    Outcome,
+    Postponed,
+    Stopped,
+)
+from wavelane_model.properties import broken
+from wavelane_model.state import WaveState
+from wavelane_model.step import IllegalEvent, may_start, outcomes_of, step
+from wavelane_model.wave import Wave
+from wavelane_model.why import why
+
+STEPS: dict[type[Effect], Step] = {
+    StartImplementing: "implement",
+    StartReviewing: "review",
+    StartMerging: "merge",
+}
+OUTCOMES: tuple[Outcome, ...] = (
+    Implemented(),
+    Implemented(),
+    Checkpoint(),
+    Approved(),
+    Approved(),
+    ChangesRequested("again"),
+    Merged(),
+    Merged(),
+    Conflicted("a.py"),
+    Blocked("a question"),
+    Postponed(),
+    Failed("it broke"),
+    Stopped(),
+)
+
+
+class ModelMachine(RuleBasedStateMachine):
+    """Feeds the model, plays the world, and lets the observer judge."""
+
+    tickets: Bundle[tuple[str, str]] = Bundle("tickets")
+
+    @initialize(
+        wave=waves(),
+        ceiling=st.integers(1, 4),
+        lane_release=lane_releases,
+        limits=limits,
+        moves=st.lists(st.sampled_from(("step_down", "pause")), max_size=2),
+    )
+    def start(
+        self,
+        wave: Wave,
+        ceiling: int,
+        lane_release: LaneRelease,
+        limits: Limits,
+        moves: list[Move],
+    ) -> None:
+        self.wave = wave
+        self.state = WaveState(
+            wave, cap=Cap.at(ceiling), lane_release=lane_release, limits=limits
+        )
+        self.observer = Observer(wave, lane_release, ceiling)
+        self.over = False
+        for move in moves:
+            self.take(CapMoved(move))
+        self.observer.highest = self.observer.level
+        self.take(WaveStarted())
+
+    def take(self, event: Event) -> bool:
+        """Step an event, in the form in which a journal would give it back."""
+        assert decoded(*encoded(event)) == event
+        before = self.state.key()
+        try:
+            effects = step(self.state, event)
+        except IllegalEvent:
+            assert self.state.key() == before
+            return False
+        if isinstance(event, SessionEnded) and event.issue in self.observer.open:
+            self.world_ends(event, effects)
+        elif isinstance(event, SessionWithheld):
+            self.observer.ended(event.issue)
+        elif isinstance(event, MergeTurnRequested):
+            self.observer.turn_requested(event.repo, event.ticket)
+        elif isinstance(event, MergeTurnReturned):
+            self.observer.turn_returned(event.repo, event.ticket)
+        for effect in effects:
+            self.world_obeys(effect)
+        return True
+
+    def world_ends(self, event: SessionEnded, effects: list[Effect]) -> None:
+        moved = next(one for one in effects if isinstance(one, AnnounceIssue))
+        self.observer.ended(
+            event.issue,
+            approved=moved.target == "merging" and moved.source == "review",
+            merged=isinstance(event.outcome, Merged),
+        )
+
+    def world_obeys(self, effect: Effect) -> None:
+        match effect:
+            case StartImplementing() | StartReviewing() | StartMerging():
+                self.observer.started(STEPS[type(effect)], effect.issue)
+            case AnnounceIssue(issue, _, source, target):
+                if source in IN_FLIGHT and target not in (*IN_FLIGHT, "done"):
+                    self.observer.left_flight(issue)
+                elif source == "merging" and target == "admitted":
+                    self.observer.left_queue(issue)
+            case AnnounceCap(level):
+                self.observer.cap_moved(level)
+            case GrantMergeTurn(repo, ticket):
+                self.observer.turn_granted(repo, ticket)
+            case FinishWave():
+                self.over = True
+            case _:
+                pass
+
+    running = precondition(lambda self: not self.over)
+
+    @running
+    @precondition(lambda self: self.observer.open)
+    @rule(data=st.data())
+    def a_session_ends(self, data: st.DataObject) -> None:
+        issue = data.draw(st.sampled_from(sorted(self.observer.open)), "issue")
+        record = self.state.find(issue)
+        allowed = outcomes_of(record.state)
+        outcome = data.draw(
+            st.sampled_from([one for one in OUTCOMES if isinstance(one, (*allowed, Stopped))]),
+            "outcome",
+        )
+        taken = self.take(SessionEnded(issue, record.session, outcome))
+        assert taken or isinstance(outcome, Stopped)
+
+    @running
+    @precondition(lambda self: self.observer.open)
+    @rule(data=st.data())
+    def a_session_that_may_not_start_is_withheld(self, data: st.DataObject) -> None:
+        issue = data.draw(st.sampled_from(sorted(self.observer.open)), "issue")
+        record = self.state.find(issue)
+        may = may_start(self.state, issue, record.session)
+        to_be_withheld = not may and record.sentence is None
+        assert self.take(SessionWithheld(issue, record.session)) == to_be_withheld
+
+    @running
+    @rule(move=st.sampled_from(("step_down", "step_up", "pause", "resume")))
+    def the_cap_moves(self, move: Move) -> None:
+        self.take(CapMoved(move))
+
+    @running
+    @rule(level=st.integers(-1, 5))
+    def the_cap_is_set(self, level: int) -> None:
+        self.take(CapMoved("set", level))
+
+    @running
+    @rule(data=st.data(), park=st.booleans())
+    def somebody_takes_an_issue_out(self, data: st.DataObject, park: bool) -> None:
+        issue = data.draw(st.sampled_from(self.wave.issues)).id
+        self.take(ParkRequested(issue, "a question") if park else CancelRequested(issue))
+
+    @running
+    @rule(data=st.data())
+    def somebody_unparks_an_issue(self, data: st.DataObject) -> None:
+        self.take(UnparkRequested(data.draw(st.sampled_from(self.wave.issues)).id))
+
+    @running
+    @rule(data=st.data())
+    def a_postponement_ends(self, data: st.DataObject) -> None:
+        self.take(PostponementEnded(data.draw(st.sampled_from(self.wave.issues)).id))
+
+    @running
+    @rule(data=st.data())
+    def an_attempt_is_discarded(self, data: st.DataObject) -> None:
+        issue = data.draw(st.sampled_from(self.wave.issues)).id
+        if issue not in self.observer.open:
+            self.take(AttemptDiscarded(issue))
+
+    @running
+    @rule(data=st.data(), number=st.integers(1, 3), target=tickets)
+    def somebody_else_wants_to_merge(self, data: st.DataObject, number: int) -> object:
+        repo = data.draw(st.sampled_from(self.wave.repos))
+        taken = self.take(MergeTurnRequested(repo, f"turn-{number}"))
+        return (repo, f"turn-{number}") if taken else multiple()
+
+    @running
+    @rule(ticket=consumes(tickets))
+    def somebody_else_has_merged(self, ticket: tuple[str, str]) -> None:
+        self.take(MergeTurnReturned(*ticket))
+
+    @running
+    @rule(late=st.integers(0, 20))
+    def a_stop_is_asked_for(self, late: int) -> None:
+        if late == 0 and self.take(StopRequested()):
+            self.observer.stopping = True
+
+    @precondition(lambda self: self.over)
+    @rule()
+    def nothing_happens_after_the_end(self) -> None:
+        assert not self.take(CapMoved("set", 0 if self.state.cap.level else 1))
+        assert not self.take(CancelRequested(self.wave.issues[0].id))
+
+    @precondition(lambda self: self.over)
+    @rule()
+    def the_run_goes_on(self) -> None:
+        self.over = self.observer.stopping = False
+        self.take(WaveStarted())
+
+    @invariant()
+    def no_property_is_broken(self) -> None:
+        if hasattr(self, "state"):
+            assert broken(self.state) == []
+
+    @invariant()
+    def every_issue_says_why(self) -> None:
+        if hasattr(self, "state"):
+            for issue in self.wave.issues:
+                assert why(self.state, issue.id).text
+
+    def teardown(self) -> None:
+        """With sessions that end and a cap above 0, the wave ends."""
+        if not hasattr(self, "state"):
+            return
+        self.take(CapMoved("set", self.state.cap.ceiling))
+        for at, lane in enumerate(self.state.lanes):
+            for who in [one for one in lane.merges if isinstance(one, str)]:
+                self.take(MergeTurnReturned(self.wave.repos[at], who))
+        for _ in range(20 * len(self.wave)):
+            if self.over:
+                break
+            for issue in self.wave.issues:
+                self.take(PostponementEnded(issue.id))
+            for issue in list(self.observer.open):
+                record = self.state.find(issue)
+                good = {"running": Implemented(), "review": Approved(), "merging": Merged()}
+                self.take(SessionEnded(issue, record.session, good[record.state]))
+        assert self.over, "progress: the wave does not end"
+
+
+TestModelMachine = ModelMachine.TestCase
+TestModelMachine.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
