@@ -1,0 +1,407 @@
+"""The command pipeline: issues implemented, gated and reviewed by commands, and merged by git.
+
+1. A session is a command in the issue's own worktree. How it exits says how the session ended:
+
+       implement   0 implemented · 10 blocked · 11 checkpoint · 75 postponed · else failed
+       review      0 approved · 1 changes requested · 10 blocked · 75 postponed · else failed
+
+   The last line of its output is the reason; all output of a review that requests changes is the
+   feedback.
+2. What an implementing command leaves uncommitted is committed for it: when it is through, at a
+   checkpoint, and when it is blocked. Failed, cancelled or out of time, it leaves nothing: branch
+   and files go back to where the step began. Postponed, its commits stay.
+3. The repo's gates follow, in order. A failing one goes back to implementing with its output, at
+   most `gate_attempts` times; then the issue is blocked. What gates and reviews change in the
+   worktree is undone.
+4. Merging is `git merge --no-ff` into the wave's agent branch, in a worktree of its own. A merge
+   that is in already is not made again. On a conflict the issue's worktree and branch are
+   discarded, and the next attempt starts from what the agent branch then has.
+5. The user's own checkouts are not touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+from wavelane.commandruns import CommandRun, Runner
+from wavelane.git import Git, GitError
+from wavelane.pipeline import Assignment, SessionFailed
+from wavelane.preflight import Preflight, RepoFacts
+from wavelane.processes import Command, uninterrupted
+from wavelane.repos import Repo, agent_branch, feature_branch, signed
+from wavelane.settings import IssueCommands, PipelineError, RepoSettings
+from wavelane.slugs import slug
+from wavelane.worktrees import Worktree
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Implemented,
+    Merged,
+    Postponed,
+)
+from wavelane_model.wave import Issue
+
+__all__ = [
+    "Command",
+    "CommandPipeline",
+    "IssueCommands",
+    "PipelineError",
+    "RepoSettings",
+    "SessionExit",
+]
+
+_DIFF_BYTES: Final = 65_536
+_SUBJECT_LENGTH: Final = 200
+
+
+class SessionExit(IntEnum):
+    """What the exit code of a session's command means. Any other: it has failed."""
+
+    DONE = 0
+    CHANGES_REQUESTED = 1
+    BLOCKED = 10
+    CHECKPOINT = 11
+    POSTPONED = 75
+
+
+class CommandPipeline:
+    """A `Pipeline` of commands over real git repos, for the wave called `name`.
+
+    `commands` says what is run for each issue. Worktrees, logs and what the commands are told are
+    kept in `state_dir`; `wave_dir` is where the wave file is. `gate_attempts` is how often a
+    failing gate goes back within one step, `grace` the seconds that a command has between SIGTERM
+    and SIGKILL. Call `prepare` first and `close` last.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        repos: Mapping[str, RepoSettings],
+        commands: Mapping[str, IssueCommands],
+        *,
+        state_dir: Path,
+        wave_dir: Path,
+        gate_attempts: int = 3,
+        grace: float = 5.0,
+    ) -> None:
+        self._name = name
+        self._settings = {
+            repo: RepoSettings(one.path.resolve(), one.base, one.gates)
+            for repo, one in repos.items()
+        }
+        self._commands = commands
+        self._state_dir = state_dir.resolve()
+        self._wave_dir = wave_dir.resolve()
+        self._gate_attempts = gate_attempts
+        self._runner = Runner(self._state_dir, self._wave_dir, grace=grace)
+        self._repos: dict[str, Repo] = {}
+
+    def agent_branch(self, repo: str) -> str:
+        """The branch of `repo` that the wave's issues are merged into."""
+        return agent_branch(self._name)
+
+    def feature_branch(self, issue_id: str) -> str:
+        """The branch that an issue is worked on, until it is merged."""
+        return feature_branch(self._name, issue_id)
+
+    def worktree(self, repo: str, issue_id: str) -> Path:
+        """The directory that an issue is worked on in. No other issue ever uses it."""
+        return self._root(repo) / slug(issue_id)
+
+    async def check(self) -> dict[str, RepoFacts]:
+        """Check everything and change nothing: the facts of each repo.
+
+        Raises `PipelineError` with all problems at once.
+        """
+        preflight = Preflight(
+            self._name,
+            self._settings,
+            self._commands,
+            roots={repo: self._root(repo) for repo in self._settings},
+            wave_dir=self._wave_dir,
+        )
+        await preflight.check()
+        if preflight.problems:
+            raise PipelineError(preflight.problems)
+        return preflight.facts
+
+    async def prepare(self, before_repos: Callable[[], None] = lambda: None) -> None:
+        """Check everything, then make the agent branches and their worktrees.
+
+        `before_repos` is called when all is checked and `state_dir` is there, and no repo has
+        been touched; what it raises goes through. An agent branch that is there already is kept.
+        Raises `PipelineError` with all problems at once, and then has changed nothing.
+        """
+        facts = await self.check()
+        repos = {
+            name: Repo(
+                Git(self._settings[name].path, found.identity),
+                found.base,
+                found.common_dir,
+                wave=self._name,
+                root=self._root(name),
+            )
+            for name, found in facts.items()
+        }
+        await self._make(repos, before_repos)
+        self._repos = repos
+
+    async def implement(
+        self, issue: Assignment
+    ) -> Implemented | Checkpoint | Blocked | Postponed | None:
+        """Run the implementing command, and the gates after it.
+
+        Raises `SessionFailed` when the command fails, and `GitError`.
+        """
+        repo = self._repo(issue)
+        tree = await repo.issue_tree(issue.id)
+        if not tree.is_new:
+            await self._commit(tree, _message("Found in the worktree: ", issue))
+            await tree.catch_up(repo.agent_branch)
+        async with repo.putting_back(tree, only_on_failure=True):
+            return await self._implement(repo, tree, issue)
+
+    async def review(self, issue: Assignment) -> Approved | ChangesRequested | Blocked | Postponed:
+        """Run the reviewing command, if there is one; what it changes in the worktree is undone.
+
+        Raises `SessionFailed` when the command fails, and `GitError`.
+        """
+        command = self._commands[issue.id].review
+        if command is None:
+            return Approved()
+        repo = self._repo(issue)
+        if not await repo.has_branch_of(issue.id):
+            raise SessionFailed(self._nothing_to("review", issue))
+        tree = await repo.issue_tree(issue.id)
+        async with repo.putting_back(tree):
+            run = await self._run(issue, "review", command, repo, tree, issue.feedback)
+        match run.exit.code:
+            case SessionExit.DONE:
+                return Approved()
+            case SessionExit.CHANGES_REQUESTED:
+                return ChangesRequested(run.output() or run.last_line())
+            case SessionExit.BLOCKED:
+                return Blocked(run.last_line())
+            case SessionExit.POSTPONED:
+                return Postponed(reason=run.last_line())
+            case _:
+                raise run.failure()
+
+    async def merge(self, issue: Assignment) -> Merged | Conflicted:
+        """Merge the issue's branch into the agent branch, unless it is in, and remove it.
+
+        A merge that is in is `Merged`, even when the call is cancelled. Raises `SessionFailed`
+        when there is nothing to merge, and `GitError`.
+        """
+        repo = self._repo(issue)
+        try:
+            conflicted = None if await repo.is_in(issue.id) else await self._merge(repo, issue)
+        except asyncio.CancelledError:
+            if not await _is_surely_in(repo, issue):
+                raise
+            conflicted = None
+        if conflicted is not None:
+            return conflicted
+        # The merge is in, whatever becomes of the rest; `close` removes what is left.
+        with suppress(GitError, OSError, asyncio.CancelledError):
+            await uninterrupted(repo.discard(issue.id))
+        return Merged()
+
+    async def discard(self, issue: Issue) -> None:
+        """Remove an issue's worktree and branch, with all that is in them."""
+        await uninterrupted(self._repo(issue).discard(issue.id))
+
+    async def close(self) -> None:
+        """Remove the worktrees that nobody needs: for merging, and of merged issues.
+
+        Those of other issues stay, and so does what has uncommitted changes. Raises `GitError`
+        or `OSError` for the first repo where that fails, after having tried all.
+        """
+        trouble: Exception | None = None
+        for repo in self._repos.values():
+            try:
+                await uninterrupted(repo.tidy())
+            except (GitError, OSError) as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+
+    # Preparing
+
+    def _root(self, repo: str) -> Path:
+        return self._state_dir / "worktrees" / slug(repo)
+
+    def _repo(self, issue: Issue) -> Repo:
+        if issue.repo not in self._repos:
+            raise RuntimeError(
+                f'repo "{issue.repo}" of issue "{issue.id}" is not prepared; '
+                f"await prepare() first (prepared: {', '.join(self._repos) or 'none'})"
+            )
+        return self._repos[issue.repo]
+
+    async def _make(self, repos: Mapping[str, Repo], before_repos: Callable[[], None]) -> None:
+        """Make all, or on failure take back what was made."""
+        begun: list[Repo] = []
+        try:
+            await asyncio.to_thread(_make_hidden, self._state_dir)
+            before_repos()
+            for repo in repos.values():
+                begun.append(repo)
+                await repo.make()
+        except BaseException as error:
+            for repo in begun:
+                with suppress(GitError, OSError):
+                    await uninterrupted(repo.unmake())
+            if isinstance(error, (GitError, OSError)):
+                raise PipelineError([_cannot_make(self._state_dir, error)]) from error
+            raise
+
+    # Implementing
+
+    async def _implement(
+        self, repo: Repo, tree: Worktree, issue: Assignment
+    ) -> Implemented | Checkpoint | Blocked | Postponed:
+        """One session, and up to `gate_attempts` more to fix what a gate found."""
+        feedback = issue.feedback
+        for fix in itertools.count():
+            outcome = await self._session(repo, tree, issue, feedback, fix)
+            if not isinstance(outcome, Implemented):
+                return outcome
+            failed = await self._failing_gate(repo, tree, issue)
+            if failed is None:
+                return outcome
+            if fix == self._gate_attempts:
+                return Blocked(failed.still_failing(fix))
+            feedback = failed.as_feedback()
+        raise AssertionError("unreachable")
+
+    async def _session(
+        self, repo: Repo, tree: Worktree, issue: Assignment, feedback: str, fix: int
+    ) -> Implemented | Checkpoint | Blocked | Postponed:
+        """Run the implementing command, and commit or drop its changes as its exit code says."""
+        command = self._commands[issue.id].implement
+        run = await self._run(issue, "implement", command, repo, tree, feedback, fix)
+        match run.exit.code:
+            case SessionExit.DONE:
+                await self._commit(tree, _message("", issue))
+                return Implemented()
+            case SessionExit.BLOCKED:
+                # For a human to look at, so conflicts and hooks that refuse it do not matter.
+                with suppress(GitError):
+                    await tree.take_over_head()
+                    await tree.commit_all(_message("", issue))
+                return Blocked(run.last_line())
+            case SessionExit.CHECKPOINT:
+                await self._commit(tree, _message("", issue))
+                return Checkpoint(run.last_line())
+            case SessionExit.POSTPONED:
+                await tree.take_over_head()
+                await tree.restore()
+                return Postponed(reason=run.last_line())
+            case _:
+                raise run.failure()
+
+    async def _commit(self, tree: Worktree, message: str) -> None:
+        await tree.take_over_head()
+        if files := await tree.conflicts():
+            raise SessionFailed(
+                f"conflicts are left in {', '.join(files)} of {tree.directory}; resolve them"
+            )
+        await tree.commit_all(message)
+
+    async def _failing_gate(
+        self, repo: Repo, tree: Worktree, issue: Assignment
+    ) -> CommandRun | None:
+        """The first gate that fails. What the gates leave in the worktree is undone."""
+        gates = self._settings[issue.repo].gates
+        if not gates:
+            return None
+        async with repo.putting_back(tree):
+            for name, command in gates.items():
+                run = await self._run(issue, f"gate '{name}'", command, repo, tree, issue.feedback)
+                if run.exit.code != 0:
+                    return run
+        return None
+
+    async def _run(
+        self,
+        issue: Assignment,
+        what: str,
+        command: Command,
+        repo: Repo,
+        tree: Worktree,
+        feedback: str,
+        fix: int = 0,
+    ) -> CommandRun:
+        env = {
+            **repo.git.identity,
+            "WAVELANE_AGENT_BRANCH": repo.agent_branch,
+            "WAVELANE_BRANCH": tree.branch,
+        }
+        return await self._runner.run(
+            issue, what, command, tree.directory, env=env, feedback=feedback, fix=fix
+        )
+
+    # Merging
+
+    async def _merge(self, repo: Repo, issue: Assignment) -> Conflicted | None:
+        """Make the merge. None when it is in."""
+        if not await repo.has_branch_of(issue.id):
+            raise SessionFailed(self._nothing_to("merge", issue))
+        tree = await repo.agent_tree()
+        branch = repo.feature_branch(issue.id)
+        message = _message(f"Merge {issue.id}: " if issue.title else "Merge ", issue)
+        files = await tree.merge(f"refs/heads/{branch}", message)
+        if not files:
+            return None
+        change = await repo.change_of(issue.id, _DIFF_BYTES)
+        await repo.discard(issue.id)
+        return Conflicted(
+            f"merging into {repo.agent_branch} conflicts in {', '.join(files)}. "
+            f"The earlier change was:\n{change}"
+        )
+
+    def _nothing_to(self, verb: str, issue: Issue) -> str:
+        return (
+            f'there is nothing to {verb} for issue "{issue.id}": repo "{issue.repo}" has no branch '
+            f'"{self.feature_branch(issue.id)}"; implement it first'
+        )
+
+
+async def _is_surely_in(repo: Repo, issue: Issue) -> bool:
+    """Ask git, however often this is cancelled meanwhile."""
+    look = asyncio.ensure_future(repo.is_in(issue.id))
+    with suppress(asyncio.CancelledError, GitError, OSError):
+        await uninterrupted(look)
+    return not look.cancelled() and look.exception() is None and look.result()
+
+
+def _message(prefix: str, issue: Issue) -> str:
+    """A commit message about the issue: one line, and the trailer."""
+    title = " ".join((issue.title or issue.id).split())
+    line = "".join(char for char in prefix + title if char.isprintable())
+    return signed(line[:_SUBJECT_LENGTH], issue.id)
+
+
+def _make_hidden(directory: Path) -> None:
+    """Make a directory that git does not see, should it be inside a checkout."""
+    directory.mkdir(parents=True, exist_ok=True)
+    ignore = directory / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+
+
+def _cannot_make(directory: Path, error: Exception) -> str:
+    if isinstance(error, OSError):
+        why = f"{error.strerror or error}: {error.filename or directory}"
+        return f"{directory} cannot be used: {why}; give a work_dir that can be written to"
+    return f"the worktrees cannot be made: {error}"

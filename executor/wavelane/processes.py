@@ -1,0 +1,277 @@
+"""Processes: one command in a process group of its own, until all of that group is gone.
+
+1. A command leads its own session and process group. A signal to the group reaches all that the
+   command has started, and a Ctrl-C at the terminal does not reach it.
+2. When the command has ended, what is left of its group is ended too.
+3. When the caller is cancelled, the group gets SIGTERM, `grace` seconds, then SIGKILL. The
+   cancellation goes on when the whole group is gone.
+4. Nothing but that group is ever signalled. A process that made a session of its own (a daemon)
+   has left the group and is not ended.
+
+A group's number stays taken while the group has a member, and the kernel hands out numbers in
+turn; so a number that answered an instant ago is still that group's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TypeVar
+
+Command = str | tuple[str, ...]
+"""Text is run by `sh -c`; a tuple is run as it is, without a shell."""
+
+T = TypeVar("T")
+
+_ESCAPE_SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
+)
+_LONGEST_LINE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: with an exit `code`, or by a `signal`; the other one is None."""
+
+    code: int | None = None
+    signal: int | None = None
+
+    @classmethod
+    def of(cls, returncode: int) -> Exit:
+        """From the number that `subprocess` gives, which is negative for a signal."""
+        return cls(signal=-returncode) if returncode < 0 else cls(code=returncode)
+
+    @property
+    def brief(self) -> str:
+        """In two words: `exit 3`, `signal SIGKILL`."""
+        if self.signal is not None:
+            return f"signal {_signal_name(self.signal)}"
+        return f"exit {self.code}"
+
+    def __str__(self) -> str:
+        """As the end of a sentence: `exited with 3`, `was killed by signal SIGKILL`."""
+        if self.signal is not None:
+            return f"was killed by signal {_signal_name(self.signal)}"
+        return f"exited with {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a short command said. `out` may have been cut to the length asked for."""
+
+    exit: Exit
+    out: str
+    errors: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command succeeded."""
+        return self.exit.code == 0
+
+
+async def run(
+    command: Command, *, cwd: Path, env: Mapping[str, str], log: Path, grace: float = 5.0
+) -> Exit:
+    """Run `command` in `cwd` and wait for its end and its group's.
+
+    Its input is empty; both its outputs go to the new file `log`. `grace` is in seconds. Raises
+    `OSError` when it cannot be started, or when `log` is there already.
+    """
+    argv = ("sh", "-c", command) if isinstance(command, str) else command
+    with _new_file(log) as output:
+        return await execute(argv, cwd=cwd, env=env, stdout=output, stderr=output, grace=grace)
+
+
+async def ask(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    limit: int | None = None,
+    patience: float = 0.0,
+) -> Answer:
+    """Run a short command for what it says; see `execute`. `limit`: bytes of output to read.
+
+    What it left running in the background is left alone. Raises `OSError` when it cannot be
+    started.
+    """
+    with TemporaryFile() as out, TemporaryFile() as errors:
+        ended = await execute(
+            argv, env=env, stdout=out, stderr=errors, patience=patience, leave_rest=True
+        )
+        return Answer(ended, _read(out, limit), _read(errors, 65_536))
+
+
+async def execute(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+    cwd: Path | None = None,
+    patience: float = 0.0,
+    grace: float = 5.0,
+    leave_rest: bool = False,
+) -> Exit:
+    """Run `argv` and wait for its end. The outputs are real files, so nothing ever blocks on them.
+
+    Cancelled, the process has `patience` seconds more to end by itself before its group is ended.
+    With `leave_rest`, what it left running in the background is left alone. Raises `OSError` when
+    it cannot be started.
+    """
+    cancelled = asyncio.Event()
+
+    async def lead() -> Exit:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            await _end_or_cancellation(process, cancelled, patience)
+        finally:
+            if process.returncode is None or not leave_rest:
+                await _end_group(process.pid, grace)
+        return Exit.of(await process.wait())
+
+    return await uninterrupted(lead(), on_cancel=cancelled.set)
+
+
+async def uninterrupted(work: Awaitable[T], *, on_cancel: Callable[[], None] = lambda: None) -> T:
+    """Await `work` to its end, even when cancelled; only then does the cancellation go on.
+
+    `on_cancel` is called at each cancellation. A cancellation hides what `work` returned or raised.
+    """
+    task = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancellation = error
+            on_cancel()
+    if cancellation is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()
+    raise cancellation
+
+
+def tail(log: Path, max_bytes: int) -> str:
+    """The last `max_bytes` of a log as text, without escape sequences. Without a log: ""."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - max_bytes))
+            data = file.read()
+    except OSError:
+        return ""
+    if size > max_bytes:
+        data = data.lstrip(bytes(range(0x80, 0xC0)))
+    return _ESCAPE_SEQUENCE.sub("", data.decode("utf-8", "replace"))
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that is not blank, cut to a readable length. Without one: ""."""
+    lines = (line.strip() for line in reversed(tail(log, 16_384).splitlines()))
+    line = "".join(char for char in next(filter(None, lines), "") if char.isprintable())
+    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
+
+
+def group_is_alive(group: int) -> bool:
+    """Whether a process group has a member that is more than a zombie."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    members = _member_states(group)
+    return members is None or any(state not in "ZX" for state in members)
+
+
+def _new_file(path: Path) -> IO[bytes]:
+    return path.open("xb")
+
+
+def _read(file: IO[bytes], limit: int | None) -> str:
+    file.seek(0)
+    return file.read(-1 if limit is None else limit).decode("utf-8", "replace")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+async def _end_or_cancellation(
+    process: asyncio.subprocess.Process, cancelled: asyncio.Event, patience: float
+) -> None:
+    ended = asyncio.ensure_future(process.wait())
+    told = asyncio.ensure_future(cancelled.wait())
+    try:
+        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done() and patience > 0:
+            await asyncio.wait((ended,), timeout=patience)
+    finally:
+        ended.cancel()
+        told.cancel()
+        await asyncio.wait((ended, told))
+
+
+async def _end_group(group: int, grace: float) -> None:
+    if not _signal_group(group, signal.SIGTERM):
+        return
+    if not await _group_ends(group, grace):
+        _signal_group(group, signal.SIGKILL)
+        await _group_ends(group, None)
+
+
+async def _group_ends(group: int, within: float | None) -> bool:
+    """Wait until a group is gone; False when it is still there after `within` seconds."""
+    clock = asyncio.get_running_loop().time
+    deadline = None if within is None else clock() + within
+    pause = 0.001
+    while group_is_alive(group):
+        if deadline is not None and clock() >= deadline:
+            return False
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 0.05)
+    return True
+
+
+def _signal_group(group: int, number: signal.Signals) -> bool:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _member_states(group: int) -> list[str] | None:
+    """The state letters of a group's members; None where the system has no /proc to look into."""
+    try:
+        entries = [entry for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208
+    except OSError:
+        return None
+    if not entries:
+        return None
+    found = []
+    for entry in entries:
+        try:
+            stat = Path("/proc", entry, "stat").read_bytes()
+        except OSError:
+            continue
+        state, _parent, of_group, *_ = stat[stat.rindex(b")") + 2 :].split()
+        if int(of_group) == group:
+            found.append(state.decode())
+    return found
