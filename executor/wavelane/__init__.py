@@ -10,7 +10,8 @@ from wavelane.lever import CapLever
 from wavelane.notices import Notice, NoticeStream
 from wavelane.pipeline import Assignment, Pipeline, SessionFailed
 from wavelane.report import IssueReport, Report
-from wavelane.scheduler import Scheduler, Status
+from wavelane.scheduler import Scheduler
+from wavelane.status import LaneStatus, Status
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
     Approved,
@@ -41,6 +42,7 @@ __all__ = [
     "Issue",
     "IssueReport",
     "JournalError",
+    "LaneStatus",
     "Limits",
     "Merged",
     "Notice",

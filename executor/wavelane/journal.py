@@ -120,6 +120,11 @@ class Journal:
         """Close the file; what was appended is in it."""
         self._db.close()
 
+    def discard(self) -> None:
+        """Close the file and remove it."""
+        self._db.close()
+        self.path.unlink(missing_ok=True)
+
     def _prepare(self, settings: Settings) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")

@@ -32,6 +32,7 @@ from wavelane.notices import Notice, NoticeStream
 from wavelane.pipeline import Assignment, Pipeline, assignment
 from wavelane.report import Recorder, Report
 from wavelane.sessions import KINDS, StartOrder, outcome_of
+from wavelane.status import LaneStatus, Status, lanes_of, status_of
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceCap,
@@ -58,26 +59,14 @@ from wavelane_model.events import (
     UnparkRequested,
     WaveStarted,
 )
-from wavelane_model.lifecycle import LaneRelease, State
+from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Outcome, Postponed, Stopped
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, may_start, step
 from wavelane_model.wave import Issue, Wave
-from wavelane_model.why import Reason, why
 
 _NO_LIMITS_GIVEN = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where one issue stands: its state, since when (seconds since the epoch), and why."""
-
-    issue: Issue
-    state: State
-    why: Reason
-    attempts: int
-    since: float | None
 
 
 @dataclass(slots=True)
@@ -178,8 +167,8 @@ class Scheduler:
         self._claimed = True
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        if self._journal_path is not None:
-            self._journal = Journal(self._journal_path, self._settings)
+        self.open_journal()
+        if self._journal is not None:
             self._writer = ThreadPoolExecutor(1, "wavelane-journal")
         try:
             await self._drive()
@@ -188,6 +177,17 @@ class Scheduler:
         finally:
             self._close()
         return self._recorder.report()
+
+    def open_journal(self) -> None:
+        """Make the journal now instead of at the start of `run`. Raises `JournalError`."""
+        if self._journal is None and self._journal_path is not None:
+            self._journal = Journal(self._journal_path, self._settings)
+
+    def discard_journal(self) -> None:
+        """Remove a journal that `open_journal` made, when `run` will not be called."""
+        if self._journal is not None and not self._claimed:
+            self._journal.discard()
+            self._journal = None
 
     @property
     def in_flight(self) -> tuple[Issue, ...]:
@@ -198,14 +198,12 @@ class Scheduler:
     def status(self, issue_id: str) -> Status:
         """Where an issue stands. Raises `KeyError` for an unknown id."""
         with self._lock:
-            record = self._state.find(issue_id)
-            return Status(
-                self.wave[issue_id],
-                record.state,
-                why(self._state, issue_id),
-                record.attempts,
-                self._recorder.since(issue_id),
-            )
+            return status_of(self._state, self._recorder, issue_id)
+
+    def lanes(self) -> tuple[LaneStatus, ...]:
+        """Where all repos stand, for a display; it looks at every issue."""
+        with self._lock:
+            return lanes_of(self._state, self._recorder)
 
     def report(self) -> Report:
         """The report as of now."""

@@ -1,0 +1,122 @@
+"""A wave file on its way: the scheduler and the command pipeline that belong to it.
+
+`prepare` checks everything and makes branches and worktrees; `run` runs the wave and tidies up.
+Interrupts are the command line's: the first drains, the second cancels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wavelane.commands import CommandPipeline
+from wavelane.report import Report
+from wavelane.scheduler import Scheduler
+from wavelane.settings import IssueCommands, RepoSettings
+from wavelane.wavefile import WaveFile
+from wavelane_model.wave import Wave
+
+
+class Campaign:
+    """One run of a wave file.
+
+    `cap` and `journal` take precedence over what the file says. Raises `ValueError` for a cap
+    below 1.
+    """
+
+    def __init__(
+        self, file: WaveFile, *, cap: int | None = None, journal: Path | None = None
+    ) -> None:
+        self.file = file
+        self.wave = file.to_wave()
+        self.journal = journal or file.state_dir / "journal.db"
+        limits = file.to_limits()
+        self.pipeline = pipeline_of(file, self.wave)
+        self.scheduler = Scheduler(
+            self.wave,
+            self.pipeline,
+            cap=file.cap if cap is None else cap,
+            lane_release=file.lane_release,
+            limits=limits,
+            journal=self.journal,
+        )
+
+    async def run(self, interrupted: Callable[[str], None] = lambda text: None) -> Report:
+        """Prepare, run to the end, tidy up, and report.
+
+        SIGINT drains; a second one, or SIGTERM, ends the sessions now. `interrupted` is told
+        which. Raises `PipelineError` and `JournalError`.
+        """
+        try:
+            await self.pipeline.prepare(self.scheduler.open_journal)
+        except BaseException:
+            self.scheduler.discard_journal()
+            raise
+        try:
+            running = asyncio.ensure_future(self.scheduler.run())
+            with self._signals(running, interrupted):
+                try:
+                    return await running
+                except asyncio.CancelledError:
+                    if not running.cancelled():
+                        running.cancel()
+                        await asyncio.wait([running])
+                        raise
+                    return self.scheduler.report()
+        finally:
+            await self.pipeline.close()
+
+    @contextmanager
+    def _signals(
+        self, running: asyncio.Future[Report], interrupted: Callable[[str], None]
+    ) -> Iterator[None]:
+        draining = False
+
+        def on_interrupt() -> None:
+            nonlocal draining
+            if draining:
+                on_terminate()
+                return
+            draining = True
+            self.scheduler.stop()
+            interrupted("stopping: sessions that run finish their step; again to end them now")
+
+        def on_terminate() -> None:
+            running.cancel()
+            interrupted("ending all sessions now")
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, on_interrupt)
+        loop.add_signal_handler(signal.SIGTERM, on_terminate)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            loop.remove_signal_handler(signal.SIGTERM)
+
+
+def pipeline_of(file: WaveFile, wave: Wave) -> CommandPipeline:
+    """The command pipeline that a wave file describes."""
+    return CommandPipeline(
+        file.wave,
+        {
+            name: RepoSettings(Path(entry.path), entry.base, file.gates_for(name))
+            for name, entry in file.repos.items()
+        },
+        {
+            issue.id: IssueCommands(_required(file, issue.id), file.command_for(issue.id, "review"))
+            for issue in wave.issues
+        },
+        state_dir=file.state_dir,
+        wave_dir=file.directory,
+        gate_attempts=file.to_limits().gate_attempts,
+    )
+
+
+def _required(file: WaveFile, issue_id: str) -> str | tuple[str, ...]:
+    command = file.command_for(issue_id, "implement")
+    assert command is not None, "the wave file is checked: every issue has an implement command"
+    return command

@@ -1,0 +1,285 @@
+"""The command `wavelane`.
+
+Exit codes of `run`: 0 complete, 1 blocked, 2 bad input, 3 stopped. Everything that a person did
+wrong ends in one clear error for each thing, without a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from wavelane.campaign import Campaign
+    from wavelane.report import Report
+    from wavelane.scheduler import Scheduler
+    from wavelane.wavefile import WaveFile
+
+    Companion = Callable[[Scheduler], Coroutine[None, None, None]]
+
+EXIT_CODES: Final = {"complete": 0, "blocked": 1, "stopped": 3, "unfinished": 3}
+BAD_INPUT: Final = 2
+
+app = typer.Typer(
+    name="wavelane",
+    help="Run a wave of issues over several git repos: one lane a repo, a cap, merges in turn.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WaveArgument = Annotated[
+    Path, typer.Argument(help="The wave file, YAML or JSON.", show_default=False)
+]
+CapOption = Annotated[
+    int | None,
+    typer.Option("--cap", help="How many issues may be in flight.", show_default="number of repos"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+
+
+class Picture(StrEnum):
+    """What can be drawn."""
+
+    ISSUE = "issue"
+    CAP = "cap"
+    ARCHITECTURE = "architecture"
+
+
+class PictureFormat(StrEnum):
+    """How it can be drawn."""
+
+    SVG = "svg"
+    PNG = "png"
+    DOT = "dot"
+    MERMAID = "mermaid"
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from wavelane import __version__
+
+        print(f"wavelane {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    wave: WaveArgument,
+    cap: CapOption = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="The journal to make.", show_default="journal.db in the work_dir"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a wave to its end. Ctrl-C drains it; a second one ends its sessions now."""
+    with _explained():
+        from wavelane.campaign import Campaign
+
+        campaign = Campaign(_load(wave), cap=_checked_cap(cap), journal=journal)
+        report = asyncio.run(_run(campaign, quiet=as_json))
+        _print_report(report, as_json)
+        if not as_json:
+            _say_where(campaign)
+    raise typer.Exit(EXIT_CODES[report.outcome])
+
+
+@app.command()
+def plan(
+    wave: WaveArgument,
+    cap: CapOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a wave file, and show its order, what could run side by side, and its longest path."""
+    with _explained():
+        from wavelane.campaign import pipeline_of
+        from wavelane.planning import plan as look_ahead
+
+        file = _load(wave)
+        checked = file.to_wave()
+        asyncio.run(pipeline_of(file, checked).check())
+        found = look_ahead(
+            checked, cap=_checked_cap(cap) or file.cap, lane_release=file.lane_release
+        )
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        from rich.console import Console
+
+        from wavelane.display import plan_view
+
+        Console().print(plan_view(found))
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Where to make its repos.", show_default="a temporary folder"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make three small git repos and run a wave over them, with everything that can happen."""
+    with _explained():
+        from wavelane.campaign import Campaign
+        from wavelane.demo import Demo
+
+        made = Demo.make(directory)
+        campaign = Campaign(_load(made.wave_file))
+        if not as_json:
+            print(f"three repos and a wave file are in {made.directory}\n")
+        report = asyncio.run(_run(campaign, quiet=as_json, beside=made.monitor))
+        _print_report(report, as_json)
+        if not as_json:
+            print(made.farewell())
+        stopped = EXIT_CODES[report.outcome] == EXIT_CODES["stopped"]
+    raise typer.Exit(EXIT_CODES["stopped"] if stopped else 0)
+
+
+@app.command()
+def diagram(
+    name: Annotated[Picture, typer.Argument(help="What to draw.", show_default=False)],
+    format: Annotated[  # noqa: A002
+        PictureFormat, typer.Option("--format", "-f", help="How to draw it.")
+    ] = PictureFormat.SVG,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write it to.")
+    ] = None,
+) -> None:
+    """Draw the issue lifecycle, the cap machine or the architecture, from table and code."""
+    with _explained():
+        from wavelane.diagrams import render
+
+        picture = render(name.value, format.value)
+        data = picture if isinstance(picture, bytes) else picture.encode()
+        if output is not None:
+            output.write_bytes(data)
+        elif format is PictureFormat.PNG and sys.stdout.isatty():
+            _fail(["a PNG is no text for a terminal; give --output FILE, or send it to a file"])
+        else:
+            sys.stdout.buffer.write(data)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the wave file, for editors."""
+    from wavelane.wavefile import json_schema
+
+    _print_json(json_schema())
+
+
+async def _run(campaign: Campaign, *, quiet: bool, beside: Companion | None = None) -> Report:
+    """Run a campaign with its display, and whatever else accompanies it."""
+    from rich.console import Console
+
+    from wavelane.display import follow
+
+    console = Console(stderr=quiet)
+    notices = campaign.scheduler.events()
+    companions: list[asyncio.Task[None]] = []
+    if not quiet:
+        companions.append(asyncio.create_task(follow(campaign.scheduler, notices, console)))
+    if beside is not None:
+        companions.append(asyncio.create_task(beside(campaign.scheduler)))
+    try:
+        report = await campaign.run(lambda text: console.print(text, style="bold yellow"))
+        await asyncio.gather(*companions)
+    finally:
+        for companion in companions:
+            companion.cancel()
+        await asyncio.gather(*companions, return_exceptions=True)
+    return report
+
+
+def _load(path: Path) -> WaveFile:
+    from wavelane.wavefile import load
+
+    return load(path)
+
+
+def _checked_cap(cap: int | None) -> int | None:
+    if cap is not None and cap < 1:
+        _fail([f"--cap is {cap}; give 1 or more (1 is fully sequential)"])
+    return cap
+
+
+def _print_report(report: Report, as_json: bool) -> None:
+    if as_json:
+        _print_json(report.to_dict())
+        return
+    from rich.console import Console
+
+    from wavelane.display import report_view
+
+    console = Console()
+    console.print()
+    console.print(report_view(report))
+
+
+def _say_where(campaign: Campaign) -> None:
+    branch = campaign.pipeline.agent_branch("")
+    print(
+        f"\nmerged work is on branch {branch} of each repo; logs are in {campaign.file.state_dir}"
+    )
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what a person can mend into errors and exit code 2."""
+    from wavelane.diagrams import DotMissing
+    from wavelane.git import GitError
+    from wavelane.journal import JournalError
+    from wavelane.settings import PipelineError
+    from wavelane.wavefile import WaveFileError
+
+    try:
+        yield
+    except (WaveFileError, PipelineError) as error:
+        _fail(error.problems)
+    except (JournalError, GitError, DotMissing) as error:
+        _fail([str(error)])
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(BAD_INPUT) from None
+    except OSError as error:
+        _fail([f"{error.filename or 'a file'}: {error.strerror or error}"])
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_CODES["stopped"]) from None
+
+
+def _fail(problems: Iterable[str]) -> NoReturn:
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    raise typer.Exit(BAD_INPUT)

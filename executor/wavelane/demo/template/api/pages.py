@@ -1,0 +1,3 @@
+"""The pages that the service knows."""
+
+PAGES = {"hello-world": "Hello, World"}

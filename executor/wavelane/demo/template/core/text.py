@@ -1,0 +1,3 @@
+"""Small functions on text."""
+
+FUNCTIONS = []

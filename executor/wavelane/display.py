@@ -1,0 +1,212 @@
+"""What a person sees of a wave: the live table of lanes, plain lines, the plan, the report.
+
+Only this module knows `rich`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from wavelane.notices import Notice, NoticeStream
+from wavelane.planning import Plan
+from wavelane.report import IssueReport, Report
+from wavelane.scheduler import Scheduler
+from wavelane.status import LaneStatus, Status
+from wavelane_model.cap import level_name
+from wavelane_model.lifecycle import State, Trigger
+
+_STYLES: dict[State, str] = {
+    "queued": "dim",
+    "admitted": "cyan",
+    "running": "bold cyan",
+    "review": "magenta",
+    "merging": "yellow",
+    "done": "green",
+    "parked": "bold red",
+    "cancelled": "red",
+}
+_OUTCOME_STYLES = {"complete": "bold green", "blocked": "bold yellow"}
+
+
+async def follow(scheduler: Scheduler, notices: NoticeStream, console: Console) -> None:
+    """Show a run until it ends: a live table on a terminal, else a line for each change."""
+    began = time.time()
+    live = (
+        Live(
+            get_renderable=lambda: lanes_table(scheduler, time.time() - began),
+            console=console,
+            refresh_per_second=4,
+        )
+        if console.is_terminal
+        else nullcontext()
+    )
+    with live:
+        async for notice in notices:
+            line = notice_line(notice, began)
+            if line is not None:
+                console.print(line, soft_wrap=True)
+
+
+def notice_line(notice: Notice, began: float) -> Text | None:
+    """One change in one line, or None for what is not worth one."""
+    text = Text(f"cap {level_name(notice.level or 0)}", "bold")
+    if notice.kind == "issue":
+        change = _change(notice)
+        if change is None:
+            return None
+        text = Text.assemble(f"{notice.issue}  {notice.source} → ", change)
+    elif notice.kind == "end":
+        return None
+    return Text.assemble((f"{duration(notice.at - began):>7}  ", "dim"), text)
+
+
+_SETBACKS: Final[dict[Trigger, str]] = {
+    "request_changes": "changes requested",
+    "conflict": "merge conflict",
+    "checkpoint": "checkpoint",
+    "fail": "failed, to be tried again",
+    "withhold": "withheld, the cap came first",
+}
+
+
+def _change(notice: Notice) -> tuple[str, str] | None:
+    if notice.target is None:
+        return None
+    if notice.target == "parked":
+        return f"parked: {first_line(notice.reason)}", _STYLES["parked"]
+    if notice.trigger in _SETBACKS:
+        return _SETBACKS[notice.trigger], "yellow"
+    if notice.trigger == "postpone":
+        return f"postponed: {first_line(notice.reason)}".removesuffix(": "), "yellow"
+    if notice.target in ("admitted", notice.source):
+        return None
+    return notice.target, _STYLES[notice.target]
+
+
+def lanes_table(scheduler: Scheduler, seconds: float) -> RenderableType:
+    """The lanes as they stand now."""
+    lanes = scheduler.lanes()
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=False)
+    for name in ("repo", "done", "issue", "state", "time", "next", "why it waits"):
+        table.add_column(name, no_wrap=name != "why it waits", overflow="ellipsis")
+    for lane in lanes:
+        _add_lane(table, lane)
+    return Group(_headline(scheduler, lanes, seconds), table)
+
+
+def _headline(scheduler: Scheduler, lanes: Iterable[LaneStatus], seconds: float) -> Text:
+    lanes = tuple(lanes)
+    done, total = sum(lane.done for lane in lanes), sum(lane.total for lane in lanes)
+    parked = sum(lane.parked for lane in lanes)
+    cap = scheduler.cap
+    return Text.assemble(
+        ("wave ", "bold"),
+        f"{done} of {total} done",
+        f", {parked} parked" if parked else "",
+        f" · in flight {len(scheduler.in_flight)}",
+        f" · cap {level_name(cap.level)}{f' of {cap.ceiling}' if cap.level else ''}",
+        f" · {duration(seconds)}",
+    )
+
+
+def _add_lane(table: Table, lane: LaneStatus) -> None:
+    rows: list[Status | None] = [*lane.in_flight] or [None]
+    for at, status in enumerate(rows):
+        first = at == 0
+        waiting = lane.next if first else None
+        table.add_row(
+            lane.repo if first else "",
+            f"{lane.done}/{lane.total}" if first else "",
+            *_in_flight_cells(status),
+            waiting.issue.id if waiting else "",
+            Text(waiting.why.text if waiting else "", "dim"),
+        )
+
+
+def _in_flight_cells(status: Status | None) -> tuple[RenderableType, RenderableType, str]:
+    if status is None:
+        return Text("idle", "dim"), "", ""
+    since = "" if status.since is None else duration(time.time() - status.since)
+    return status.issue.id, Text(status.state, _STYLES[status.state]), since
+
+
+def report_view(report: Report) -> RenderableType:
+    """The report of a run, a row an issue."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("issue", "repo", "state", "sessions", "time", "why"):
+        table.add_column(name, justify="right" if name in ("sessions", "time") else "left")
+    for issue in report.issues.values():
+        table.add_row(
+            issue.id,
+            issue.repo,
+            Text(issue.state, _STYLES[issue.state]),
+            str(issue.attempts),
+            _time_of(issue),
+            "" if issue.state == "done" else first_line(issue.why.text),
+        )
+    verdict = Text.assemble(
+        (report.outcome, _OUTCOME_STYLES.get(report.outcome, "bold red")),
+        f": {report.count('done')} of {len(report.issues)} issues done",
+        f", {report.count('parked')} parked" if report.count("parked") else "",
+        f" in {duration(report.ended_at - report.started_at)}",
+    )
+    return Group(table, "", verdict)
+
+
+def _time_of(issue: IssueReport) -> str:
+    if issue.started_at is None or issue.ended_at is None:
+        return ""
+    return duration(issue.ended_at - issue.started_at)
+
+
+def plan_view(plan: Plan) -> RenderableType:
+    """A plan: the order, the rounds, the longest path."""
+    order = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
+    for name in ("#", "issue", "repo", "priority", "hops", "depends on", "title"):
+        order.add_column(name, justify="right" if name in ("#", "priority", "hops") else "left")
+    for number, issue in enumerate(plan.order, 1):
+        order.add_row(
+            str(number),
+            issue.id,
+            issue.repo,
+            str(issue.priority),
+            str(issue.hops),
+            ", ".join(issue.depends_on),
+            issue.title,
+        )
+    rounds = Table(box=None, pad_edge=False, header_style="dim")
+    rounds.add_column("round", justify="right")
+    rounds.add_column(f"side by side, at cap {plan.cap}, if sessions took equally long")
+    for number, issues in enumerate(plan.rounds, 1):
+        rounds.add_row(str(number), ", ".join(issues))
+    length = (
+        f"{len(plan.longest_path)} issues"
+        if plan.longest_seconds is None
+        else f"{len(plan.longest_path)} issues, {duration(plan.longest_seconds)}"
+    )
+    path = Text.assemble(("longest path ", "dim"), f"({length}): {' → '.join(plan.longest_path)}")
+    return Group(Text("order of admission", "bold"), order, "", rounds, "", path)
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people read it: 7 s, 2:05 min, 1:02:03 h."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} h"
+
+
+def first_line(text: str) -> str:
+    """The first line of a text that may have more."""
+    lines = text.strip().splitlines()
+    return lines[0] if lines else ""

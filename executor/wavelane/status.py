@@ -1,0 +1,77 @@
+"""Where issues and lanes stand: views of a running wave, made from the model's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavelane.report import Recorder
+from wavelane_model.lifecycle import State
+from wavelane_model.state import WaveState
+from wavelane_model.wave import Issue
+from wavelane_model.why import Reason, why
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where one issue stands: its state, since when (seconds since the epoch), and why."""
+
+    issue: Issue
+    state: State
+    why: Reason
+    attempts: int
+    since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """Where one repo stands: its issues in flight, and the first of those that wait for it."""
+
+    repo: str
+    in_flight: tuple[Status, ...]
+    next: Status | None
+    waiting: int
+    done: int
+    parked: int
+    total: int
+
+
+def status_of(state: WaveState, recorder: Recorder, issue_id: str) -> Status:
+    """Where an issue stands. Raises `KeyError` for an unknown id."""
+    record = state.find(issue_id)
+    return Status(
+        state.wave[issue_id],
+        record.state,
+        why(state, issue_id),
+        record.attempts,
+        recorder.since(issue_id),
+    )
+
+
+def lanes_of(state: WaveState, recorder: Recorder) -> tuple[LaneStatus, ...]:
+    """Where all repos stand, in the wave's order. Looks at every issue."""
+    by_lane: list[list[int]] = [[] for _ in state.lanes]
+    for position in state.by_rank:
+        by_lane[state.records[position].lane].append(position)
+    return tuple(
+        _lane(state, recorder, repo, positions)
+        for repo, positions in zip(state.wave.repos, by_lane, strict=True)
+    )
+
+
+def _lane(state: WaveState, recorder: Recorder, repo: str, positions: list[int]) -> LaneStatus:
+    records = [state.records[position] for position in positions]
+    queued = [record for record in records if record.state == "queued"]
+    first = next((record for record in queued if record.ready), next(iter(queued), None))
+    return LaneStatus(
+        repo=repo,
+        in_flight=tuple(
+            status_of(state, recorder, state.issue_id(record))
+            for record in records
+            if record.position in state.flight
+        ),
+        next=None if first is None else status_of(state, recorder, state.issue_id(first)),
+        waiting=len(queued),
+        done=sum(record.state == "done" for record in records),
+        parked=sum(record.state == "parked" for record in records),
+        total=len(records),
+    )

@@ -1,0 +1,389 @@
+"""The command, as a person meets it: a real process, real git repos, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wavelane import Report
+
+ROOT = Path(__file__).parent.parent
+ENV = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+    "PYTHONPATH": os.pathsep.join((str(ROOT / "model"), str(ROOT / "executor"))),
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "COLUMNS": "160",
+}
+PATIENCE = 60
+
+
+def wavelane(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "wavelane", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=ENV,
+        cwd=cwd,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def git(repo: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    done = subprocess.run(
+        ["git", "-C", repo, *identity, *arguments],
+        capture_output=True,
+        text=True,
+        env=ENV,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def make_repo(path: Path) -> Path:
+    path.mkdir(parents=True)
+    git(path, "init", "-q", "-b", "main")
+    (path / "file.txt").write_text("one\n")
+    git(path, "add", ".")
+    git(path, "commit", "-qm", "start")
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Two repos and a wave file over them."""
+    make_repo(tmp_path / "api")
+    make_repo(tmp_path / "web")
+    (tmp_path / "wave.yaml").write_text(
+        """
+wave: test
+implement: echo "$WAVELANE_ISSUE" > "$WAVELANE_REPO-$WAVELANE_ATTEMPT.txt"
+repos: {api: api, web: web}
+issues:
+  - {id: "api#1", repo: api, title: First}
+  - {id: "web#1", repo: web, depends_on: ["api#1"]}
+"""
+    )
+    return tmp_path
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    file = project / "wave.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def fingerprint(project: Path) -> dict[str, tuple[str, str]]:
+    """What must not change: branches and status of every repo."""
+    return {
+        repo: (git(project / repo, "for-each-ref"), git(project / repo, "status", "--porcelain"))
+        for repo in ("api", "web")
+    }
+
+
+def test_a_wave_that_completes_exits_with_0_and_has_merged_everything(project: Path) -> None:
+    done = wavelane("run", project / "wave.yaml")
+
+    assert done.returncode == 0, done.stderr
+    assert "complete: 2 of 2 issues done" in done.stdout
+    assert "admitted → running" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "api-1.txt" in git(project / "api", "ls-tree", "--name-only", "wavelane/test/agent")
+    assert git(project / "api", "branch", "--show-current") == "main"
+    assert git(project / "api", "worktree", "list").count("\n") == 0
+
+
+def test_the_report_is_json_on_standard_output_alone_when_asked_for(project: Path) -> None:
+    done = wavelane("run", project / "wave.yaml", "--json")
+
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    assert report["outcome"] == "complete"
+    assert [issue["state"] for issue in report["issues"]] == ["done", "done"]
+
+
+def test_a_wave_with_a_parked_issue_exits_with_1_and_says_why(project: Path) -> None:
+    edit(project, "title: First", "title: First, implement: 'echo which one?; exit 10'")
+
+    done = wavelane("run", project / "wave.yaml")
+
+    assert done.returncode == 1
+    assert "parked: which one?" in done.stdout
+    assert "waits for api#1 (parked)" in done.stdout
+    assert "blocked: 0 of 2 issues done, 1 parked" in done.stdout
+
+
+def test_the_journal_of_a_run_gives_its_report(project: Path) -> None:
+    done = wavelane("run", project / "wave.yaml", "--journal", project / "j.db", "--json")
+
+    assert Report.from_journal(project / "j.db").to_dict() == json.loads(done.stdout)
+
+
+def test_a_plan_shows_order_rounds_and_longest_path_and_changes_nothing(project: Path) -> None:
+    before = fingerprint(project)
+
+    done = wavelane("plan", project / "wave.yaml")
+
+    assert done.returncode == 0, done.stderr
+    assert "longest path (2 issues): api#1 → web#1" in done.stdout
+    as_json = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)
+    assert as_json["rounds"] == [["api#1"], ["web#1"]]
+    assert [issue["id"] for issue in as_json["order"]] == ["api#1", "web#1"]
+    assert fingerprint(project) == before
+    assert not (project / ".wavelane").exists()
+
+
+BAD_FILES: dict[str, tuple[str, str, str]] = {
+    "a cycle": (
+        "title: First",
+        'depends_on: ["web#1"]',
+        "wait for each other: api#1 → web#1 → api#1",
+    ),
+    "an unknown id": ('["api#1"]', '["api#9"]', 'depends on "api#9", which is not in the wave'),
+    "a duplicate id": ('"web#1"', '"api#1"', 'issue "api#1" is there twice'),
+    "an unknown repo": ("repo: web", "repo: wob", "wob"),
+    "a path that is no repo": ("web: web", "web: nowhere", "nowhere"),
+    "a missing branch": ("web: web", "web: {path: web, base: trunk}", "trunk"),
+    "a cap below 1": ("wave: test", "wave: test\ncap: 0", "cap"),
+    "a file that is not YAML": ("wave: test", "wave: [test", "YAML"),
+    "a command that does not exist": ("echo", "no-such-program", "no-such-program"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_bad_input_is_one_clear_error_and_leaves_the_repos_alone(
+    project: Path, kind: str, command: str
+) -> None:
+    old, new, said = BAD_FILES[kind]
+    edit(project, old, new)
+    before = fingerprint(project)
+
+    done = wavelane(command, project / "wave.yaml")
+
+    assert done.returncode == 2
+    errors = done.stderr.splitlines()
+    assert len(errors) == 1, done.stderr
+    assert errors[0].startswith("error: ")
+    assert said in errors[0]
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert fingerprint(project) == before
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_cap_below_1_on_the_command_line_is_one_clear_error(project: Path, command: str) -> None:
+    done = wavelane(command, project / "wave.yaml", "--cap", "0")
+
+    assert done.returncode == 2
+    assert done.stderr == "error: --cap is 0; give 1 or more (1 is fully sequential)\n"
+
+
+def test_a_wave_file_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+    done = wavelane("run", tmp_path / "none.yaml")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "none.yaml" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "journal", ["exists.db", "no-such-folder/journal.db", "is-a-folder", "/proc/journal.db"]
+)
+def test_a_journal_that_cannot_be_made_is_one_clear_error(project: Path, journal: str) -> None:
+    (project / "exists.db").write_text("precious")
+    (project / "is-a-folder").mkdir()
+    before = fingerprint(project)
+
+    done = wavelane("run", project / "wave.yaml", "--journal", project / journal)
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert Path(journal).name in done.stderr
+    assert (project / "exists.db").read_text() == "precious"
+    assert fingerprint(project) == before
+
+
+def start(project: Path, implement: str) -> subprocess.Popen[str]:
+    """A run whose first session has begun, and waits."""
+    edit(project, 'echo "$WAVELANE_ISSUE" > "$WAVELANE_REPO-$WAVELANE_ATTEMPT.txt"', implement)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wavelane", "run", str(project / "wave.yaml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENV,
+    )
+    wait_for(lambda: (project / "begun").exists())
+    return process
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        select.select([], [], [], 0.01)
+
+
+WAITING = (
+    'touch "$WAVELANE_DIR/begun"; while [ ! -e "$WAVELANE_DIR/go" ]; do sleep 0.02; done; touch x'
+)
+
+
+def test_ctrl_c_once_lets_the_session_finish_and_exits_with_3(project: Path) -> None:
+    process = start(project, WAITING)
+
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: stop_is_on_record(project))
+    (project / "go").touch()
+    out, err = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 3, err
+    assert "Traceback" not in err
+    assert "stopped: 0 of 2 issues done" in out
+    report = Report.from_journal(project / ".wavelane/test/journal.db")
+    assert report.outcome == "stopped"
+    assert report.issues["api#1"].state == "review"
+    assert report.issues["web#1"].state == "queued"
+
+
+def stop_is_on_record(project: Path) -> bool:
+    with sqlite3.connect(project / ".wavelane/test/journal.db") as journal:
+        kinds = [kind for (kind,) in journal.execute("SELECT kind FROM event")]
+    journal.close()
+    return "StopRequested" in kinds
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+def test_ctrl_c_twice_or_a_termination_ends_the_session_now_and_exits_with_3(
+    project: Path, signals: tuple[signal.Signals, ...]
+) -> None:
+    before = fingerprint(project)["web"]
+    process = start(project, 'echo $$ > "$WAVELANE_DIR/pid"; ' + WAITING)
+
+    for one in signals:
+        process.send_signal(one)
+        if len(signals) > 1 and one == signals[0]:
+            wait_for(lambda: stop_is_on_record(project))
+    _, err = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 3, err
+    assert "Traceback" not in err
+    pid = int((project / "pid").read_text())
+    assert not Path(f"/proc/{pid}").exists()
+    assert git(project / "api", "status", "--porcelain") == ""
+    assert git(project / "api", "rev-parse", "wavelane/test/agent") == git(
+        project / "api", "rev-parse", "main"
+    )
+    assert git(project / "web", "status", "--porcelain") == before[1]
+
+
+def test_on_a_terminal_the_lanes_are_shown_live(project: Path) -> None:
+    primary, secondary = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wavelane", "run", str(project / "wave.yaml")],
+        stdout=secondary,
+        stderr=secondary,
+        env={**ENV, "TERM": "xterm-256color"},
+    )
+    os.close(secondary)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(primary, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(primary)
+    process.wait(timeout=PATIENCE)
+
+    assert process.returncode == 0
+    assert b"why it waits" in shown
+    assert b"\x1b[" in shown
+
+
+def test_the_demo_shows_everything_that_can_happen_and_ends_well(tmp_path: Path) -> None:
+    done = wavelane("demo", "--dir", tmp_path / "demo")
+
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "changes requested",
+        "merge conflict",
+        "parked: Which colour should the button have?",
+        "cap 2",
+        "waits for web#2 (parked)",
+        "8 of 10 issues done, 1 parked",
+        "log --graph",
+    ):
+        assert said in done.stdout
+    log = git(tmp_path / "demo" / "core", "log", "--oneline", "--merges", "wavelane/demo/agent")
+    assert len(log.splitlines()) == 3
+
+
+def test_a_demo_in_a_folder_with_something_in_it_is_refused(project: Path) -> None:
+    done = wavelane("demo", "--dir", project)
+
+    assert done.returncode == 2
+    assert done.stderr == f"error: {project}: it is not empty; name a new folder\n"
+
+
+@pytest.mark.parametrize("name", ["issue", "cap", "architecture"])
+@pytest.mark.parametrize(
+    ("format", "begins"),
+    [("dot", "digraph"), ("mermaid", ""), ("svg", "<?xml"), ("png", "\x89PNG")],
+)
+def test_each_diagram_is_drawn_in_each_format(
+    tmp_path: Path, name: str, format: str, begins: str
+) -> None:
+    output = tmp_path / "picture"
+
+    done = wavelane("diagram", name, "--format", format, "--output", output)
+
+    assert done.returncode == 0, done.stderr
+    assert output.read_bytes().decode("latin-1").lstrip("/").startswith(begins) or format == "dot"
+    assert output.stat().st_size > 100
+
+
+def test_where_dot_is_missing_the_error_says_how_to_install_it(tmp_path: Path) -> None:
+    env = {**ENV, "PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "wavelane", "diagram", "issue"]
+
+    svg = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    dot = subprocess.run([*command, "-f", "dot"], capture_output=True, env=env, check=False)
+
+    assert svg.returncode == 2
+    assert "apt install graphviz" in svg.stderr
+    assert "Traceback" not in svg.stderr
+    assert dot.returncode == 0
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(wavelane("schema").stdout)["type"] == "object"
+
+
+def test_the_version_is_printed() -> None:
+    assert wavelane("--version").stdout == "wavelane 0.1.0\n"
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "demo", "diagram", "schema"])
+def test_every_command_helps(command: str) -> None:
+    done = wavelane(command, "--help")
+
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
