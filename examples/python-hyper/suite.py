@@ -55,11 +55,20 @@ def test(repo: str, tree: Path) -> int:
         }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         return subprocess.run(
-            [*command, f"--rootdir={tree}", *OPTIONS.get(repo, [])],
+            [*command, f"--rootdir={tree}", f"-c={settings(tree)}", *OPTIONS.get(repo, [])],
             cwd=tree,
             env={**os.environ, **told},
             check=False,
         ).returncode
+
+
+def settings(tree: Path) -> str:
+    """The package's own settings of pytest, or none: never those of a project around it."""
+    for name, section in (("pyproject.toml", "[tool.pytest"), ("setup.cfg", "[tool:pytest]")):
+        file = tree / name
+        if file.is_file() and section in file.read_text(encoding="utf-8"):
+            return str(file)
+    return os.devnull
 
 
 def merged(repo: str, folder: Path) -> Path:

@@ -206,7 +206,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} h"
 
 
-def first_line(text: str) -> str:
-    """The first line of a text that may have more."""
-    lines = text.strip().splitlines()
-    return lines[0] if lines else ""
+def first_line(text: str, most: int = 160) -> str:
+    """The first line of a text that may have more, cut at `most` characters."""
+    line = next(iter(text.strip().splitlines()), "")
+    return line if len(line) <= most else line[: most - 1] + "…"
