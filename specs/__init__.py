@@ -1,0 +1,1 @@
+"""What is promised, and the machinery that checks it. Start with README.md."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from hypothesis import settings
@@ -153,10 +154,8 @@ class ExecutorMachine(RuleBasedStateMachine):
         """Do what an operator may do in the loop; what the model refuses changes nothing."""
 
         async def do() -> None:
-            try:
+            with suppress(IllegalEvent, ValueError):
                 what(*arguments)  # type: ignore[operator]
-            except (IllegalEvent, ValueError):
-                pass
             self.observer.cap_moved(self.scheduler.cap.level)
 
         self.loop.run_until_complete(do())

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     consumes,
     initialize,
@@ -49,7 +50,7 @@ from wavelane_model.events import (
     UnparkRequested,
     WaveStarted,
 )
-from wavelane_model.lifecycle import IN_FLIGHT, LaneRelease
+from wavelane_model.lifecycle import IN_FLIGHT, LaneRelease, State
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
     Approved,
@@ -92,6 +93,13 @@ OUTCOMES: tuple[Outcome, ...] = (
 )
 
 
+HAPPY: dict[State, Outcome] = {
+    "running": Implemented(),
+    "review": Approved(),
+    "merging": Merged(),
+}
+
+
 class ModelMachine(RuleBasedStateMachine):
     """Feeds the model, plays the world, and lets the observer judge."""
 
@@ -113,9 +121,7 @@ class ModelMachine(RuleBasedStateMachine):
         moves: list[Move],
     ) -> None:
         self.wave = wave
-        self.state = WaveState(
-            wave, cap=Cap.at(ceiling), lane_release=lane_release, limits=limits
-        )
+        self.state = WaveState(wave, cap=Cap.at(ceiling), lane_release=lane_release, limits=limits)
         self.observer = Observer(wave, lane_release, ceiling)
         self.over = False
         for move in moves:
@@ -231,7 +237,9 @@ class ModelMachine(RuleBasedStateMachine):
 
     @running
     @rule(data=st.data(), number=st.integers(1, 3), target=tickets)
-    def somebody_else_wants_to_merge(self, data: st.DataObject, number: int) -> object:
+    def somebody_else_wants_to_merge(
+        self, data: st.DataObject, number: int
+    ) -> tuple[str, str] | MultipleResults[tuple[str, str]]:
         repo = data.draw(st.sampled_from(self.wave.repos))
         taken = self.take(MergeTurnRequested(repo, f"turn-{number}"))
         return (repo, f"turn-{number}") if taken else multiple()
@@ -283,10 +291,9 @@ class ModelMachine(RuleBasedStateMachine):
                 break
             for issue in self.wave.issues:
                 self.take(PostponementEnded(issue.id))
-            for issue in list(self.observer.open):
-                record = self.state.find(issue)
-                good = {"running": Implemented(), "review": Approved(), "merging": Merged()}
-                self.take(SessionEnded(issue, record.session, good[record.state]))
+            for one in list(self.observer.open):
+                record = self.state.find(one)
+                self.take(SessionEnded(one, record.session, HAPPY[record.state]))
         assert self.over, "progress: the wave does not end"
 
 

@@ -228,7 +228,7 @@ def start(project: Path, implement: str) -> subprocess.Popen[str]:
         text=True,
         env=ENV,
     )
-    wait_for(lambda: (project / "begun").exists())
+    wait_for((project / "begun").exists)
     return process
 
 
@@ -345,18 +345,21 @@ def test_a_demo_in_a_folder_with_something_in_it_is_refused(project: Path) -> No
 
 @pytest.mark.parametrize("name", ["issue", "cap", "architecture"])
 @pytest.mark.parametrize(
-    ("format", "begins"),
+    ("picture_format", "begins"),
     [("dot", "digraph"), ("mermaid", ""), ("svg", "<?xml"), ("png", "\x89PNG")],
 )
 def test_each_diagram_is_drawn_in_each_format(
-    tmp_path: Path, name: str, format: str, begins: str
+    tmp_path: Path, name: str, picture_format: str, begins: str
 ) -> None:
     output = tmp_path / "picture"
 
-    done = wavelane("diagram", name, "--format", format, "--output", output)
+    done = wavelane("diagram", name, "--format", picture_format, "--output", output)
 
     assert done.returncode == 0, done.stderr
-    assert output.read_bytes().decode("latin-1").lstrip("/").startswith(begins) or format == "dot"
+    assert (
+        output.read_bytes().decode("latin-1").lstrip("/").startswith(begins)
+        or picture_format == "dot"
+    )
     assert output.stat().st_size > 100
 
 
