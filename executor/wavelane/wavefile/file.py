@@ -1,0 +1,135 @@
+"""The whole of a wave file, and what it comes to: a wave, its limits, and who runs which command.
+
+What may stand in it is checked when it is made. That its issues go together is checked by
+`loading`, which knows their lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
+
+from wavelane.processes import Command
+from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
+from wavelane.wavefile.values import Name, Place, Positive, Shell, Text, Words
+from wavelane_model.lifecycle import LaneRelease
+from wavelane_model.limits import Limits
+from wavelane_model.wave import Issue, Wave
+
+Step = Literal["implement", "review"]
+"""A step that a command does."""
+
+_T = TypeVar("_T")
+
+
+def _some(value: dict[str, _T]) -> dict[str, _T]:
+    if value:
+        return value
+    raise ValueError("is empty; name at least one repo and its path")
+
+
+class WaveFile(Entry):
+    """A wave file: issues, the repos they live in, and the commands that work on them."""
+
+    model_config = ConfigDict(title="Wave file of wavelane")
+
+    wave: Name = Field(
+        description="The name of the wave: letters, digits, '-', '_' and '.'; in its branch names."
+    )
+    work_dir: Place = Field(
+        default=Path(".wavelane"),
+        validate_default=True,
+        description="Where worktrees, logs and the journal are kept, relative to the wave file.",
+    )
+    cap: Positive | None = Field(
+        default=None, description="Most issues in flight at a time; default: the number of repos."
+    )
+    lane_release: LaneRelease = Field(
+        default="done",
+        description=(
+            "When the next issue of a repo may start: when the one before is done, or (review) "
+            "as soon as it is under review."
+        ),
+    )
+    limits: LimitsEntry = Field(
+        default_factory=LimitsEntry,
+        description="How often and how long something is tried.",
+    )
+    implement: Shell | None = Field(
+        default=None,
+        description="Command that implements an issue: a text for the shell, or a list of words.",
+    )
+    review: Shell | None = Field(
+        default=None,
+        description="Command that reviews an implementation; without one, all are approved.",
+    )
+    gates: dict[Name, Shell] = Field(
+        default_factory=dict,
+        description="Checks by name (test, lint, …) that follow each implementation, in order.",
+    )
+    repos: Annotated[dict[Name, RepoEntry], AfterValidator(_some)] = Field(
+        json_schema_extra={"minProperties": 1},
+        description="The repos by name: a path, or a mapping with path, base, ….",
+    )
+    done: Words = Field(default=(), description="Ids outside this wave that are done already.")
+    issues: tuple[IssueEntry, ...] = Field(description="The issues of the wave.")
+    schema_uri: Text | None = Field(
+        default=None,
+        alias="$schema",
+        title="Schema",
+        description="Where an editor finds the schema; not used otherwise.",
+    )
+
+    _path: Path = PrivateAttr(default=Path("wave.yaml"))
+    _issue: dict[str, IssueEntry] = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, context: Any) -> None:
+        """Keep where the file is, and the issues by id."""
+        self._issue = {issue.id: issue for issue in self.issues}
+        if context:
+            self._path = context["path"]
+
+    @property
+    def path(self) -> Path:
+        """The wave file itself."""
+        return self._path
+
+    @property
+    def directory(self) -> Path:
+        """The directory that its paths are relative to."""
+        return self._path.parent
+
+    @property
+    def state_dir(self) -> Path:
+        """Where worktrees, logs and the journal of this wave are kept."""
+        return self.work_dir / self.wave
+
+    def to_wave(self) -> Wave:
+        """The wave as the scheduler takes it. Raises `WaveError` where it cannot be run."""
+        issues = [
+            Issue(**issue.model_dump(exclude={"implement", "review"})) for issue in self.issues
+        ]
+        return Wave(issues, repos=list(self.repos), done=self.done)
+
+    def to_limits(self) -> Limits:
+        """The limits as the scheduler takes them."""
+        return Limits(**self.limits.model_dump())
+
+    def command_for(self, issue_id: str, step: Step) -> Command | None:
+        """The command of a step: the issue's, else its repo's, else the file's, else None.
+
+        Raises `KeyError` for an unknown id.
+        """
+        issue = self._issue[issue_id]
+        given: Iterator[Command | None] = (
+            getattr(entry, step) for entry in (issue, self.repos[issue.repo], self)
+        )
+        return next((command for command in given if command is not None), None)
+
+    def gates_for(self, repo: str) -> dict[str, Command]:
+        """The gates of a repo by name, in order. Raises `KeyError` for an unknown repo."""
+        own = self.repos[repo].gates
+        return dict(self.gates if own is None else own)

@@ -1,0 +1,48 @@
+"""What pydantic found wrong, in the words of a wave file."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Final
+
+from pydantic_core import ErrorDetails
+
+from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
+from wavelane.wavefile.file import WaveFile
+from wavelane.wavefile.problems import Location, Problem, shown
+
+_ENTRY_UNDER: Final[dict[str | int, type[Entry]]] = {
+    "limits": LimitsEntry,
+    "repos": RepoEntry,
+    "issues": IssueEntry,
+}
+
+
+def in_plain_words(error: ErrorDetails) -> Problem:
+    """The problem that an error of the models stands for."""
+    where = tuple(step for step in error["loc"] if step != "[key]")
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            text = "is missing; add it"
+        case "extra_forbidden":
+            text = _unknown_key(where)
+        case "value_error":
+            text = str(context["error"])
+        case "literal_error":
+            text = f"is {shown(error['input'])}; give one of {context['expected']}"
+        case "tuple_type" | "list_type":
+            text = f"is {shown(error['input'])}; give a list"
+        case "model_type" | "dict_type":
+            text = f"is {shown(error['input'])}; give a mapping, one `key: value` a line"
+        case _:
+            text = error["msg"]
+    return Problem(where, text)
+
+
+def _unknown_key(where: Location) -> str:
+    *around, key = where
+    known = (_ENTRY_UNDER[around[0]] if around else WaveFile).keys()
+    if close := difflib.get_close_matches(str(key)[:40].lower(), known, n=1):
+        return f"is not a key of a wave file; did you mean {close[0]}?"
+    return f"is not a key of a wave file; those known here are {', '.join(known)}"
