@@ -142,7 +142,11 @@ def report_view(report: Report) -> RenderableType:
     """The report of a run, a row an issue."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("issue", "repo", "state", "sessions", "time", "why"):
-        table.add_column(name, justify="right" if name in ("sessions", "time") else "left")
+        table.add_column(
+            name,
+            justify="right" if name in ("sessions", "time") else "left",
+            no_wrap=name != "why",
+        )
     for issue in report.issues.values():
         table.add_row(
             issue.id,
@@ -171,7 +175,11 @@ def plan_view(plan: Plan) -> RenderableType:
     """A plan: the order, the rounds, the longest path."""
     order = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
     for name in ("#", "issue", "repo", "priority", "hops", "depends on", "title"):
-        order.add_column(name, justify="right" if name in ("#", "priority", "hops") else "left")
+        order.add_column(
+            name,
+            justify="right" if name in ("#", "priority", "hops") else "left",
+            no_wrap=name != "depends on",
+        )
     for number, issue in enumerate(plan.order, 1):
         order.add_row(
             str(number),

@@ -34,7 +34,6 @@ class NoticeStream(AsyncIterator[Notice]):
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Notice | None] = asyncio.Queue()
-        self._over = False
 
     def put(self, notice: Notice | None) -> None:
         """Add a notice, or None for the end."""
@@ -44,8 +43,8 @@ class NoticeStream(AsyncIterator[Notice]):
         return self
 
     async def __anext__(self) -> Notice:
-        notice = None if self._over else await self._queue.get()
+        notice = await self._queue.get()
         if notice is None:
-            self._over = True
+            self._queue.put_nowait(None)  # the end stays the end, for whoever asks again
             raise StopAsyncIteration
         return notice

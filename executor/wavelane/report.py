@@ -119,7 +119,7 @@ class Recorder:
 
     def note(self, at: float, effects: Iterable[Effect]) -> None:
         """Take in the effects of one step that happened at `at`."""
-        if self._first is None:
+        if self._first is None and self._state.started:
             self._first = at
         self._last = at
         for effect in effects:
@@ -173,5 +173,5 @@ class Recorder:
             attempts=record.attempts,
             started_at=times.started_at if times else None,
             ended_at=times.ended_at if times else None,
-            seconds=times.seconds if times else {},
+            seconds=dict(times.seconds) if times else {},
         )

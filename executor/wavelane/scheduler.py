@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wavelane.journal import Entry, Journal, Settings, Standing
 from wavelane.lever import CapLever
@@ -61,12 +61,20 @@ from wavelane_model.events import (
 )
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
-from wavelane_model.outcomes import Outcome, Postponed, Stopped
+from wavelane_model.outcomes import Failed, Outcome, Postponed, Stopped
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, may_start, step
 from wavelane_model.wave import Issue, Wave
 
 _NO_LIMITS_GIVEN = Limits()
+
+
+class _Told(NamedTuple):
+    """An event, its orders, and where the issues stand that it moved."""
+
+    entry: Entry
+    effects: list[Effect]
+    standings: dict[str, Standing]
 
 
 @dataclass(slots=True)
@@ -121,11 +129,15 @@ class Scheduler:
         """The lever on the cap."""
 
         self._lock = threading.RLock()
-        self._outbox: list[tuple[Entry, list[Effect]]] = []
+        self._outbox: list[_Told] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
+        self._runner: asyncio.Task[Any] | None = None
+        self._cancels_before = 0
         self._awake = asyncio.Event()
         self._finished = False
+        self._abandoned = False
+        self._over = False
         self._claimed = False
 
         self._journal: Journal | None = None
@@ -148,7 +160,6 @@ class Scheduler:
             EndSession: self._end_session,
             WakeAt: self._wake_at,
             GrantMergeTurn: self._grant_turn,
-            AnnounceIssue: self._announce_issue,
             AnnounceCap: self._announce_cap,
             FinishWave: self._finish,
         }
@@ -167,10 +178,12 @@ class Scheduler:
         self._claimed = True
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self.open_journal()
-        if self._journal is not None:
-            self._writer = ThreadPoolExecutor(1, "wavelane-journal")
+        self._runner = asyncio.current_task()
+        self._cancels_before = self._runner.cancelling() if self._runner else 0
         try:
+            self.open_journal()
+            if self._journal is not None:
+                self._writer = ThreadPoolExecutor(1, "wavelane-journal")
             await self._drive()
         except BaseExceptionGroup as group:
             raise _single(group) from None
@@ -215,6 +228,8 @@ class Scheduler:
 
         Raises `IllegalEvent` for an unknown issue and one that is done, parked or cancelled.
         """
+        if not isinstance(reason, str):
+            raise TypeError(f"the reason to park {issue_id!r} is {reason!r}; give a text")
         self._tell(ParkRequested(issue_id, reason))
 
     def unpark(self, issue_id: str) -> None:
@@ -257,7 +272,8 @@ class Scheduler:
                 await turn
                 yield
             finally:
-                self._tell(MergeTurnReturned(repo, ticket))
+                with suppress(IllegalEvent):  # the run is over, and its queues with it
+                    self._tell(MergeTurnReturned(repo, ticket))
         finally:
             del self._turns[ticket]
 
@@ -266,15 +282,30 @@ class Scheduler:
     def _tell(self, event: Event) -> None:
         """Step an event through the model. Raises `IllegalEvent`, with nothing changed."""
         with self._lock:
+            if self._over:
+                raise IllegalEvent(f"the run is over; {type(event).__name__} comes too late")
+            at = self._clock()
             effects = step(self._state, event)
-            self._outbox.append((Entry(self._clock(), event), effects))
+            self._recorder.note(at, effects)
+            self._outbox.append(_Told(Entry(at, event), effects, self._standings(effects)))
         if threading.get_ident() == self._thread:
             self._awake.set()
         elif self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: the run is over
                 self._loop.call_soon_threadsafe(self._awake.set)
 
-    def _take_outbox(self) -> list[tuple[Entry, list[Effect]]]:
+    def _standings(self, effects: list[Effect]) -> dict[str, Standing]:
+        standings: dict[str, Standing] = {}
+        for effect in effects:
+            if isinstance(effect, AnnounceIssue):
+                record = self._state.find(effect.issue)
+                since = self._recorder.since(effect.issue)
+                standings[effect.issue] = Standing(
+                    record.state, since, record.attempts, record.reason
+                )
+        return standings
+
+    def _take_outbox(self) -> list[_Told]:
         self._awake.clear()
         with self._lock:
             taken, self._outbox = self._outbox, []
@@ -284,41 +315,36 @@ class Scheduler:
 
     async def _drive(self) -> None:
         async with self._group:
-            self._tell(WaveStarted())
-            while not self._finished:
-                await self._awake.wait()
-                taken = self._take_outbox()
-                await self._write(taken)
-                for entry, effects in taken:
-                    self._recorder.note(entry.at, effects)
-                    for effect in effects:
-                        self._carriers[type(effect)](entry.at, effect)
+            try:
+                self._tell(WaveStarted())
+                while not self._finished:
+                    await self._awake.wait()
+                    taken = self._take_outbox()
+                    await self._write(taken)
+                    for told in taken:
+                        self._carry_out(told)
+            except BaseException:
+                self._abandoned = True
+                raise
 
-    async def _write(self, taken: list[tuple[Entry, list[Effect]]]) -> None:
+    async def _write(self, taken: list[_Told]) -> None:
         if self._journal is not None and self._loop is not None:
-            entries, standings = self._rows(taken)
             append = self._journal.append
-            await self._loop.run_in_executor(self._writer, append, entries, standings)
+            writing = self._loop.run_in_executor(self._writer, append, *_rows(taken))
+            await asyncio.shield(writing)  # what was taken is written, even if the run is cancelled
 
-    def _rows(
-        self, taken: list[tuple[Entry, list[Effect]]]
-    ) -> tuple[list[Entry], list[tuple[str, Standing]]]:
-        """The journal's rows: the events, and where the issues stand that moved."""
-        moved = {
-            effect.issue: (entry.at, effect.target)
-            for entry, effects in taken
-            for effect in effects
-            if isinstance(effect, AnnounceIssue)
-        }
-        standings: list[tuple[str, Standing]] = []
-        for issue, (at, target) in moved.items():
-            record = self._state.find(issue)
-            standings.append((issue, Standing(target, at, record.attempts, record.reason)))
-        return [entry for entry, _ in taken], standings
+    def _carry_out(self, told: _Told) -> None:
+        for effect in told.effects:
+            if isinstance(effect, AnnounceIssue):
+                self._announce_issue(told, effect)
+            else:
+                self._carriers[type(effect)](told.entry.at, effect)
 
     def _close(self) -> None:
         """Leave nothing behind: no timer, no waiter, no thread, no unwritten event."""
         self._finished = True
+        with self._lock:
+            self._over = True
         for timer in self._timers.values():
             timer.cancel()
         for turn in self._turns.values():
@@ -332,7 +358,7 @@ class Scheduler:
         if self._journal is not None:
             try:
                 if taken := self._take_outbox():
-                    self._journal.append(*self._rows(taken))
+                    self._journal.append(*_rows(taken))
             finally:
                 self._journal.close()
 
@@ -344,20 +370,24 @@ class Scheduler:
 
     async def _run_session(self, order: StartOrder) -> None:
         session = self._sessions[order.issue]
-        if session.ending:
-            del self._sessions[order.issue]
-            self._tell(SessionEnded(order.issue, order.session, Stopped()))
-            return
         with self._lock:
-            if not may_start(self._state, order.issue, order.session):
+            if withdrawn := self._withdrawn(order):
                 del self._sessions[order.issue]
-                self._tell(SessionWithheld(order.issue, order.session))
+                self._tell(withdrawn)
                 return
             issue = self._assignment(order)
         session.started = True
         outcome = await self._outcome(session, order, issue)
         del self._sessions[order.issue]
         self._tell(SessionEnded(order.issue, order.session, outcome))
+
+    def _withdrawn(self, order: StartOrder) -> Event | None:
+        """What has become of a start that was ordered, if it is not to happen any more."""
+        if self._state.find(order.issue).sentence is not None:
+            return SessionEnded(order.issue, order.session, Stopped())
+        if not may_start(self._state, order.issue, order.session):
+            return SessionWithheld(order.issue, order.session)
+        return None
 
     async def _outcome(self, session: _Session, order: StartOrder, issue: Assignment) -> Outcome:
         call, timeout = self._calls[type(order)]
@@ -366,10 +396,17 @@ class Scheduler:
         except asyncio.CancelledError:
             if session.ending:
                 return Stopped()
-            raise
+            if self._is_abandoned():
+                raise
+            return Failed(f"{KINDS[type(order)].step} was cancelled, and not by the scheduler")
         if isinstance(outcome, Postponed) and outcome.until is None:
             return replace(outcome, until=self._clock() + self._limits.postpone_delay)
         return outcome
+
+    def _is_abandoned(self) -> bool:
+        """Whether the run is being given up, so that its sessions are cancelled."""
+        cancels = self._runner.cancelling() if self._runner else 0
+        return self._abandoned or cancels > self._cancels_before
 
     def _assignment(self, order: StartOrder) -> Assignment:
         record = self._state.find(order.issue)
@@ -407,13 +444,13 @@ class Scheduler:
         if turn is not None and not turn.done():
             turn.set_result(None)
 
-    def _announce_issue(self, at: float, order: AnnounceIssue) -> None:
+    def _announce_issue(self, told: _Told, order: AnnounceIssue) -> None:
         if self._streams:
             issue = self.wave[order.issue]
-            reason = self._state.find(order.issue).reason
+            reason = told.standings[order.issue].reason
             self._notify(
                 Notice(
-                    at,
+                    told.entry.at,
                     "issue",
                     issue.id,
                     issue.repo,
@@ -434,6 +471,14 @@ class Scheduler:
     def _notify(self, notice: Notice) -> None:
         for stream in self._streams:
             stream.put(notice)
+
+
+def _rows(taken: list[_Told]) -> tuple[list[Entry], list[tuple[str, Standing]]]:
+    """The journal's rows: the events, and where the issues stand after them."""
+    standings: dict[str, Standing] = {}
+    for told in taken:
+        standings.update(told.standings)
+    return [told.entry for told in taken], list(standings.items())
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

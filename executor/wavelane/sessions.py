@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import math
+import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from typing import Final, Literal, NamedTuple
 
 from wavelane.pipeline import Assignment, SessionFailed
@@ -21,6 +22,7 @@ from wavelane_model.outcomes import Failed, Implemented, Merged, Outcome, Postpo
 from wavelane_model.step import outcomes_of
 
 log = logging.getLogger("wavelane")
+log.addHandler(logging.NullHandler())
 
 Step = Literal["implement", "review", "merge"]
 StartOrder = StartImplementing | StartReviewing | StartMerging
@@ -72,7 +74,7 @@ async def outcome_of(
             raise
         return Failed(f"{kind.step} raised CancelledError, though nobody had cancelled it")
     except SessionFailed as error:
-        return Failed(str(error))
+        return Failed(_said(str, error))
     except TimeoutError as error:
         if limit.expired():
             return Failed(f"{kind.step} took longer than {seconds:g} s")
@@ -84,7 +86,7 @@ async def outcome_of(
 
 def _raised(kind: StepKind, issue: Assignment, error: Exception) -> Failed:
     log.warning("%s of issue %s raised", kind.step, issue.id, exc_info=error)
-    text = str(error)
+    text = _said(str, error)
     return Failed(f"{kind.step} raised {type(error).__name__}{f': {text}' if text else ''}")
 
 
@@ -94,7 +96,14 @@ def _checked(kind: StepKind, returned: object) -> Outcome:
         return kind.default
     if not isinstance(returned, allowed):
         names = ", ".join(one.__name__ for one in allowed)
-        return Failed(f"{kind.step} returned {returned!r}; it may return {names}")
+        return Failed(f"{kind.step} returned {_said(repr, returned)}; it may return {names}")
+    for field in fields(returned):
+        value = getattr(returned, field.name)
+        if field.name != "until" and not isinstance(value, str):
+            return Failed(
+                f"{kind.step} returned {type(returned).__name__} with {field.name}="
+                f"{_said(repr, value)}; give a text"
+            )
     if isinstance(returned, Postponed) and not _is_time(returned.until):
         return Failed(
             f"{kind.step} returned Postponed(until={returned.until!r}); "
@@ -104,4 +113,12 @@ def _checked(kind: StepKind, returned: object) -> Outcome:
 
 
 def _is_time(until: object) -> bool:
-    return until is None or (isinstance(until, (int, float)) and math.isfinite(until))
+    return until is None or (isinstance(until, (int, float)) and abs(until) <= sys.float_info.max)
+
+
+def _said(say: Callable[[object], str], of: object) -> str:
+    """The text of something of the pipeline's, even where its own methods raise."""
+    try:
+        return say(of)
+    except Exception as error:
+        return f"a {type(of).__name__} whose {say.__name__}() raises {type(error).__name__}"

@@ -29,6 +29,8 @@ class Cap(NamedTuple):
     @classmethod
     def at(cls, ceiling: int) -> Cap:
         """A cap at its ceiling. Raises `ValueError` for a ceiling below 1."""
+        if isinstance(ceiling, bool) or not isinstance(ceiling, int):
+            raise TypeError(f"the cap is {ceiling!r}; give a whole number, 1 or more")
         if ceiling < 1:
             raise ValueError(f"the cap is {ceiling}; give 1 or more (1 is fully sequential)")
         return cls(ceiling, ceiling, ceiling)

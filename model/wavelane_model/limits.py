@@ -31,10 +31,10 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None:
-                continue
             if field.name.endswith("_timeout"):
-                if not value > 0:
+                if value is not None and not value > 0:
                     raise ValueError(f"{field.name} is {value}; give seconds above 0, or None")
-            elif not value >= (least := 1 if field.name == "checkpoints" else 0):
+                continue
+            least = 1 if field.name == "checkpoints" else 0
+            if value is None or not least <= value < float("inf"):
                 raise ValueError(f"{field.name} is {value}; give {least} or more")

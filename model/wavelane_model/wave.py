@@ -82,13 +82,15 @@ class Wave:
         )
         self.done = frozenset(done)
         self.position = {issue.id: at for at, issue in enumerate(self.issues)}
-        if problems := [*self._naming_problems(), *self._dependency_problems()]:
+        self.dependencies = self._positions_of_dependencies()
+        if problems := [
+            *self._naming_problems(),
+            *self._dependency_problems(),
+            *self._cycle_problems(),
+        ]:
             raise WaveError(problems)
         repo_at = {repo: at for at, repo in enumerate(self.repos)}
         self.repo_of = tuple(repo_at[issue.repo] for issue in self.issues)
-        self.dependencies = self._positions_of_dependencies()
-        if problems := list(self._cycle_problems()):
-            raise WaveError(problems)
         self.dependents = self._positions_of_dependents()
 
     def __len__(self) -> int:

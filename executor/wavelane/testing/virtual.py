@@ -2,7 +2,8 @@
 
 Hours of sessions pass in milliseconds, in the same order every time. Rules:
 
-1. Time stands still while anything is ready to run, and then jumps to the earliest timer.
+1. Time stands still while anything is ready to run, and then jumps to the earliest timer. Timers
+   of one time run in the order in which they were set.
 2. Work for threads (`run_in_executor`, `asyncio.to_thread`) is done at once, in the loop's own
    thread, so that no thread can race the clock.
 3. With nothing ready and no timer, only another thread could go on. After `patience` seconds of
@@ -14,6 +15,9 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
+from contextvars import Context
+from heapq import heappush
+from itertools import count
 from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
@@ -30,12 +34,15 @@ class Deadlock(RuntimeError):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time. `patience`: real seconds to wait for another thread."""
 
+    _scheduled: list[asyncio.TimerHandle]
+
     def __init__(self, *, patience: float = 2.0) -> None:
         self._now = EPOCH
         self._patience = patience
         self._settling = False
+        self._timer_numbers = count()
         super().__init__(_JumpingSelector(self))
-        # A timer is due when it lies less than this ahead: more than the spacing of floats at EPOCH.
+        # A timer is due when it lies less than this ahead: more than the spacing of floats here.
         self._clock_resolution = 1e-6
 
     def time(self) -> float:
@@ -46,6 +53,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def patience(self) -> float:
         """Real seconds to wait for another thread."""
         return self._patience
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back at `when`, after the timers of that time that were set before."""
+        timer = _Timer(next(self._timer_numbers), when, callback, args, self, context)
+        heappush(self._scheduled, timer)
+        timer._scheduled = True
+        return timer
 
     def run_in_executor(
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
@@ -74,6 +94,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         elif timeout is not None:
             self._now += timeout
         return self._settling or timeout is not None
+
+
+class _Timer(asyncio.TimerHandle):
+    """A timer with a number, because the loop's heap does not keep the order of equals."""
+
+    def __init__(self, number: int, when: float, *rest: Any) -> None:
+        super().__init__(when, *rest)
+        self._scheduled = False
+        self._number = number
+
+    def __lt__(self, other: object) -> bool:
+        if isinstance(other, _Timer):
+            return (self.when(), self._number) < (other.when(), other._number)
+        return NotImplemented
 
 
 class _JumpingSelector(selectors.DefaultSelector):

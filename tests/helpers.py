@@ -1,0 +1,123 @@
+"""What the tests of model and executor share: waves in a line, and a model that speaks in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wavelane import Scheduler
+from wavelane.testing import ScriptedPipeline, virtual_clock
+from wavelane_model.cap import Cap
+from wavelane_model.effects import (
+    Effect,
+    EndSession,
+    FinishWave,
+    GrantMergeTurn,
+    StartImplementing,
+    StartMerging,
+    StartReviewing,
+    WakeAt,
+)
+from wavelane_model.events import Event, SessionEnded, WaveStarted
+from wavelane_model.lifecycle import LaneRelease, State
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome
+from wavelane_model.properties import broken
+from wavelane_model.state import Record, WaveState
+from wavelane_model.step import step
+from wavelane_model.wave import Issue, Wave
+from wavelane_model.why import why
+
+GOOD: dict[State, Outcome] = {
+    "running": Implemented(),
+    "review": Approved(),
+    "merging": Merged(),
+}
+"""What a session ends with when all is well, by the state of its issue."""
+
+
+def wave_of(*lines: str, repos: list[str] | None = None) -> Wave:
+    """A wave, an issue a line: "web#1 !2 < api#1 api#2" has priority 2 and two dependencies.
+
+    The repo is what stands before the "#".
+    """
+    issues = []
+    for line in lines:
+        head, _, needed = line.partition("<")
+        issue_id, *priority = head.split()
+        repo = issue_id.partition("#")[0]
+        urgency = int(priority[0].removeprefix("!")) if priority else 0
+        issues.append(Issue(issue_id, repo, needed.split(), priority=urgency))
+    return Wave(issues, repos=repos)
+
+
+def scheduler_of(wave: Wave, pipeline: Any = None, **settings: Any) -> Scheduler:
+    """A scheduler in virtual time; without a pipeline each step takes a minute and goes well."""
+    return Scheduler(wave, pipeline or ScriptedPipeline(), clock=virtual_clock, **settings)
+
+
+class Model:
+    """A state that is fed events and answers its orders in words, e.g. "implement api#1".
+
+    After every event all properties of the model hold.
+    """
+
+    def __init__(
+        self,
+        wave: Wave,
+        *,
+        cap: int | None = None,
+        lane_release: LaneRelease = "done",
+        limits: Limits | None = None,
+        started: bool = True,
+    ) -> None:
+        ceiling = None if cap is None else Cap.at(cap)
+        self.state = WaveState(wave, cap=ceiling, lane_release=lane_release, limits=limits)
+        self.first = self.take(WaveStarted()) if started else []
+
+    def take(self, event: Event) -> list[str]:
+        """Step an event; what it orders."""
+        effects = step(self.state, event)
+        assert broken(self.state) == []
+        return [said for effect in effects if (said := in_words(effect))]
+
+    def end(self, issue_id: str, outcome: Outcome | None = None) -> list[str]:
+        """End the session of an issue, well if nothing else is said."""
+        record = self.state.find(issue_id)
+        return self.take(SessionEnded(issue_id, record.session, outcome or GOOD[record.state]))
+
+    def finish(self, issue_id: str) -> list[str]:
+        """Take an issue from where it is to done, well; the orders of the last step."""
+        orders: list[str] = []
+        while self.state.find(issue_id).state != "done":
+            orders = self.end(issue_id)
+        return orders
+
+    def record(self, issue_id: str) -> Record:
+        return self.state.find(issue_id)
+
+    def states(self) -> list[State]:
+        return [record.state for record in self.state.records]
+
+    def why(self, issue_id: str) -> str:
+        return why(self.state, issue_id).text
+
+
+def in_words(effect: Effect) -> str | None:
+    """An order in words; None for what is only announced."""
+    match effect:
+        case StartImplementing(issue, _):
+            return f"implement {issue}"
+        case StartReviewing(issue, _):
+            return f"review {issue}"
+        case StartMerging(issue, _):
+            return f"merge {issue}"
+        case EndSession(issue, _):
+            return f"end {issue}"
+        case WakeAt(issue, until):
+            return f"wake {issue} at {until}"
+        case GrantMergeTurn(repo, ticket):
+            return f"turn in {repo} for {ticket}"
+        case FinishWave(outcome):
+            return f"finish {outcome}"
+        case _:
+            return None

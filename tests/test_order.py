@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from tests.helpers import Model, wave_of
+
+from wavelane_model.order import AdmissionKey, admission_keys, admission_order
+from wavelane_model.wave import Wave
+
+
+def in_order(wave: Wave) -> list[str]:
+    return [wave.issues[at].id for at in admission_order(wave)]
+
+
+def test_the_higher_priority_goes_first() -> None:
+    assert in_order(wave_of("a#1", "a#2 !2", "a#3 !1")) == ["a#2", "a#3", "a#1"]
+
+
+def test_an_issue_inherits_the_priority_of_the_most_urgent_that_depends_on_it() -> None:
+    wave = wave_of("a#1 !5", "b#1", "b#2 < b#1", "b#3 !9 < b#2")
+
+    assert in_order(wave) == ["b#1", "b#2", "b#3", "a#1"]
+
+
+def test_a_priority_below_zero_is_not_inherited_over_a_higher_one() -> None:
+    assert in_order(wave_of("a#1 !-1", "a#2", "a#3 !-5 < a#2")) == ["a#2", "a#1", "a#3"]
+
+
+def test_of_equal_priority_the_longer_way_to_the_end_goes_first() -> None:
+    wave = wave_of("a#1", "a#2", "b#1 < a#2", "b#2 < b#1", "a#3", "b#3 < a#3")
+
+    assert in_order(wave) == ["a#2", "b#1", "a#3", "a#1", "b#2", "b#3"]
+
+
+def test_the_length_of_the_way_counts_hops_and_not_dependents() -> None:
+    fan = ["x#1 < a#1", "x#2 < a#1", "x#3 < a#1"]
+
+    assert in_order(wave_of("a#1", "a#2", *fan, "y#1 < a#2", "y#2 < y#1"))[0] == "a#2"
+
+
+def test_what_is_equal_in_all_else_keeps_the_order_of_the_file() -> None:
+    assert in_order(wave_of("b#2", "a#1", "b#1")) == ["b#2", "a#1", "b#1"]
+
+
+def test_the_key_holds_the_tie_breaks_in_their_order() -> None:
+    keys = admission_keys(wave_of("a#1 !1", "a#2 < a#1"))
+
+    assert keys == [AdmissionKey(-1, -1, 0), AdmissionKey(0, 0, 1)]
+
+
+def test_issues_are_admitted_in_the_order_that_was_shown() -> None:
+    wave = wave_of("a#1", "a#2 !1", "b#1", "b#2 !3", "c#1 !2")
+    model = Model(wave, cap=1)
+    [begun] = model.first
+    admitted = []
+
+    while begun.startswith("implement"):
+        admitted.append(begun.removeprefix("implement "))
+        [begun] = model.finish(admitted[-1])
+
+    assert admitted == in_order(wave)
+
+
+def test_an_urgent_issue_in_a_busy_repo_does_not_keep_the_slot_from_another_repo() -> None:
+    model = Model(wave_of("a#1 !9", "a#2 !8", "b#1"), cap=2)
+
+    assert model.first == ["implement a#1", "implement b#1"]
+
+
+def test_an_order_of_many_hops_is_computed_without_recursion() -> None:
+    wave = wave_of("a#0", *(f"a#{n} < a#{n - 1}" for n in range(1, 5000)))
+
+    assert admission_order(wave) == list(range(5000))
