@@ -54,7 +54,6 @@ from wavelane_model.events import (
     ParkRequested,
     PostponementEnded,
     SessionEnded,
-    SessionWithheld,
     StopRequested,
     UnparkRequested,
     WaveStarted,
@@ -63,7 +62,7 @@ from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Failed, Outcome, Postponed, Stopped
 from wavelane_model.state import WaveState
-from wavelane_model.step import IllegalEvent, may_start, step
+from wavelane_model.step import IllegalEvent, step, withdrawn
 from wavelane_model.wave import Issue, Wave
 
 _NO_LIMITS_GIVEN = Limits()
@@ -371,23 +370,15 @@ class Scheduler:
     async def _run_session(self, order: StartOrder) -> None:
         session = self._sessions[order.issue]
         with self._lock:
-            if withdrawn := self._withdrawn(order):
+            if instead := withdrawn(self._state, order.issue, order.session):
                 del self._sessions[order.issue]
-                self._tell(withdrawn)
+                self._tell(instead)
                 return
             issue = self._assignment(order)
         session.started = True
         outcome = await self._outcome(session, order, issue)
         del self._sessions[order.issue]
         self._tell(SessionEnded(order.issue, order.session, outcome))
-
-    def _withdrawn(self, order: StartOrder) -> Event | None:
-        """What has become of a start that was ordered, if it is not to happen any more."""
-        if self._state.find(order.issue).sentence is not None:
-            return SessionEnded(order.issue, order.session, Stopped())
-        if not may_start(self._state, order.issue, order.session):
-            return SessionWithheld(order.issue, order.session)
-        return None
 
     async def _outcome(self, session: _Session, order: StartOrder, issue: Assignment) -> Outcome:
         call, timeout = self._calls[type(order)]

@@ -143,6 +143,17 @@ def may_start(state: WaveState, issue_id: str, session: int) -> bool:
     )
 
 
+def withdrawn(
+    state: WaveState, issue_id: str, session: int
+) -> SessionEnded | SessionWithheld | None:
+    """What to report of an ordered session right before it would start, if it is not to start."""
+    if state.find(issue_id).sentence is not None:
+        return SessionEnded(issue_id, session, Stopped())
+    if not may_start(state, issue_id, session):
+        return SessionWithheld(issue_id, session)
+    return None
+
+
 def outcomes_of(source: State) -> tuple[type[Outcome], ...]:
     """What a session of an issue in `source` may end with."""
     return tuple(kind for kind, trigger in TRIGGER_OF.items() if (trigger, source) in _ROWS)
