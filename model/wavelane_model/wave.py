@@ -81,7 +81,9 @@ class Wave:
             dict.fromkeys(issue.repo for issue in self.issues) if repos is None else repos
         )
         self.done = frozenset(done)
-        self.position = {issue.id: at for at, issue in enumerate(self.issues)}
+        self.position: dict[str, int] = {}
+        for at, issue in enumerate(self.issues):
+            self.position.setdefault(issue.id, at)
         self.dependencies = self._positions_of_dependencies()
         if problems := [
             *self._naming_problems(),

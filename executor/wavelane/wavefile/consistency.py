@@ -20,7 +20,6 @@ def wave_problems(top: dict[str, Any]) -> Iterator[Problem]:
     repos = {name.strip(): repo for name, repo in _mapping_at(top, "repos").items()}
     issues = _sketches(top, repos)
     yield from _refused(issues, list(repos) or None, _readable(top.get("done")))
-    yield from _cycles(issues)
     if top.get("implement") is None:
         without = {name for name in repos if _mapping_at(repos, name).get("implement") is None}
         yield from _without_command(
@@ -68,17 +67,6 @@ def _without_command(top: dict[str, Any], issues: dict[int, Issue]) -> Iterator[
             f'issue "{issues[at].id}" has no implement command; '
             "give one to the issue, to its repo or to the file",
         )
-
-
-def _cycles(issues: dict[int, Issue]) -> Iterator[Problem]:
-    """The cycles, which `Wave` looks for only where there is no other problem."""
-    first = {issue.id: at for at, issue in reversed(issues.items())}
-    graph = {
-        at: Issue(issue.id, "", [needed for needed in issue.depends_on if needed in first])
-        for at, issue in issues.items()
-        if first[issue.id] == at
-    }
-    return _refused(graph, None, ())
 
 
 def _refused(
