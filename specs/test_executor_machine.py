@@ -16,91 +16,32 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from specs.endings import ENDINGS, HAPPY
 from specs.observers import Observer, Step
+from specs.watched import WatchedPipeline, overhear
 from wavelane import IllegalEvent, Report, Scheduler
 from wavelane.pipeline import Assignment
-from wavelane.testing import VirtualLoop, virtual_clock
+from wavelane.testing import VirtualLoop, assert_lawful, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
-from wavelane_model.outcomes import (
-    Approved,
-    Blocked,
-    ChangesRequested,
-    Checkpoint,
-    Conflicted,
-    Implemented,
-    Merged,
-    Postponed,
-)
 from wavelane_model.wave import Wave
 
-ENDINGS: dict[Step, list[object]] = {
-    "implement": [
-        None,
-        None,
-        Implemented(),
-        Checkpoint("half"),
-        Blocked("a question"),
-        Postponed(reason="quota"),
-        ValueError("it broke"),
-        asyncio.CancelledError(),
-        Approved(),
-    ],
-    "review": [
-        Approved(),
-        Approved(),
-        Approved(),
-        ChangesRequested("again"),
-        Blocked("a question"),
-        Postponed(reason="quota"),
-        TimeoutError(),
-        "fine",
-    ],
-    "merge": [None, None, Merged(), Conflicted("a.py"), Blocked("a question"), OSError("no disk")],
-}
-HAPPY: dict[Step, object] = {"implement": None, "review": Approved(), "merge": None}
 
-
-class PuppetPipeline:
-    """Every call waits until the machine says how it ends, and tells the observer."""
+class PuppetPipeline(WatchedPipeline):
+    """Every call waits until the machine says how it ends."""
 
     def __init__(self, observer: Observer) -> None:
-        self.observer = observer
+        super().__init__(observer)
         self.waiting: dict[tuple[Step, str], asyncio.Future[object]] = {}
-        self.last: dict[str, object] = {}
-        self.errors: list[Exception] = []
 
-    async def implement(self, issue: Assignment) -> object:
-        return await self._wait("implement", issue)
-
-    async def review(self, issue: Assignment) -> object:
-        return await self._wait("review", issue)
-
-    async def merge(self, issue: Assignment) -> object:
-        return await self._wait("merge", issue)
-
-    async def _wait(self, step: Step, issue: Assignment) -> object:
-        try:
-            self.observer.started(step, issue.id)
-        except Exception as error:
-            self.errors.append(error)
-            raise
+    async def play(self, step: Step, issue: Assignment) -> object:
         at = (step, issue.id)
         self.waiting[at] = asyncio.get_running_loop().create_future()
-        ending: object = None
-        cancelled = True
         try:
             ending = await self.waiting[at]
-            cancelled = False
         finally:
             del self.waiting[at]
-            self.last[issue.id] = ending
-            self.observer.ended(
-                issue.id,
-                approved=isinstance(ending, Approved) and step == "review",
-                merged=step == "merge" and not cancelled and isinstance(ending, Merged | None),
-            )
         if isinstance(ending, BaseException):
             raise ending
         return ending
@@ -142,10 +83,7 @@ class ExecutorMachine(RuleBasedStateMachine):
     async def watch(self) -> None:
         """Tell the observer what only the scheduler's own notices can tell: leaving flight."""
         async for notice in self.scheduler.events():
-            if notice.kind == "issue" and notice.target in ("parked", "cancelled", "queued"):
-                self.observer.left_flight(notice.issue)
-            elif (notice.source, notice.target) == ("merging", "admitted"):
-                self.observer.left_queue(notice.issue)
+            overhear(self.observer, notice)
 
     def settle(self) -> None:
         self.loop.settle()
@@ -263,6 +201,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         for turn in self.turns:
             self.loop.run_until_complete(turn)
         assert Report.from_journal(self.journal) == report
+        assert assert_lawful(self.journal).outcome == report.outcome
         done = {issue.id for issue in report.issues.values() if issue.state == "done"}
         assert done == self.observer.merged
 

@@ -132,6 +132,34 @@ def test_the_journal_of_a_run_gives_its_report(project: Path) -> None:
     assert Report.from_journal(project / "j.db").to_dict() == json.loads(done.stdout)
 
 
+@pytest.mark.unlawful_journals
+def test_a_journal_is_verified_and_one_that_was_edited_is_not(project: Path) -> None:
+    journal = project / "j.db"
+    wavelane("run", project / "wave.yaml", "--journal", journal)
+
+    lawful = wavelane("verify", journal)
+    with sqlite3.connect(journal) as forged:
+        forged.execute("DELETE FROM event WHERE seq = 3")
+    forged.close()
+    unlawful = wavelane("verify", journal)
+    as_json = wavelane("verify", journal, "--json")
+
+    assert lawful.returncode == 0
+    assert lawful.stdout.startswith("lawful: ")
+    assert "complete" in lawful.stdout
+    assert unlawful.returncode == 1
+    assert unlawful.stdout.startswith("not lawful: ")
+    assert json.loads(as_json.stdout)["lawful"] is False
+
+
+def test_a_file_that_is_no_journal_cannot_be_verified(project: Path) -> None:
+    done = wavelane("verify", project / "wave.yaml")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_plan_shows_order_rounds_and_longest_path_and_changes_nothing(project: Path) -> None:
     before = fingerprint(project)
 
@@ -384,7 +412,7 @@ def test_the_version_is_printed() -> None:
     assert wavelane("--version").stdout == "wavelane 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "demo", "diagram", "schema"])
+@pytest.mark.parametrize("command", ["run", "plan", "verify", "demo", "diagram", "schema"])
 def test_every_command_helps(command: str) -> None:
     done = wavelane(command, "--help")
 

@@ -165,6 +165,23 @@ def demo(
 
 
 @app.command()
+def verify(
+    journal: Annotated[Path, typer.Argument(help="The journal of a run.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a journal tells a run that kept the rules, and if not, what was broken where."""
+    with _explained():
+        from wavelane.verify import verify as judge
+
+        verdict = judge(journal)
+    if as_json:
+        _print_json(verdict.to_dict())
+    else:
+        print(verdict)
+    raise typer.Exit(0 if verdict.lawful else 1)
+
+
+@app.command()
 def diagram(
     name: Annotated[Picture, typer.Argument(help="What to draw.", show_default=False)],
     format: Annotated[  # noqa: A002

@@ -2,10 +2,14 @@
 
 One SQLite file in WAL mode with three tables, for any SQL client to read:
 
-    meta    what the run was started with: format, wave, cap, lane_release, limits
+    meta    what the run was started with: format, wave, cap, lane_release, limits; and the seal
     event   one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
             data (JSON); never changed, never deleted
     issue   one row an issue: what it is, and where it stands now
+
+The *seal* is a chain of digests over what the run was started with and every event since, in order.
+It is written with each transaction, so that a change made by anybody else can be noticed. It keeps
+no secret: it tells damage and slips of the hand, not a forger who makes a new one.
 
 `synchronous=FULL`: a transaction that was committed survives a power cut. Events that have come
 in together are written in one transaction.
@@ -17,14 +21,18 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast, get_args
 
-from wavelane_model.events import Event, SessionEnded
+from wavelane.encoding import JournalError as JournalError
+from wavelane.encoding import as_json, first_seal, issue_of, sealed, storable
+from wavelane.encoding import decoded as decoded
+from wavelane.encoding import encoded as encoded
+from wavelane_model.cap import Cap
+from wavelane_model.events import Event
 from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
-from wavelane_model.outcomes import Outcome
 from wavelane_model.wave import ISSUE_FIELDS, Issue, Wave
 
 FORMAT: Final = 1
@@ -55,15 +63,22 @@ _SCHEMA: Final = """
 """
 
 
-class JournalError(RuntimeError):
-    """A journal that cannot be made, written or read; the text names it and what to do."""
-
-
 class Entry(NamedTuple):
     """An event and when it happened, in seconds since the epoch."""
 
     at: float
     event: Event
+
+
+class Row(NamedTuple):
+    """A row of the table of events, as it stands there."""
+
+    seq: int
+    at: float
+    version: int
+    kind: str
+    issue: str | None
+    data: str | None
 
 
 class Standing(NamedTuple):
@@ -90,31 +105,53 @@ class Journal:
     def __init__(self, path: Path, settings: Settings) -> None:
         """Make a new journal. Raises `JournalError` where there is something already."""
         self.path = path
+        self._failed: Exception | None = None
+        self._seal = ""
         with _explained(path, "made"):
-            if path.exists() and path.stat().st_size > 0:
-                raise JournalError(
-                    f"journal {path} exists already; name another file, or move it away"
-                )
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            is_new = _claimed(path)
             try:
-                self._prepare(settings)
+                self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                try:
+                    self._prepare(settings)
+                except BaseException:
+                    self._db.close()
+                    raise
             except BaseException:
-                self._db.close()
+                if is_new:
+                    _remove(path)
                 raise
 
     def append(
         self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]] = ()
     ) -> None:
-        """Write events and the issues' new standings in one transaction."""
-        with _explained(self.path, "written"), self._transaction():
-            self._db.executemany(
-                "INSERT INTO event (at, version, kind, issue, data) VALUES (?, ?, ?, ?, ?)",
-                [(entry.at, EVENT_VERSION, *encoded(entry.event)) for entry in entries],
-            )
-            self._db.executemany(
-                "UPDATE issue SET state = ?, since = ?, attempts = ?, reason = ? WHERE id = ?",
-                [(*standing, issue) for issue, standing in standings],
-            )
+        """Write events and the issues' new standings in one transaction.
+
+        Once this has failed it fails again: a journal may end early, but it has no gap.
+        """
+        if self._failed is not None:
+            raise self._failed
+        try:
+            with _explained(self.path, "written"), self._transaction():
+                self._insert(entries, standings)
+        except Exception as error:
+            self._failed = error
+            raise
+
+    def _insert(self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]]) -> None:
+        rows = [(float(at), EVENT_VERSION, *encoded(event)) for at, event in entries]
+        self._db.executemany(
+            "INSERT INTO event (at, version, kind, issue, data) VALUES (?, ?, ?, ?, ?)", rows
+        )
+        for row in rows:
+            self._seal = sealed(self._seal, row)
+        self._db.execute("UPDATE meta SET value = ? WHERE key = 'seal'", (self._seal,))
+        self._db.executemany(
+            "UPDATE issue SET state = ?, since = ?, attempts = ?, reason = ? WHERE id = ?",
+            [
+                (state, since, attempts, storable(reason), issue)
+                for issue, (state, since, attempts, reason) in standings
+            ],
+        )
 
     def close(self) -> None:
         """Close the file; what was appended is in it."""
@@ -123,7 +160,7 @@ class Journal:
     def discard(self) -> None:
         """Close the file and remove it."""
         self._db.close()
-        self.path.unlink(missing_ok=True)
+        _remove(self.path)
 
     def _prepare(self, settings: Settings) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -131,11 +168,14 @@ class Journal:
         with self._transaction():
             for statement in _SCHEMA.split(";")[:-1]:
                 self._db.execute(statement)
-            self._db.executemany("INSERT INTO meta VALUES (?, ?)", _meta_rows(settings))
+            meta = _meta_rows(settings)
+            definitions = [as_json(_definition(issue)) for issue in settings.wave.issues]
+            self._seal = first_seal(meta, definitions)
+            self._db.executemany("INSERT INTO meta VALUES (?, ?)", [*meta, ("seal", self._seal)])
             self._db.executemany(
                 "INSERT INTO issue VALUES (?, ?, ?, ?, 'queued', NULL, 0, '')",
                 (
-                    (at, issue.id, issue.repo, _json(_definition(issue)))
+                    (at, issue.id, issue.repo, definitions[at])
                     for at, issue in enumerate(settings.wave.issues)
                 ),
             )
@@ -153,7 +193,7 @@ class Journal:
 
 
 class JournalReader:
-    """A journal, open for reading; a run may be writing to it."""
+    """A journal, open for reading, as it is when it is opened; a run may go on writing to it."""
 
     def __init__(self, path: Path) -> None:
         """Raises `JournalError` for what is not a journal of this version."""
@@ -163,6 +203,7 @@ class JournalReader:
         with _explained(path, "read"):
             self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             try:
+                self._db.execute("BEGIN")
                 self._meta = dict(self._db.execute("SELECT key, value FROM meta"))
                 if self._meta.get("format") != str(FORMAT):
                     raise JournalError(
@@ -175,31 +216,60 @@ class JournalReader:
 
     def settings(self) -> Settings:
         """What the run was started with."""
-        with _explained(self.path, "read"):
-            definitions = self._db.execute("SELECT definition FROM issue ORDER BY position")
+        try:
             wave = Wave(
-                (Issue(**json.loads(definition)) for (definition,) in definitions),
-                repos=json.loads(self._meta["repos"]),
-                done=json.loads(self._meta["done"]),
+                [issue_of(definition) for definition in self._definitions()],
+                repos=self._setting("repos", list),
+                done=self._setting("done", list),
             )
-            return Settings(
-                wave,
-                json.loads(self._meta["ceiling"]),
-                cast(LaneRelease, json.loads(self._meta["lane_release"])),
-                Limits(**json.loads(self._meta["limits"])),
+            ceiling = Cap.at(self._setting("ceiling", int)).ceiling
+            lane_release = self._setting("lane_release", str)
+            if lane_release not in get_args(LaneRelease):
+                raise ValueError(f"lane_release is {lane_release!r}")
+            limits = Limits(**self._setting("limits", dict))
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise JournalError(
+                f"journal {self.path} does not say what its run was started with: {what} "
+                "(it was changed, or something else than wavelane wrote it)"
+            ) from error
+        return Settings(wave, ceiling, cast(LaneRelease, lane_release), limits)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of all events in order, unread."""
+        with _explained(self.path, "read"):
+            rows = self._db.execute(
+                "SELECT seq, at, version, kind, issue, data FROM event ORDER BY seq"
             )
+            for row in rows:
+                yield Row(*row)
+
+    def entry(self, row: Row) -> Entry:
+        """The event of a row. Raises `JournalError` for what this version has not written."""
+        if row.version != EVENT_VERSION:
+            raise JournalError(
+                f"journal {self.path} has an event of version {row.version}; this version of "
+                f"wavelane reads version {EVENT_VERSION}"
+            )
+        return Entry(row.at, decoded(row.kind, row.issue, row.data))
 
     def entries(self) -> Iterator[Entry]:
         """All events in order."""
+        return map(self.entry, self.rows())
+
+    def seal(self) -> str | None:
+        """The seal as it stands in the journal."""
+        return self._meta.get("seal")
+
+    def first_seal(self) -> str:
+        """The seal that the journal had to have before its first event."""
+        meta = [(key, value) for key, value in self._meta.items() if key != "seal"]
+        return first_seal(meta, self._definitions())
+
+    def places(self) -> list[tuple[int, str, str]]:
+        """The columns position, id and repo of each issue."""
         with _explained(self.path, "read"):
-            rows = self._db.execute("SELECT at, version, kind, issue, data FROM event ORDER BY seq")
-            for at, version, kind, issue, data in rows:
-                if version != EVENT_VERSION:
-                    raise JournalError(
-                        f"journal {self.path} has an event of version {version}; this version of "
-                        f"wavelane reads version {EVENT_VERSION}"
-                    )
-                yield Entry(at, decoded(kind, issue, data))
+            return list(self._db.execute("SELECT position, id, repo FROM issue ORDER BY position"))
 
     def standings(self) -> dict[str, Standing]:
         """Where each issue stands, by id."""
@@ -216,6 +286,17 @@ class JournalReader:
         """Close the file."""
         self._db.close()
 
+    def _definitions(self) -> list[str]:
+        with _explained(self.path, "read"):
+            rows = self._db.execute("SELECT definition FROM issue ORDER BY position")
+            return [definition for (definition,) in rows]
+
+    def _setting(self, key: str, kind: type) -> Any:
+        value = json.loads(self._meta[key])
+        if not isinstance(value, kind):
+            raise TypeError(f"{key} is {value!r}")
+        return value
+
     def __enter__(self) -> JournalReader:
         return self
 
@@ -223,54 +304,14 @@ class JournalReader:
         self.close()
 
 
-# How an event becomes a row
-
-
-_EVENTS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}
-_OUTCOMES: Final[dict[str, type[Outcome]]] = {kind.__name__: kind for kind in get_args(Outcome)}
-_FIELDS: Final[dict[type, tuple[str, ...]]] = {
-    kind: tuple(field.name for field in fields(kind))
-    for kind in (*_EVENTS.values(), *_OUTCOMES.values())
-}
-
-
-def encoded(event: Event) -> tuple[str, str | None, str | None]:
-    """The columns kind, issue and data of an event's row."""
-    kind = type(event)
-    data = {name: getattr(event, name) for name in _FIELDS[kind]}
-    issue = data.pop("issue", None)
-    if isinstance(event, SessionEnded):
-        outcome = event.outcome
-        of_outcome = {name: getattr(outcome, name) for name in _FIELDS[type(outcome)]}
-        data["outcome"] = type(outcome).__name__
-        data.update((name, value) for name, value in of_outcome.items() if value not in ("", None))
-    return kind.__name__, issue, _json(data) if data else None
-
-
-def decoded(kind: str, issue: str | None, data: str | None) -> Event:
-    """The event of a row. Raises `JournalError` for what no version has written."""
-    try:
-        values: dict[str, Any] = json.loads(data) if data else {}
-        if issue is not None:
-            values["issue"] = issue
-        if kind == SessionEnded.__name__:
-            session, outcome = values.pop("session"), _OUTCOMES[values.pop("outcome")]
-            return SessionEnded(values.pop("issue"), session, outcome(**values))
-        return _EVENTS[kind](**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise JournalError(
-            f"the journal has an event that cannot be read: {kind} {issue or ''} {data or ''}"
-        ) from error
-
-
 def _meta_rows(settings: Settings) -> list[tuple[str, str]]:
     return [
         ("format", str(FORMAT)),
-        ("repos", _json(settings.wave.repos)),
-        ("done", _json(sorted(settings.wave.done))),
-        ("ceiling", _json(settings.ceiling)),
-        ("lane_release", _json(settings.lane_release)),
-        ("limits", _json(asdict(settings.limits))),
+        ("repos", as_json(settings.wave.repos)),
+        ("done", as_json(sorted(settings.wave.done))),
+        ("ceiling", as_json(settings.ceiling)),
+        ("lane_release", as_json(settings.lane_release)),
+        ("limits", as_json(asdict(settings.limits))),
     ]
 
 
@@ -278,8 +319,22 @@ def _definition(issue: Issue) -> dict[str, object]:
     return {name: getattr(issue, name) for name in ISSUE_FIELDS}
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _claimed(path: Path) -> bool:
+    """Make an empty file; False where there was one. Raises `JournalError` for anything else."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        if not path.is_file() or path.stat().st_size > 0:
+            raise JournalError(
+                f"journal {path} exists already; name another file, or move it away"
+            ) from None
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -287,7 +342,7 @@ def _explained(path: Path, what: str) -> Iterator[None]:
     """Turn the errors of files and SQLite into one that says what to do."""
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeError) as error:
         raise JournalError(
             f"journal {path} cannot be {what}: {error}; "
             "check that its folder exists, can be written to and has room"

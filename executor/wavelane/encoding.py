@@ -1,0 +1,157 @@
+"""How events become rows of a journal and are read again, and how rows are sealed.
+
+What is read is checked, names and types: a row that no version has written is an error, never half
+an event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from wavelane_model.events import Event, SessionEnded
+from wavelane_model.outcomes import Outcome
+from wavelane_model.wave import Issue
+
+T = TypeVar("T")
+Check = Callable[[object], bool]
+
+
+class JournalError(RuntimeError):
+    """A journal that cannot be made, written or read; the text names it and what to do."""
+
+
+class _Field(NamedTuple):
+    """A field of an event, an outcome or an issue."""
+
+    fits: Check
+    default: object
+
+
+_EVENTS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}
+_OUTCOMES: Final[dict[str, type[Outcome]]] = {kind.__name__: kind for kind in get_args(Outcome)}
+
+
+def _check_of(hint: Any) -> Check:
+    """Whether a value, read from JSON, is of the type that a field asks for."""
+    origin = get_origin(hint)
+    if origin is UnionType:
+        checks = [_check_of(one) for one in get_args(hint)]
+        return lambda value: any(check(value) for check in checks)
+    if origin is Literal:
+        return lambda value: isinstance(value, str) and value in get_args(hint)
+    if origin is Sequence:
+        return lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if hint is float:
+        return lambda value: isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
+    if hint is int:
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    if hint in (str, NoneType):
+        return lambda value: isinstance(value, hint)
+    return lambda value: False
+
+
+def _fields_of(kind: type) -> dict[str, _Field]:
+    hints = get_type_hints(kind)
+    return {one.name: _Field(_check_of(hints[one.name]), one.default) for one in fields(kind)}
+
+
+_FIELDS: Final = {
+    kind: _fields_of(kind) for kind in (*_EVENTS.values(), *_OUTCOMES.values(), Issue)
+}
+"""The fields of each kind, by name."""
+
+
+def encoded(event: Event) -> tuple[str, str | None, str | None]:
+    """The columns kind, issue and data of an event's row."""
+    kind = type(event)
+    data = {name: getattr(event, name) for name in _FIELDS[kind]}
+    issue = data.pop("issue", None)
+    if isinstance(event, SessionEnded):
+        outcome = event.outcome
+        data["outcome"] = type(outcome).__name__
+        for name, field in _FIELDS[type(outcome)].items():
+            if (value := getattr(outcome, name)) != field.default:
+                data[name] = value
+    return kind.__name__, issue, as_json(data) if data else None
+
+
+def decoded(kind: str, issue: str | None, data: str | None) -> Event:
+    """The event of a row. Raises `JournalError` for what no version has written."""
+    try:
+        values = _loaded(data) if data else {}
+        if issue is not None:
+            values["issue"] = issue
+        if kind == SessionEnded.__name__:
+            of_event = {name: values.pop(name) for name in ("issue", "session")}
+            outcome = _made(_OUTCOMES[values.pop("outcome")], values)
+            _require(SessionEnded, of_event)
+            return SessionEnded(of_event["issue"], of_event["session"], outcome)
+        return _made(_EVENTS[kind], values)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise JournalError(
+            f"the journal has an event that cannot be read: {kind} {issue or ''} {data or ''}"
+        ) from error
+
+
+def sealed(seal: str, row: Iterable[object]) -> str:
+    """The seal after one more row."""
+    return hashlib.sha256((seal + json.dumps(list(row), default=repr)).encode()).hexdigest()
+
+
+def first_seal(meta: Iterable[tuple[str, str]], definitions: Iterable[str]) -> str:
+    """The seal of a journal without events, from the rows of meta and of the issues."""
+    return sealed("", [sorted(meta), list(definitions)])
+
+
+def issue_of(definition: str) -> Issue:
+    """The issue that a row defines. Raises `KeyError`, `TypeError`, `ValueError`."""
+    return _made(Issue, _loaded(definition))
+
+
+def _made(kind: type[T], values: dict[str, Any]) -> T:
+    _require(kind, values)
+    return kind(**values)
+
+
+def _require(kind: type, values: dict[str, Any]) -> None:
+    known = _FIELDS[kind]
+    for name, value in values.items():
+        if not known[name].fits(value):
+            raise TypeError(f"{kind.__name__}.{name} is {value!r}")
+
+
+def _loaded(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_number)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def as_json(value: object) -> str:
+    """The JSON text of a value, as SQLite can keep it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if storable(text) != text:
+        text = json.dumps(value, separators=(",", ":"))
+    return text
+
+
+def storable(text: str) -> str:
+    """Text as SQLite can keep it: output that was no UTF-8 may have halves of surrogate pairs."""
+    return text.encode("utf-8", "backslashreplace").decode()

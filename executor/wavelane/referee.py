@@ -1,0 +1,371 @@
+"""The referee: watches what a run announces and orders, and knows the rules by itself.
+
+It sees the events and the effects of a wave, one step after the other, and nothing of the state
+behind them: what it needs to know it adds up from the announced moves and the ordered starts. So
+it trusts no guard, no counter and no index of the model. Each step costs it the same, whatever the
+wave's size, but for the dependencies of an issue that is admitted.
+
+The rules, by name:
+
+    lane    a repo has at most one active issue, and rework goes before a new admission
+    cap     nothing is admitted while as many issues are in flight as the cap allows
+    bound   never more in flight than the highest cap in force since the run began
+    merge   one merge at a time in a repo, in the order in which they joined its queue
+    order   an issue is admitted only when all that it depends on is done
+    pause   no session starts at cap 0 or after a stop
+    wait    a postponed issue is not admitted before its wait is over
+    once    sessions of an issue are numbered without a gap, one at a time, each with one end; an
+            issue is done by one merge that went in
+    table   an issue moves from where it is, by a row of the table
+    end     nothing happens after the end of a run, or before its start, and it ends in order
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+from wavelane_model.effects import (
+    AnnounceCap,
+    AnnounceIssue,
+    Effect,
+    EndSession,
+    FinishWave,
+    GrantMergeTurn,
+    RunOutcome,
+    StartImplementing,
+    StartMerging,
+    StartReviewing,
+    WakeAt,
+)
+from wavelane_model.events import (
+    AttemptDiscarded,
+    CapMoved,
+    Event,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    PostponementEnded,
+    SessionEnded,
+    SessionWithheld,
+    StopRequested,
+    WaveStarted,
+)
+from wavelane_model.lifecycle import IN_FLIGHT, TABLE, LaneRelease, State, lane_states
+from wavelane_model.outcomes import Approved, Merged
+from wavelane_model.wave import Wave
+
+
+class Breach(NamedTuple):
+    """A rule that was broken: its name, and a sentence."""
+
+    rule: str
+    text: str
+
+
+class Place(NamedTuple):
+    """A place in a merge queue: of an issue, or of somebody else's ticket."""
+
+    name: str
+    is_ticket: bool = False
+
+    def __str__(self) -> str:
+        return f'ticket "{self.name}"' if self.is_ticket else self.name
+
+
+StartOrder = StartImplementing | StartReviewing | StartMerging
+
+_MOVES: Final = frozenset((row.trigger, row.source, row.target) for row in TABLE)
+_STARTS: Final[dict[type[StartOrder], tuple[str, State]]] = {
+    StartImplementing: ("implementing", "running"),
+    StartReviewing: ("reviewing", "review"),
+    StartMerging: ("merging", "merging"),
+}
+
+
+class Referee:
+    """Watches one run of a wave, from its first event."""
+
+    def __init__(self, wave: Wave, *, ceiling: int, lane_release: LaneRelease) -> None:
+        self._wave = wave
+        self._ceiling = self._level = ceiling
+        self._highest = 0
+        self._active = lane_states(lane_release)
+        self._started = False
+        self._stopping = False
+        self._outcome: RunOutcome | None = None
+        self._state: dict[str, State] = {issue.id: "queued" for issue in wave.issues}
+        self._in_flight = 0
+        self._done = 0
+        self._waiting: set[str] = set()
+        """Issues that are postponed."""
+        self._sessions: dict[str, int] = dict.fromkeys(self._state, 0)
+        self._open: dict[str, int] = {}
+        self._holder: dict[str, str] = {}
+        self._rework: defaultdict[str, set[str]] = defaultdict(set)
+        self._queues: defaultdict[str, dict[Place, None]] = defaultdict(dict)
+        self._turns: dict[str, Place] = {}
+        self._tickets = 0
+
+    def watch(self, event: Event, effects: Iterable[Effect]) -> Iterator[Breach]:
+        """Take in one step; what it broke comes out. Read it to the end."""
+        yield from self._happened(event)
+        for effect in effects:
+            if isinstance(effect, AnnounceIssue):
+                yield from self._moved(effect, event)
+            elif isinstance(effect, AnnounceCap):
+                yield from self._cap_moved(effect.level, event)
+            else:
+                yield from _WATCHERS[type(effect)](self, effect)
+
+    @property
+    def open_sessions(self) -> dict[str, int]:
+        """The sessions that have started and not ended: issue and number."""
+        return dict(self._open)
+
+    # Events
+
+    def _happened(self, event: Event) -> Iterator[Breach]:
+        if self._outcome is not None and not isinstance(event, WaveStarted):
+            yield Breach("end", f"it comes after the end of the run ({self._outcome})")
+        match event:
+            case WaveStarted():
+                yield from self._run_began()
+            case SessionEnded(issue, session) | SessionWithheld(issue, session):
+                yield from self._session_over(issue, session)
+            case AttemptDiscarded(issue):
+                self._close(issue)
+            case PostponementEnded(issue):
+                self._waiting.discard(issue)
+            case StopRequested():
+                self._stopping = True
+            case MergeTurnRequested(repo, ticket):
+                self._tickets += 1
+                self._queues[repo][Place(ticket, True)] = None
+            case MergeTurnReturned(repo, ticket):
+                yield from self._turn_returned(repo, Place(ticket, True))
+            case _:
+                pass
+
+    def _run_began(self) -> Iterator[Breach]:
+        if self._started and self._outcome is None:
+            yield Breach("end", "the run starts again before it has ended")
+        self._started = True
+        self._stopping = False
+        self._outcome = None
+        self._highest = max(self._level, self._in_flight)
+
+    def _session_over(self, issue: str, session: int) -> Iterator[Breach]:
+        if self._open.get(issue) != session:
+            yield Breach("once", f"session {session} of {issue} is not under way")
+        self._close(issue)
+
+    def _close(self, issue: str) -> None:
+        self._open.pop(issue, None)
+        self._free_turn(self._repo(issue), Place(issue))
+
+    def _turn_returned(self, repo: str, place: Place) -> Iterator[Breach]:
+        if place not in self._queues[repo]:
+            yield Breach("merge", f"{place} has no place in the merge queue of {repo}")
+        else:
+            self._tickets -= 1
+            del self._queues[repo][place]
+        self._free_turn(repo, place)
+
+    # Moves
+
+    def _moved(self, move: AnnounceIssue, event: Event) -> Iterator[Breach]:
+        issue, trigger, source, target = move
+        if self._state[issue] != source or (trigger, source, target) not in _MOVES:
+            yield Breach(
+                "table",
+                f"{issue} is {self._state[issue]}; the table has no move of it "
+                f'by "{trigger}" from {source} to {target}',
+            )
+        if issue in self._open:
+            yield Breach("once", f"{issue} moves to {target} while a session of it is under way")
+        if trigger == "admit":
+            yield from self._admitted(issue)
+        elif trigger == "take_lane":
+            yield from self._took_lane(issue)
+        elif trigger == "begin" and self._holder.get(self._repo(issue)) != issue:
+            yield Breach("lane", f"{issue} begins without the lane of {self._repo(issue)}")
+        elif trigger == "begin_merge":
+            yield from self._took_turn(self._repo(issue), Place(issue))
+        elif trigger in ("merged", "approve"):
+            yield from self._reported(issue, Merged if trigger == "merged" else Approved, event)
+        self._state[issue] = target
+        self._waiting.discard(issue)
+        self._keep(issue, trigger, source, target)
+
+    def _admitted(self, issue: str) -> Iterator[Breach]:
+        repo = self._repo(issue)
+        yield from self._session_allowed(f"{issue} is admitted")
+        if self._in_flight >= self._level:
+            yield Breach(
+                "cap", f"{issue} is admitted while {self._in_flight} are in flight at {self._cap}"
+            )
+        if self._in_flight >= self._highest:
+            yield Breach(
+                "bound",
+                f"{issue} is admitted beside {self._in_flight} others; "
+                f"the highest cap was {self._highest}",
+            )
+        if repo in self._holder:
+            yield Breach(
+                "lane", f"{issue} is admitted while {self._holder[repo]} holds lane {repo}"
+            )
+        elif self._rework[repo]:
+            first = min(self._rework[repo])
+            yield Breach("lane", f"{issue} is admitted before {first}, which waits for lane {repo}")
+        if issue in self._waiting:
+            yield Breach("wait", f"{issue} is admitted while it is postponed")
+        for needed in self._wave[issue].depends_on:
+            if needed not in self._wave.done and self._state[needed] != "done":
+                yield Breach(
+                    "order",
+                    f"{issue} is admitted before {needed} is done (it is {self._state[needed]})",
+                )
+        self._holder[repo] = issue
+
+    def _took_lane(self, issue: str) -> Iterator[Breach]:
+        repo = self._repo(issue)
+        if repo in self._holder:
+            yield Breach("lane", f"{issue} takes lane {repo} from {self._holder[repo]}")
+        self._rework[repo].discard(issue)
+        self._holder[repo] = issue
+
+    def _took_turn(self, repo: str, place: Place) -> Iterator[Breach]:
+        if repo in self._turns:
+            yield Breach(
+                "merge", f"{place} has the merge turn of {repo} beside {self._turns[repo]}"
+            )
+        first = next(iter(self._queues[repo]), None)
+        if first != place:
+            yield Breach(
+                "merge", f"{place} has the merge turn of {repo} out of turn: {first} is first"
+            )
+        self._turns[repo] = place
+
+    def _reported(
+        self, issue: str, outcome: type[Merged | Approved], event: Event
+    ) -> Iterator[Breach]:
+        if not (
+            isinstance(event, SessionEnded)
+            and event.issue == issue
+            and isinstance(event.outcome, outcome)
+        ):
+            yield Breach("once", f"{issue} counts as {outcome.__name__}, which nobody reported")
+
+    def _keep(self, issue: str, trigger: str, source: State, target: State) -> None:
+        """Add up what a move does to slots, lanes and queues."""
+        repo = self._repo(issue)
+        self._in_flight += (target in IN_FLIGHT) - (source in IN_FLIGHT)
+        self._done += (target == "done") - (source == "done")
+        if source in self._active and target not in self._active:
+            self._rework[repo].discard(issue)
+            if self._holder.get(repo) == issue:
+                del self._holder[repo]
+        elif source not in self._active and target in self._active and trigger != "admit":
+            self._rework[repo].add(issue)
+        if target == "merging" and source != "merging":
+            self._queues[repo][Place(issue)] = None
+        elif source == "merging" and target != "merging":
+            self._queues[repo].pop(Place(issue), None)
+            self._free_turn(repo, Place(issue))
+
+    # Orders
+
+    def _start_ordered(self, order: StartOrder) -> Iterator[Breach]:
+        issue, session = order.issue, order.session
+        what, state = _STARTS[type(order)]
+        if self._state[issue] != state:
+            yield Breach("table", f"{what} of {issue} starts, which is {self._state[issue]}")
+        if issue in self._open:
+            yield Breach("once", f"{what} of {issue} starts beside session {self._open[issue]}")
+        if session != self._sessions[issue] + 1:
+            yield Breach(
+                "once",
+                f"{what} of {issue} starts as session {session}; "
+                f"its next one is number {self._sessions[issue] + 1}",
+            )
+        if isinstance(order, StartMerging):
+            if self._turns.get(self._repo(issue)) != Place(issue):
+                yield Breach("merge", f"{issue} is merged without the turn of {self._repo(issue)}")
+        else:
+            yield from self._session_allowed(f"{what} of {issue} starts")
+        self._sessions[issue] = session
+        self._open[issue] = session
+
+    def _end_ordered(self, order: EndSession) -> Iterator[Breach]:
+        if self._open.get(order.issue) != order.session:
+            yield Breach(
+                "once",
+                f"the end of session {order.session} of {order.issue} is ordered, "
+                "which is not under way",
+            )
+
+    def _wait_ordered(self, order: WakeAt) -> Iterator[Breach]:
+        if self._state[order.issue] != "queued":
+            yield Breach("wait", f"{order.issue} is postponed and {self._state[order.issue]}")
+        self._waiting.add(order.issue)
+
+    def _turn_granted(self, order: GrantMergeTurn) -> Iterator[Breach]:
+        yield from self._took_turn(order.repo, Place(order.ticket, True))
+
+    def _cap_moved(self, level: int, event: Event) -> Iterator[Breach]:
+        before = self._level
+        if not 0 <= level <= self._ceiling:
+            yield Breach("cap", f"the cap is moved to {level}; its ceiling is {self._ceiling}")
+        by = {"step_down": -1, "step_up": 1}
+        if isinstance(event, CapMoved) and level - before != by.get(event.move, level - before):
+            yield Breach("cap", f'"{event.move}" moves the cap from {before} to {level}')
+        self._level = level
+        if self._started:
+            self._highest = max(self._highest, level)
+
+    def _finished(self, order: FinishWave) -> Iterator[Breach]:
+        for issue, session in self._open.items():
+            yield Breach("end", f"the run ends while session {session} of {issue} is under way")
+        if self._tickets:
+            yield Breach("end", "the run ends while somebody waits for a merge turn or has one")
+        if (order.outcome == "complete") != (self._done == len(self._wave)):
+            done = f"{self._done} of {len(self._wave)} issues done"
+            yield Breach("end", f"the run ends as {order.outcome} with {done}")
+        if order.outcome == "stopped" and not self._stopping:
+            yield Breach("end", "the run ends as stopped, and nobody asked for a stop")
+        if order.outcome == "blocked" and self._in_flight:
+            yield Breach("end", f"the run ends as blocked with {self._in_flight} issues in flight")
+        self._outcome = order.outcome
+
+    # What more than one of them needs
+
+    def _session_allowed(self, what: str) -> Iterator[Breach]:
+        if not self._started or self._outcome is not None:
+            yield Breach("end", f"{what} outside of a run")
+        if self._level == 0:
+            yield Breach("pause", f"{what} while the cap is paused")
+        if self._stopping:
+            yield Breach("pause", f"{what} after a stop was asked for")
+
+    def _free_turn(self, repo: str, place: Place) -> None:
+        if self._turns.get(repo) == place:
+            del self._turns[repo]
+
+    def _repo(self, issue: str) -> str:
+        return self._wave[issue].repo
+
+    @property
+    def _cap(self) -> str:
+        return f"cap {self._level}" if self._level else "a paused cap"
+
+
+_WATCHERS: Final[dict[type[Effect], Callable[[Referee, Any], Iterator[Breach]]]] = {
+    StartImplementing: Referee._start_ordered,
+    StartReviewing: Referee._start_ordered,
+    StartMerging: Referee._start_ordered,
+    EndSession: Referee._end_ordered,
+    WakeAt: Referee._wait_ordered,
+    GrantMergeTurn: Referee._turn_granted,
+    FinishWave: Referee._finished,
+}

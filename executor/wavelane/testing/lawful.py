@@ -1,0 +1,19 @@
+"""A journal has to tell a lawful run: for the end of a test, or of an engine's real run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wavelane.verify import Verdict, verify
+
+
+def assert_lawful(journal: str | Path) -> Verdict:
+    """Fail with all that `verify` finds in a journal; else return its verdict.
+
+    An unfinished run may be lawful: ask the verdict for its `outcome`. Raises `AssertionError`, and
+    `JournalError` for a file that is no journal.
+    """
+    verdict = verify(journal)
+    if not verdict.lawful:
+        raise AssertionError(f"journal {journal} is {verdict}")
+    return verdict

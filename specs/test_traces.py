@@ -1,0 +1,58 @@
+"""Layer 4 in its short form, and that each of its checks can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from specs import traces
+from wavelane.encoding import sealed
+from wavelane.journal import Entry, Journal, Standing
+
+
+def test_journals_are_believed_and_forgeries_rejected() -> None:
+    results = traces.run()
+
+    assert [result.detail for result in results if not result.passed] == []
+    assert [result.property for result in results] == [
+        "believes",
+        "rejects",
+        "notices",
+        "survives",
+    ]
+    assert all(result.amount > 0 for result in results)
+
+
+def test_a_run_is_the_same_when_its_seed_is_tried_again(tmp_path: Path) -> None:
+    first = traces.random_run(tmp_path / "first.db", 7)
+    second = traces.random_run(tmp_path / "second.db", 7)
+
+    assert first == second
+
+
+def test_an_executor_that_loses_an_event_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    append = Journal.append
+
+    def lossy(
+        journal: Journal, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]]
+    ) -> None:
+        kept = [entry for entry in entries if getattr(entry.event, "session", None) != 2]
+        append(journal, kept, standings)
+
+    monkeypatch.setattr(Journal, "append", lossy)
+
+    assert any("not lawful" in found for found in traces._believes(tmp_path, 5))
+
+
+def test_a_seal_that_does_not_cover_the_events_lets_damage_through(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("wavelane.journal", "wavelane.verify", "specs.forgeries"):
+        monkeypatch.setattr(f"{name}.sealed", lambda seal, row: sealed(seal, ()))
+    list(traces._believes(tmp_path, 100))
+
+    assert any("not found" in found for found in traces._damaged(tmp_path, 100, sealed=False))

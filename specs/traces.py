@@ -1,0 +1,196 @@
+"""Layer 4: journals are validated by `wavelane.verify`, which trusts nobody.
+
+    believes   the journals of random runs of the real executor are lawful, and end as reported
+    rejects    every forgery of `specs.forgeries` is found, by its rule and with its sentence
+    notices    random damage that is not sealed anew is always found
+    survives   random damage that is sealed anew ends in a verdict, never in an error
+
+A random run has a random wave, cap, lane policy, script and lever. All of it follows from a seed,
+so that a seed that fails can be tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any, Final, get_args
+
+from specs.forgeries import FORGERIES, Base, Forger, forge
+from specs.results import Result
+from wavelane import Issue, Report, Scheduler, Wave
+from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
+from wavelane.verify import verify
+from wavelane_model.cap import Move
+from wavelane_model.events import CapMoved, Event, SessionEnded, StopRequested, WaveStarted
+from wavelane_model.lifecycle import LaneRelease
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Failed,
+    Implemented,
+    Merged,
+    Outcome,
+    Postponed,
+    Stopped,
+)
+
+LAYER: Final = "traces"
+ENDINGS: Final[dict[str, list[object]]] = {
+    "implement": [None, Checkpoint("half"), Blocked("a question"), Postponed(), OSError("gone")],
+    "review": [Approved(), ChangesRequested("again"), Blocked("a question"), Postponed()],
+    "merge": [None, Conflicted("a.py"), Blocked("a question"), OSError("no disk")],
+}
+OUTCOMES: Final[list[Outcome]] = [
+    Implemented(),
+    Approved(),
+    Merged(),
+    Conflicted("b.py"),
+    Failed("so it says"),
+    Stopped(),
+]
+
+
+def run(nightly: bool = False) -> list[Result]:
+    """All of the layer; ten times as many runs and damages at night."""
+    runs = 1_500 if nightly else 150
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return [
+            _timed("believes", "runs", runs, lambda: _believes(folder, runs)),
+            _timed("rejects", "forgeries", len(FORGERIES), lambda: _rejects(folder)),
+            _timed("notices", "damages", runs, lambda: _damaged(folder, runs, sealed=False)),
+            _timed("survives", "damages", runs, lambda: _damaged(folder, runs, sealed=True)),
+        ]
+
+
+def random_run(path: Path, seed: int) -> Report:
+    """A run of the real executor in virtual time, with its journal at `path`."""
+    random = Random(seed)
+    wave = random_wave(random)
+    script: dict[Any, list[object]] = {
+        (step, issue.id): random.choices(endings, k=random.randint(0, 2))
+        for issue in wave.issues
+        for step, endings in ENDINGS.items()
+    }
+    scheduler = Scheduler(
+        wave,
+        ScriptedPipeline(script, seconds=lambda step, issue: random.choice((1.0, 60.0, 600.0))),
+        cap=random.randint(1, 4),
+        lane_release=random.choice(get_args(LaneRelease)),
+        journal=path,
+        clock=virtual_clock,
+    )
+
+    async def main() -> Report:
+        loop = asyncio.get_running_loop()
+        for _ in range(random.randint(0, 4)):
+            loop.call_later(random.uniform(0, 3_000), _move, scheduler, random.choice(_MOVES))
+        loop.call_later(4_000, scheduler.cap.set, scheduler.cap.ceiling)
+        return await scheduler.run()
+
+    return run_virtual(main)
+
+
+_MOVES: Final = [move for move in get_args(Move) if move != "set"]
+
+
+def _move(scheduler: Scheduler, move: str) -> None:
+    getattr(scheduler.cap, move)()
+
+
+def random_wave(random: Random) -> Wave:
+    """A wave of a few repos and issues, with dependencies."""
+    repos = [f"repo{number}" for number in range(random.randint(1, 3))]
+    issues: list[Issue] = []
+    for number in range(random.randint(1, 7)):
+        needed = random.sample(issues, min(len(issues), random.choice((0, 0, 1, 2))))
+        repo = random.choice(repos)
+        issues.append(Issue(f"{repo}#{number}", repo, [issue.id for issue in needed]))
+    return Wave(issues, repos=repos)
+
+
+def random_damage(random: Random, path: Path) -> Callable[[Forger], object]:
+    """A change of a journal's events that makes them others."""
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT kind, issue, data FROM event ORDER BY seq").fetchall()
+    at, other = random.randint(1, len(rows)), random.randint(1, len(rows))
+    if rows[at - 1] == rows[other - 1]:
+        return lambda f: f.double(at)
+    event: Event = random.choice(
+        (
+            WaveStarted(),
+            StopRequested(),
+            CapMoved("set", random.randint(0, 9)),
+            SessionEnded(
+                rows[other - 1][1] or "nobody#1", random.randint(1, 4), random.choice(OUTCOMES)
+            ),
+        )
+    )
+    return random.choice(
+        (
+            lambda f: f.drop(at, close_gap=True),
+            lambda f: f.drop(at, close_gap=False),
+            lambda f: f.double(at),
+            lambda f: f.swap(at, other),
+            lambda f: f.insert(at, event),
+            lambda f: f.change(at, data='{"session":'),
+        )
+    )
+
+
+def _believes(folder: Path, runs: int) -> Iterator[str]:
+    for seed in range(runs):
+        path = folder / f"run{seed}.db"
+        report = random_run(path, seed)
+        verdict = verify(path)
+        if not verdict.lawful or verdict.outcome != report.outcome:
+            yield f"seed {seed}, reported as {report.outcome}: {verdict}"
+
+
+def _rejects(folder: Path) -> Iterator[str]:
+    bases: dict[int, Path] = {}
+    for number, forgery in enumerate(FORGERIES):
+        base = _base(folder, forgery.base, bases)
+        path = Path(shutil.copy(base, folder / f"forged{number}.db"))
+        forgery.apply(path)
+        found = verify(path).findings
+        if not any(one.rule == forgery.rule and forgery.says in str(one) for one in found):
+            yield f"{forgery}: {[str(one) for one in found] or 'lawful'}"
+
+
+def _base(folder: Path, base: Base, known: dict[int, Path]) -> Path:
+    if id(base) not in known:
+        known[id(base)] = folder / f"base{len(known)}.db"
+        base.write(known[id(base)])
+    return known[id(base)]
+
+
+def _damaged(folder: Path, runs: int, *, sealed: bool) -> Iterator[str]:
+    for seed in range(runs):
+        random = Random(seed)
+        path = Path(shutil.copy(folder / f"run{seed}.db", folder / "damaged.db"))
+        forge(path, random_damage(random, path), seal=sealed)
+        try:
+            lawful = verify(path).lawful
+        except Exception as error:
+            yield f"seed {seed}: {error!r}"
+        else:
+            if lawful and not sealed:
+                yield f"seed {seed}: the damage was not found"
+
+
+def _timed(name: str, unit: str, amount: int, failures: Callable[[], Iterator[str]]) -> Result:
+    began = time.perf_counter()
+    found = list(failures())
+    seconds = time.perf_counter() - began
+    return Result(LAYER, name, not found, amount, unit, seconds, "\n".join(found[:5]))

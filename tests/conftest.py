@@ -1,0 +1,56 @@
+"""Every journal that a test writes is verified.
+
+Each is verified when it is closed, and what is left of them in the test's folder once more when the
+test has ended well: that takes in those that other processes wrote. A test that writes journals by
+hand or damages them is marked `unlawful_journals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from wavelane.journal import Journal, JournalError
+from wavelane.verify import verify
+
+MARK = "unlawful_journals"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", f"{MARK}: its journals are written by hand or damaged; they are not verified"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    if pyfuncitem.get_closest_marker(MARK):
+        return (yield)
+    unlawful: list[str] = []
+    close = Journal.close
+
+    def close_and_verify(journal: Journal) -> None:
+        close(journal)
+        unlawful.extend(complaints(journal.path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "close", close_and_verify)
+        result = yield
+    folder = pyfuncitem.funcargs.get("tmp_path")
+    if isinstance(folder, Path):
+        for path in sorted(folder.rglob("*.db")):
+            unlawful.extend(complaints(path))
+    if unlawful:
+        pytest.fail("\n".join(dict.fromkeys(unlawful)), pytrace=False)
+    return result
+
+
+def complaints(path: Path) -> list[str]:
+    """What is wrong with a journal; nothing, if it is none."""
+    try:
+        verdict = verify(path)
+    except JournalError:
+        return []
+    return [] if verdict.lawful else [f"journal {path} is {verdict}"]
