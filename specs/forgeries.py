@@ -615,7 +615,7 @@ FORGERIES: Final = (
         PAUSED,
         lambda f: f.db.execute("DELETE FROM meta WHERE key = 'seal'"),
         "seal",
-        "the journal was changed after it was written",
+        "the journal has no seal",
         sealed=False,
     ),
 )

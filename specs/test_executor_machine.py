@@ -197,6 +197,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         assert self.run.done(), "progress: the wave does not end"
         assert self.pipeline.errors == []
         report = self.run.result()
+        self.settle()
         assert asyncio.all_tasks(self.loop) <= {*self.turns}
         for turn in self.turns:
             self.loop.run_until_complete(turn)

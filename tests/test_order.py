@@ -14,6 +14,10 @@ def test_the_higher_priority_goes_first() -> None:
     assert in_order(wave_of("a#1", "a#2 !2", "a#3 !1")) == ["a#2", "a#3", "a#1"]
 
 
+def test_an_urgent_issue_goes_before_a_long_way_to_the_end() -> None:
+    assert in_order(wave_of("a#1", "b#1 < a#1", "b#2 < b#1", "c#1 !1"))[0] == "c#1"
+
+
 def test_an_issue_inherits_the_priority_of_the_most_urgent_that_depends_on_it() -> None:
     wave = wave_of("a#1 !5", "b#1", "b#2 < b#1", "b#3 !9 < b#2")
 

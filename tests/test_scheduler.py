@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import random
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from specs.observers import Observer
 from tests.helpers import scheduler_of, wave_of
 
+import wavelane.scheduler
 from wavelane import (
     Approved,
     Assignment,
@@ -38,8 +41,8 @@ from wavelane import (
 from wavelane.journal import read
 from wavelane.sessions import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
-from wavelane.testing.virtual import EPOCH
-from wavelane_model.events import SessionEnded
+from wavelane.testing.virtual import EPOCH, VirtualLoop
+from wavelane_model.events import SessionEnded, WaveStarted
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import Failed, Stopped
 
@@ -319,6 +322,14 @@ def test_a_session_that_its_own_code_cancels_is_a_failure_and_does_not_vanish() 
 # Interrupts
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Lets asyncio complain of interrupted tasks after their own test and not during another."""
+    yield
+    gc.collect()
+
+
+@pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("with_journal", [False, True])
 def test_an_interrupt_in_a_session_ends_the_run_and_the_other_sessions(
@@ -440,21 +451,33 @@ def test_a_merge_that_is_in_when_the_run_is_cancelled_is_written_down(tmp_path: 
     assert ("implement", "b#1") not in pipeline.names()
 
 
-def test_a_run_that_was_cancelled_while_it_wrote_has_written_what_it_took(tmp_path: Path) -> None:
+class BusyWriter(ThreadPoolExecutor):
+    """Has something else to do until it is shut down."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.free = threading.Event()
+        self.submit(self.free.wait)
+
+    def shutdown(self, *arguments: Any, **options: Any) -> None:
+        self.free.set()
+        super().shutdown(*arguments, **options)
+
+
+def test_a_run_that_is_cancelled_while_it_writes_has_written_what_it_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = tmp_path / "journal"
+    monkeypatch.setattr("wavelane.scheduler.ThreadPoolExecutor", BusyWriter)
     scheduler = Scheduler(wave_of("a#1"), ScriptedPipeline(), journal=journal)
 
     async def main() -> None:
-        run = asyncio.create_task(scheduler.run())
-        for _ in range(2):  # then it waits for its first transaction, in the writer's thread
-            await asyncio.sleep(0)
-        run.cancel()
-        await asyncio.wait([run])
+        await cancelled(await started(scheduler))
 
     asyncio.run(main())
 
+    assert [entry.event for entry in read(journal)[1]] == [WaveStarted()]
     assert Report.from_journal(journal).issues["a#1"].state == "running"
-    assert len(read(journal)[1]) == 1
 
 
 def test_the_report_of_a_cancelled_run_can_still_be_had() -> None:
@@ -497,6 +520,21 @@ def test_after_a_run_no_task_of_it_is_left() -> None:
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert run_virtual(main) == set()
+
+
+def test_after_a_run_no_timer_of_it_is_left() -> None:
+    pipeline = ScriptedPipeline({("implement", "a#1"): [Postponed(EPOCH + 86_400)]})
+    scheduler = scheduler_of(wave_of("a#1"), pipeline)
+
+    async def main() -> list[asyncio.TimerHandle]:
+        run = await started(scheduler, 90)
+        scheduler.stop()
+        assert (await run).outcome == "stopped"
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        return [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    assert run_virtual(main) == []
 
 
 def test_after_a_run_no_thread_of_it_is_left(tmp_path: Path) -> None:
@@ -703,12 +741,12 @@ def test_a_session_that_was_ordered_and_has_not_begun_does_not_begin_after_a_pau
 
 
 class Watched(ScriptedPipeline):
-    """Tells an observer what it sees; each step takes a few turns of the loop."""
+    """Tells an observer what it sees; each step needs a leave to end."""
 
-    def __init__(self, observer: Observer, turns: Callable[[], int]) -> None:
+    def __init__(self, observer: Observer) -> None:
         super().__init__()
         self.observer = observer
-        self.turns = turns
+        self.leaves = asyncio.Semaphore(0)
         self.errors: list[Exception] = []
 
     async def _play(self, step: Step, issue: Assignment) -> object:
@@ -717,8 +755,7 @@ class Watched(ScriptedPipeline):
         except Exception as error:
             self.errors.append(error)
             raise
-        for _ in range(self.turns()):
-            await asyncio.sleep(0)
+        await self.leaves.acquire()
         self.observer.ended(issue.id, approved=step == "review", merged=step == "merge")
         return {"implement": None, "review": Approved(), "merge": Merged()}[step]
 
@@ -733,7 +770,7 @@ def threads_take_turns_often() -> Iterator[None]:
 
 @pytest.mark.usefixtures("threads_take_turns_often")
 @pytest.mark.parametrize("lane_release", ["done", "review"])
-def test_many_threads_on_the_lever_break_no_rule(tmp_path: Path, lane_release: LaneRelease) -> None:
+def test_many_threads_on_the_lever_break_no_rule(lane_release: LaneRelease) -> None:
     dice = random.Random(7)
     wave = Wave(
         [
@@ -742,25 +779,26 @@ def test_many_threads_on_the_lever_break_no_rule(tmp_path: Path, lane_release: L
         ]
     )
     observer = Observer(wave, lane_release, 8)
-    pipeline = Watched(observer, lambda: dice.randrange(6))
-    journal = tmp_path / "journal"
-    scheduler = Scheduler(wave, pipeline, cap=8, lane_release=lane_release, journal=journal)
+    pipeline = Watched(observer)
+    scheduler = Scheduler(wave, pipeline, cap=8, lane_release=lane_release)
     lever = threading.Lock()
-    moves = 0
+    moved_in_mid_run = 0
 
-    def pull(loop: asyncio.AbstractEventLoop, seed: int, over: threading.Event) -> None:
+    def pull(loop: asyncio.AbstractEventLoop, seed: int) -> None:
         """Move the lever, and let the observer know when the move holds.
 
         A higher level it knows before, a lower one when the call has returned and the callback
-        that the loop was in the middle of has ended.
+        that the loop was in the middle of has ended. Each move lets two steps end.
         """
-        nonlocal moves
+        nonlocal moved_in_mid_run
         own = random.Random(seed)
 
         async def tell(level: int) -> None:
             observer.cap_moved(level)
+            pipeline.leaves.release()
+            pipeline.leaves.release()
 
-        while not over.is_set():
+        for _ in range(60):
             with lever:
                 level = own.randrange(9)
                 higher = level > scheduler.cap.level
@@ -769,75 +807,133 @@ def test_many_threads_on_the_lever_break_no_rule(tmp_path: Path, lane_release: L
                 scheduler.cap.set(level)
                 if not higher:
                     asyncio.run_coroutine_threadsafe(tell(level), loop).result(30)
-                moves += 1
+                moved_in_mid_run += 0 < observer.starts < 900
 
     async def main() -> Report:
-        over = threading.Event()
         loop = asyncio.get_running_loop()
         threads = [
-            threading.Thread(target=pull, args=(loop, seed, over), daemon=True) for seed in range(8)
+            threading.Thread(target=pull, args=(loop, seed), daemon=True) for seed in range(8)
         ]
         run = asyncio.create_task(scheduler.run())
         for thread in threads:
             thread.start()
-        await asyncio.wait([run])
-        over.set()
         for thread in threads:
             await asyncio.to_thread(thread.join)
-        return run.result()
+        observer.cap_moved(8)
+        scheduler.cap.set(8)
+        return await asyncio.wait_for(run, timeout=60)
 
     report = asyncio.run(main())
 
     assert pipeline.errors == []
     assert report.outcome == "complete"
     assert observer.starts == 900
-    assert moves > 50
-    assert Report.from_journal(journal) == report
+    assert moved_in_mid_run > 200
 
 
 @pytest.mark.usefixtures("threads_take_turns_often")
 def test_threads_may_read_and_act_while_the_wave_runs(tmp_path: Path) -> None:
-    wave = Wave([Issue(f"i{n}", f"r{n % 20}") for n in range(100)])
+    wave = Wave([Issue(f"i{n}", f"r{n % 20}") for n in range(60)])
     journal = tmp_path / "journal"
     scheduler = Scheduler(wave, ScriptedPipeline(seconds=0), journal=journal)
     errors: list[BaseException] = []
+    gate = threading.Barrier(9)
 
-    def park(issue: str) -> None:
-        scheduler.park(issue, "?")
+    def park(number: int) -> None:
+        scheduler.park(f"i{number}", "?")
 
-    def look(issue: str) -> object:
-        return scheduler.in_flight, scheduler.lanes(), scheduler.report()
+    def unpark(number: int) -> None:
+        scheduler.unpark(f"i{number}")
 
-    def act(seed: int, over: threading.Event) -> None:
+    def move(number: int) -> None:
+        scheduler.cap.set(number % 21)
+
+    def look(number: int) -> None:
+        scheduler.status(f"i{number}")
+        assert len(scheduler.in_flight) <= 20
+        if number == 0:
+            scheduler.lanes()
+            scheduler.report()
+
+    def act(seed: int) -> None:
         own = random.Random(seed)
-        actions = (park, scheduler.unpark, scheduler.status, look)
+        gate.wait()
         try:
-            while not over.is_set():
+            for _ in range(600):
                 with contextlib.suppress(IllegalEvent):
-                    own.choice(actions)(f"i{own.randrange(100)}")
+                    own.choice((park, unpark, move, look))(own.randrange(60))
         except BaseException as error:
             errors.append(error)
 
     async def main() -> Report:
-        over = threading.Event()
-        threads = [
-            threading.Thread(target=act, args=(seed, over), daemon=True) for seed in range(4)
-        ]
-        run = asyncio.create_task(scheduler.run())
+        threads = [threading.Thread(target=act, args=(seed,), daemon=True) for seed in range(8)]
+        run = await started(scheduler)
         for thread in threads:
             thread.start()
-        await asyncio.wait([run])
-        over.set()
+        gate.wait()
         for thread in threads:
             await asyncio.to_thread(thread.join)
-        return run.result()
+        scheduler.cap.set(20)
+        for issue in wave.issues:
+            with contextlib.suppress(IllegalEvent):
+                scheduler.unpark(issue.id)
+        return await asyncio.wait_for(run, timeout=60)
 
     report = asyncio.run(main())
 
     assert errors == []
-    assert report.outcome in ("complete", "blocked")
-    assert report.count("done") + report.count("parked") == 100
+    assert report.count("done") + report.count("parked") == 60
     assert Report.from_journal(journal) == report
+
+
+class OwnedLock:
+    """A lock that knows which thread holds it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.owners: list[int] = []
+
+    def __enter__(self) -> None:
+        if self.owners[-1:] != [threading.get_ident()]:
+            self.lock.acquire()
+        self.owners.append(threading.get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        self.owners.pop()
+        if not self.owners:
+            self.lock.release()
+
+
+def test_one_thread_at_a_time_steps_or_looks_at_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = OwnedLock()
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.RLock", lambda: lock)
+        scheduler = Scheduler(wave_of("a#1", "b#1"), ScriptedPipeline(seconds=0))
+    seen: list[str] = []
+
+    def owned(name: str) -> None:
+        function = getattr(wavelane.scheduler, name)
+
+        def checked(*arguments: object) -> object:
+            assert lock.owners[-1:] == [threading.get_ident()], f"{name} without the lock"
+            seen.append(name)
+            return function(*arguments)
+
+        monkeypatch.setattr(wavelane.scheduler, name, checked)
+
+    for name in ("step", "withdrawn", "status_of", "lanes_of"):
+        owned(name)
+
+    async def main() -> Report:
+        run = await started(scheduler)
+        await asyncio.to_thread(scheduler.cap.step_down)
+        scheduler.status("a#1")
+        scheduler.lanes()
+        return await run
+
+    assert asyncio.run(main()).outcome == "complete"
+    assert {*seen} == {"step", "withdrawn", "status_of", "lanes_of"}
+    assert lock.owners == []
 
 
 # Park, unpark, cancel, stop
@@ -1065,7 +1161,7 @@ def test_another_thread_can_stop_a_paused_wave() -> None:
     async def main() -> Report:
         run = await started(scheduler)
         await asyncio.to_thread(scheduler.stop)
-        return await run
+        return await asyncio.wait_for(run, timeout=30)
 
     assert asyncio.run(main()).outcome == "stopped"
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -40,6 +43,7 @@ from wavelane_model.outcomes import (
 )
 
 pytestmark = pytest.mark.unlawful_journals
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -431,3 +435,41 @@ def test_a_model_whose_merges_go_last_first_is_found_out(
 
 def test_a_finding_about_the_whole_has_no_event() -> None:
     assert str(Finding("seal", "it was changed")) == "it was changed"
+
+
+# The tests' own journals
+
+
+LOSES_ITS_LAST_EVENT = """
+import pytest
+from specs.forgeries import STRICT, forge
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_run(tmp_path, damaged):
+    STRICT.write(tmp_path / "journal.db")
+    if damaged:
+        forge(tmp_path / "journal.db", lambda forger: forger.drop(11))
+
+@pytest.mark.unlawful_journals
+def test_that_damages_on_purpose(tmp_path):
+    test_a_run(tmp_path, True)
+"""
+
+
+def test_a_test_whose_journal_is_unlawful_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_sample.py").write_text(LOSES_ITS_LAST_EVENT)
+    paths = [str(ROOT / folder) for folder in ("", "model", "executor")]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "--rootdir", tmp_path, "."],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "1 failed, 2 passed" in done.stdout
+    assert "journal.db is not lawful: 10 events, unfinished" in done.stdout
+    assert "the row of web#1 says state 'done'; by the events it is 'merging'" in done.stdout

@@ -121,6 +121,11 @@ class Journal:
                     _remove(path)
                 raise
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a write has failed, so that nothing more can be written."""
+        return self._failed is not None
+
     def append(
         self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]] = ()
     ) -> None:

@@ -13,8 +13,9 @@ class CapLever:
     """Moves the cap of a scheduler, before or during its run, from any thread.
 
     A move holds as soon as the call returns: no session starts that the new level does not
-    allow, and none that has started is interrupted. A move past the end changes nothing. Each
-    returns the level that then holds; 0 is paused.
+    allow, and none that has started is interrupted. From another thread, a start that was allowed
+    at the very moment of the move may still be seen right after it. A move past the end changes
+    nothing. Each returns the level that then holds; 0 is paused.
     """
 
     def __init__(self, current: Callable[[], Cap], tell: Callable[[CapMoved], None]) -> None:

@@ -330,6 +330,7 @@ class Scheduler:
         if self._journal is not None and self._loop is not None:
             append = self._journal.append
             writing = self._loop.run_in_executor(self._writer, append, *_rows(taken))
+            writing.add_done_callback(_looked_at)
             await asyncio.shield(writing)  # what was taken is written, even if the run is cancelled
 
     def _carry_out(self, told: _Told) -> None:
@@ -356,8 +357,9 @@ class Scheduler:
             self._writer.shutdown()
         if self._journal is not None:
             try:
-                if taken := self._take_outbox():
-                    self._journal.append(*_rows(taken))
+                taken = self._take_outbox()
+                if taken or self._journal.has_failed:
+                    self._journal.append(*_rows(taken))  # raises again what a write failed with
             finally:
                 self._journal.close()
 
@@ -470,6 +472,12 @@ def _rows(taken: list[_Told]) -> tuple[list[Entry], list[tuple[str, Standing]]]:
     for told in taken:
         standings.update(told.standings)
     return [told.entry for told in taken], list(standings.items())
+
+
+def _looked_at(writing: asyncio.Future[None]) -> None:
+    """Take note of a write's error; where nobody waits for it any more, `_close` raises it."""
+    if not writing.cancelled():
+        writing.exception()
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

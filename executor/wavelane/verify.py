@@ -224,12 +224,8 @@ class _Hearing:
         try:
             if self._folding:
                 self._check_standings(reader)
-            if self._readable and reader.seal() != self._seal:
-                self._find(
-                    "seal",
-                    "the journal was changed after it was written: "
-                    "its wave, settings or events are not those that it was sealed with",
-                )
+            if self._readable:
+                self._check_seal(reader.seal())
         except JournalError as error:
             self._find("format", str(error))
         return Verdict(
@@ -304,6 +300,16 @@ class _Hearing:
                     f"the row of {issue} says {name} {in_row!r}; "
                     f"by the events it is {folded!r}: events are missing, or the row was changed",
                 )
+
+    def _check_seal(self, seal: str | None) -> None:
+        if seal is None:
+            self._find("seal", "the journal has no seal: it was taken out, or never written")
+        elif seal != self._seal:
+            self._find(
+                "seal",
+                "the journal was changed after it was written: "
+                "its wave, settings or events are not those that it was sealed with",
+            )
 
     def _find(self, rule: str, text: str, row: Row | None = None) -> None:
         if row is None:

@@ -139,7 +139,7 @@ class Wave:
                     f'issue "{issue.id}" is in repo "{issue.repo}", which is not one of the '
                     f"project's repos ({', '.join(self.repos) or 'none'}); add it to repos"
                 )
-            if issue.estimate is not None and not issue.estimate >= 0:
+            if issue.estimate is not None and not 0 <= issue.estimate < float("inf"):
                 yield (
                     f'issue "{issue.id}" has the estimate {issue.estimate}; give seconds, 0 or more'
                 )

@@ -1,0 +1,159 @@
+"""The states and transitions of a world, by the real `step` and by spin, and how they differ.
+
+Both are written in the line that `tell` prints in wave.pml. Nothing is known of a state but its
+line: what a line leaves out (the order of held sessions, what has no use in these worlds) must not
+matter, and that it does not is checked. The real step is explored by `WaveState.key()`; where two
+keys have one line, their transitions have to be the same.
+
+Spin's search takes each transition from each stored state once and prints both ends of it, so its
+transitions are a multiset of pairs of lines. Its own counts are tied to them:
+
+- stored states = lines, with the state before the start;
+- transitions = pairs + 1 (the initial state) + 1 for each started state (the lever may rest).
+
+So there is no offset of init steps. Layer 2, whose key has the order of held sessions, counts as
+many states behind each line as k held sessions have orders, k!: 812 for the 756 lines of "three
+repos, four issues, cap moves", and 394 for the 394 of "one repo, three issues, pipelined".
+
+Where a rule is broken, the judge's own variables tell states apart that have one line; there the
+counts do not fit, and nothing is compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from specs.promela.spin import Answer, SpinError
+from specs.search.actions import OUTCOMES
+from specs.search.worlds import World
+from wavelane_model.cap import Cap
+from wavelane_model.events import CapMoved, Event, SessionEnded, WaveStarted
+from wavelane_model.state import Lane, Record, WaveState
+from wavelane_model.step import IllegalEvent, step
+
+NOBODY = 255
+
+
+@dataclass(slots=True)
+class Graph:
+    """States as lines, transitions as pairs of lines, each as often as there are ways to take it.
+
+    `keys` are the states that stand behind each line, by their number.
+    """
+
+    edges: dict[str, Counter[str]] = field(default_factory=dict)
+    keys: Counter[str] = field(default_factory=Counter)
+    unlike: list[str] = field(default_factory=list)
+    """Lines behind which there are states that go different ways."""
+
+    @property
+    def states(self) -> int:
+        """How many lines there are."""
+        return len(self.edges)
+
+    @property
+    def transitions(self) -> int:
+        """How many pairs there are."""
+        return sum(targets.total() for targets in self.edges.values())
+
+    def add(self, source: str, targets: Counter[str]) -> None:
+        """One more state behind `source`, and where it goes."""
+        self.keys[source] += 1
+        if self.edges.setdefault(source, targets) != targets:
+            self.unlike.append(source)
+
+
+def by_step(world: World) -> Graph:
+    """What the real `step` reaches, if sessions end well and the cap moves, as `world` allows."""
+    graph = Graph()
+    cap = Cap.at(world.ceiling)
+    first = WaveState(world.wave, cap=cap, lane_release=world.lane_release, limits=world.limits)
+    known = {first.key()}
+    ahead = [first]
+    for state in ahead:
+        targets: Counter[str] = Counter()
+        for event in _events(world, state):
+            after = state.clone()
+            try:
+                step(after, event)
+            except IllegalEvent:
+                continue
+            targets[line(after)] += 1
+            if after.key() not in known:
+                known.add(after.key())
+                ahead.append(after)
+        graph.add(line(state), targets)
+    return graph
+
+
+def _events(world: World, state: WaveState) -> Iterator[Event]:
+    if not state.started:
+        yield WaveStarted()
+    elif not state.ended:
+        yield from map(CapMoved, world.moves)
+        for record in state.records:
+            if record.open:
+                for outcome in OUTCOMES:
+                    if type(outcome) in world.outcomes:
+                        yield SessionEnded(state.issue_id(record), record.session, outcome)
+
+
+def by_spin(answer: Answer) -> Graph:
+    """What spin's search told. Raises `SpinError` where its counts say something else."""
+    graph = Graph()
+    pairs: dict[str, Counter[str]] = {}
+    for source, target in zip(answer.told[::2], answer.told[1::2], strict=True):
+        of_source = pairs.setdefault(source.removeprefix("from "), Counter())
+        of_source[target.removeprefix("to ")] += 1
+    everywhere = dict.fromkeys([*pairs, *(to for targets in pairs.values() for to in targets)])
+    for one in everywhere:
+        graph.add(one, pairs.get(one, Counter()))
+    rests = sum(one.startswith("1 ") for one in everywhere)
+    counts = (graph.states, graph.transitions + 1 + rests)
+    if counts != (answer.states, answer.transitions):
+        raise SpinError(
+            f"spin counts {answer.states} states and {answer.transitions} transitions, "
+            f"and told of {counts[0]} and {counts[1]}"
+        )
+    return graph
+
+
+def differences(real: Graph, model: Graph) -> list[str]:
+    """Where the real step and the Promela model differ, in words; nothing where they agree."""
+    found = [f"two states of the step look alike and are not: {one}" for one in real.unlike]
+    found += [f"two states of the model look alike and are not: {one}" for one in model.unlike]
+    found += [f"only the step reaches: {one}" for one in real.edges.keys() - model.edges.keys()]
+    found += [f"only the model reaches: {one}" for one in model.edges.keys() - real.edges.keys()]
+    for one in real.edges.keys() & model.edges.keys():
+        step_goes, model_goes = real.edges[one], model.edges[one]
+        found += [f"only the step goes\n  {one}\n  {to}" for to in step_goes - model_goes]
+        found += [f"only the model goes\n  {one}\n  {to}" for to in model_goes - step_goes]
+    return sorted(found)
+
+
+def line(state: WaveState) -> str:
+    """A state of the real model as `tell` in wave.pml prints it."""
+    cap = state.cap
+    run = f"{state.started:d} {state.outcome or 'under_way'} cap {cap.level} {cap.before_pause}"
+    return " ".join((run, *map(_issue, state.records), *map(_repo, state.lanes)))
+
+
+def _issue(record: Record) -> str:
+    return f"issue {record.state} {record.open:d} {record.rounds}"
+
+
+def _repo(lane: Lane) -> str:
+    waiting = [who for who in lane.merges if who != lane.turn]
+    return f"repo {_who(lane.holder)} {_who(lane.turn)} " + " ".join(
+        ("rework", *_all(list(lane.rework)), "approved", *_all(waiting))
+    )
+
+
+def _who(one: int | str | None) -> str:
+    return str(NOBODY if one is None else one)
+
+
+def _all(waiting: Sequence[int | str]) -> list[str]:
+    return [str(who) for who in waiting]

@@ -1,0 +1,87 @@
+"""The worlds that are written in Promela, and how each is compiled.
+
+The rules stand in wave.pml. A world's issues stand twice, on purpose: in its .pml file, and as a
+`World` for the real step. If the two do not say the same, the states differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from specs.promela.spin import Purpose, Verifier
+from specs.search.worlds import PIPELINED, SMOOTH, THREE_REPOS, World, wave
+from wavelane_model.outcomes import ChangesRequested
+from wavelane_model.wave import Wave
+
+RULES: Final = "wave.pml"
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A world in Promela: its file, its twin for the real step, and the examples that exist in it.
+
+    `examples` are LTL properties of wave.pml without their "no_". Those that are not named must
+    not exist.
+    """
+
+    file: str
+    world: World
+    examples: frozenset[str]
+    nightly: bool = False
+
+    @contextmanager
+    def compiled(
+        self, purpose: Purpose, files: Mapping[str, str] | None = None
+    ) -> Iterator[Verifier]:
+        """The model's verifier, in a temporary folder. `files`: other texts than those on disk."""
+        with TemporaryDirectory(prefix="wavelane-spin-") as folder:
+            yield Verifier(Path(folder), files or sources(), self.file, purpose)
+
+
+def sources() -> dict[str, str]:
+    """The Promela files, name → text."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(_HERE.glob("*.pml"))}
+
+
+def _with_rework(name: str, issues: Wave, ceiling: int) -> World:
+    return World(
+        name,
+        issues,
+        ceiling=ceiling,
+        lane_release="review",
+        outcomes=(*SMOOTH, ChangesRequested),
+        moves=("step_down", "step_up", "pause", "resume"),
+    )
+
+
+_THREE: Final = wave("api#1", "api#2", "api#3")
+_FIVE: Final = wave("api#1", "web#1 after api#1", "api#2", "web#2", "api#3 after web#1")
+_EVERYWHERE: Final = frozenset(
+    ("pause_for_ever", "full_cap", "lowered_cap", "held_review", "complete_end")
+)
+_OF_REWORK: Final = frozenset(("merge_queue", "rework_queue", "blocked_end"))
+STRICT: Final = Model("three_repos.pml", THREE_REPOS, _EVERYWHERE)
+PIPE: Final = Model("pipelined.pml", PIPELINED, _EVERYWHERE | {"merge_queue"})
+REWORK: Final = Model(
+    "rework.pml",
+    _with_rework("one repo, three issues, pipelined, cap 2, change requests", _THREE, ceiling=2),
+    _EVERYWHERE | _OF_REWORK,
+)
+WIDE: Final = Model(
+    "wide_rework.pml",
+    _with_rework("one repo, three issues, pipelined, cap 3, change requests", _THREE, ceiling=3),
+    _EVERYWHERE | _OF_REWORK,
+)
+LARGE: Final = Model(
+    "large.pml",
+    _with_rework("two repos, five issues, pipelined, cap 3, change requests", _FIVE, ceiling=3),
+    _EVERYWHERE | _OF_REWORK,
+    nightly=True,
+)
+MODELS: Final = (STRICT, PIPE, REWORK, WIDE, LARGE)

@@ -1,0 +1,259 @@
+"""Small changes to the Promela model, each of which spin has to notice: the check can fail.
+
+A mutant is noticed in one of three ways:
+
+- `assertion`: the rule that it breaks is asserted, in some state or at some start;
+- `ltl`: spin finds a fair run that refutes the LTL property;
+- `graph`: no rule is broken, but other states or transitions are reached than by the real step.
+
+The named property itself has to be violated; that something or other fails is not enough.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal
+
+from specs.promela.graphs import Graph, by_spin, by_step, differences
+from specs.promela.models import PIPE, REWORK, RULES, STRICT, WIDE, Model, sources
+
+How = Literal["assertion", "ltl", "graph"]
+SAME: Final = "same as the step"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """Replace each old text of `edits` by its new one in wave.pml; each stands there once.
+
+    `property` is what is violated then in `model`, and `how` says in which way spin notices.
+    """
+
+    name: str
+    model: Model
+    how: How
+    property: str
+    edits: tuple[tuple[str, str], ...]
+
+    def applied(self, text: str) -> str:
+        """The rules with the change. Raises `ValueError` where it does not fit."""
+        for old, new in self.edits:
+            if text.count(old) != 1:
+                raise ValueError(
+                    f'mutant "{self.name}": {old!r} stands {text.count(old)} times in {RULES}, '
+                    "not once; bring it up to date"
+                )
+            text = text.replace(old, new)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether spin noticed a mutant, and by what: a trace or differences, a line a state."""
+
+    mutant: Mutant
+    killed: bool
+    evidence: str
+
+
+def judge(mutant: Mutant) -> Verdict:
+    """Let spin look at a mutant. Raises `SpinError` for one that is no model."""
+    files = sources()
+    files[RULES] = mutant.applied(files[RULES])
+    with mutant.model.compiled("ltl" if mutant.how == "ltl" else "safety", files) as verifier:
+        if mutant.how == "ltl":
+            killed = verifier.ltl(mutant.property).refuted
+            return Verdict(mutant, killed, verifier.trace(mutant.property) if killed else "")
+        answer = verifier.safety()
+        if mutant.how == "assertion":
+            killed = f"{mutant.property}_rule" in answer.violated
+            return Verdict(mutant, killed, verifier.trace() if killed else "")
+        if answer.violated:
+            return Verdict(mutant, False, f"rules are broken: {', '.join(answer.violated)}")
+        found = differences(_real(mutant.model), by_spin(answer))
+        return Verdict(mutant, bool(found), "\n".join(found))
+
+
+@cache
+def _real(model: Model) -> Graph:
+    return by_step(model.world)
+
+
+def _breaks(rule: str, model: Model, name: str, *edits: tuple[str, str]) -> Mutant:
+    return Mutant(name, model, "assertion", rule, edits)
+
+
+def _refutes(ltl: str, model: Model, name: str, *edits: tuple[str, str]) -> Mutant:
+    return Mutant(name, model, "ltl", ltl, edits)
+
+
+def _differs(model: Model, name: str, *edits: tuple[str, str]) -> Mutant:
+    return Mutant(name, model, "graph", SAME, edits)
+
+
+_ADMIT: Final = "is[i] == queued && met && lane[REPO(i)] == NOBODY && slots < level ->"
+_ADMITTED: Final = """            lane[REPO(i)] = i;
+            start_session(i, running)
+"""
+_LEFT: Final = """    slots--;
+    leave_lane(me)
+"""
+_RELEASE: Final = "if :: PIPELINED -> leave_lane(me) :: else fi"
+_PARK: Final = "is[me] = parked; leave_flight(me)"
+_BEGIN: Final = ":: level > 0 && is[i] == admitted && lane[REPO(i)] == i ->"
+_REVIEW: Final = ":: level > 0 && is[i] == review && !open[i] ->"
+_TURN: Final = ":: turn[r] == NOBODY && len(approved[r]) > 0 ->"
+_UP: Final = "level < CEILING -> move_to(level + 1)"
+_RESUME: Final = "level == 0 -> move_to(before_pause)"
+_QUEUE: Final = "    approved[REPO(me)]!me\n"
+_MOVE: Final = "    level = new_level;\n"
+
+MUTANTS: Final = (
+    _breaks("lane", STRICT, "a busy lane admits", (_ADMIT, _ADMIT.replace(" == NOBODY", " >= 0"))),
+    _breaks("lane", STRICT, "the lane is free at the review", (_RELEASE, "leave_lane(me)")),
+    _breaks(
+        "lane",
+        REWORK,
+        "rework takes a lane that is held",
+        (":: lane[r] == NOBODY && len(rework[r]) > 0", ":: len(rework[r]) > 0"),
+    ),
+    _breaks("cap", STRICT, "the cap is not asked", (_ADMIT, _ADMIT.replace("slots", "0"))),
+    _breaks(
+        "cap",
+        STRICT,
+        "one more than the cap is admitted",
+        (_ADMIT, _ADMIT.replace("slots < level", "level > 0 && slots <= level")),
+    ),
+    _breaks(
+        "bound",
+        REWORK,
+        "a review needs no slot",
+        ("    is[me] = review;\n", "    is[me] = review;\n    slots--;\n"),
+        (_LEFT, _LEFT.replace("    slots--;\n", "")),
+    ),
+    _breaks("order", STRICT, "needs are not asked", (_ADMIT, _ADMIT.replace("met", "true"))),
+    _breaks(
+        "order",
+        STRICT,
+        "what is approved counts as done",
+        ("is[j] != done -> met = false", "is[j] != done && is[j] != merging -> met = false"),
+    ),
+    _breaks("pause", REWORK, "rework begins while paused", (_BEGIN, _BEGIN.replace("0", "-1"))),
+    _breaks("pause", STRICT, "a review begins while paused", (_REVIEW, _REVIEW.replace("0", "-1"))),
+    _breaks("merge", PIPE, "two merges at once", (_TURN, ":: len(approved[r]) > 0 ->")),
+    _breaks("merge", PIPE, "merges go by number", (_QUEUE, _QUEUE.replace("!me", "!!me"))),
+    _breaks(
+        "glide",
+        STRICT,
+        "a pause ends a session",
+        (
+            _MOVE,
+            _MOVE + "    if :: level == 0 && is[0] == running ->\n"
+            "        is[0] = queued; open[0] = false; leave_flight(0) :: else fi;\n",
+        ),
+    ),
+    _refutes(
+        "progress",
+        STRICT,
+        "resuming wakes nobody",
+        (_RESUME, "level == 0 -> level = before_pause"),
+    ),
+    _refutes(
+        "progress",
+        STRICT,
+        "admission is a step of its own",
+        ("    admit();\n", ""),
+        (
+            "end:\n    false\n",
+            "end:\n    do\n"
+            "    :: d_step { MOVABLE && slots < level -> admit(); end_when_over(); skip }\n"
+            "    od\n",
+        ),
+    ),
+    _refutes("progress", STRICT, "what is done keeps its slot", (_LEFT, "    leave_lane(me)\n")),
+    _refutes("progress", STRICT, "what is done keeps its lane", (_LEFT, "    slots--\n")),
+    _refutes(
+        "progress",
+        REWORK,
+        "what is parked keeps its slot",
+        (_PARK, _PARK.replace("leave_flight", "leave_lane")),
+    ),
+    _refutes("progress", REWORK, "change requests are not counted", ("    rounds[me]++;\n", "")),
+    _refutes(
+        "progress",
+        PIPE,
+        "a merge turn is not returned",
+        ("    turn[REPO(me)] = NOBODY;\n", ""),
+    ),
+    _refutes(
+        "progress",
+        REWORK,
+        "rework that waits for its lane is forgotten",
+        ("rework[r]?who; lane[r] = who", "rework[r]?who"),
+    ),
+    _refutes(
+        "drain",
+        PIPE,
+        "merges wait while paused",
+        (_TURN, _TURN.replace("::", ":: level > 0 &&")),
+    ),
+    _differs(
+        WIDE,
+        "new admissions go before rework",
+        ("    give_lanes();\n", ""),
+        ("    admit();\n", "    admit();\n    give_lanes();\n    start_held();\n"),
+    ),
+    _differs(
+        PIPE,
+        "the last in the file is admitted first",
+        (
+            "    for (i : 0 .. ISSUES - 1) {\n        look_at_needs(i);\n        if\n",
+            "    for (r : 0 .. ISSUES - 1) {\n        i = ISSUES - 1 - r;\n"
+            "        look_at_needs(i);\n        if\n",
+        ),
+    ),
+    _differs(
+        STRICT,
+        "one admission a step",
+        (_ADMITTED, _ADMITTED.rstrip() + ";\n            break\n"),
+    ),
+    _differs(PIPE, "the lane is held to the end", (_RELEASE, "skip")),
+    _differs(STRICT, "resuming goes to the ceiling", (_RESUME, "level == 0 -> move_to(CEILING)")),
+    _differs(
+        STRICT,
+        "stepping up from paused resumes",
+        (
+            _UP,
+            _UP.replace("level + 1", "(level == 0) * before_pause + (level > 0) * (level + 1)"),
+        ),
+    ),
+    _differs(
+        STRICT,
+        "the end is told while issues are queued",
+        ("IN_FLIGHT(i) || (is[i] == queued && met)", "IN_FLIGHT(i)"),
+    ),
+    _differs(
+        REWORK,
+        "one change request too many",
+        (":: rounds[me] > ROUNDS ->", ":: rounds[me] > ROUNDS + 1 ->"),
+    ),
+)
+
+
+def main() -> None:
+    """Print the table of mutants: which there are, and how spin notices them."""
+    parser = argparse.ArgumentParser(prog="python -m specs.promela.mutants", description=__doc__)
+    parser.add_argument("name", nargs="?", help="show the evidence against this one mutant")
+    asked = parser.parse_args().name
+    for mutant in MUTANTS:
+        if asked in (None, mutant.name):
+            verdict = judge(mutant)
+            said = "killed" if verdict.killed else "ALIVE"
+            print(f"{said:7} {mutant.name:44} {mutant.how:10} {mutant.property}")
+            if asked:
+                print(verdict.evidence)
+
+
+if __name__ == "__main__":
+    main()

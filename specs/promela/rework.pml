@@ -1,0 +1,17 @@
+/* One repo, three issues, pipelined, one change request each: api#1, api#2, api#3. Cap 2, unless told. */
+#define ISSUES 3
+#define REPOS 1
+#ifndef CEILING
+#define CEILING 2
+#endif
+#define PIPELINED true
+#define ROUNDS 1
+#define REPO(i) 0
+#define NEEDS(i, other) false
+#define COUNT(p) (p(0) + p(1) + p(2))
+
+#include "wave.pml"
+
+active proctype api1() { sessions_of(0) }
+active proctype api2() { sessions_of(1) }
+active proctype api3() { sessions_of(2) }

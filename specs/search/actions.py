@@ -1,0 +1,214 @@
+"""The actions of a world: every kind of event, about everything it can be about.
+
+Session numbers are not part of an action: an action is made into an event by the number that the
+surroundings know. That is what lets states with other numbers be one state.
+
+How an event counts for progress:
+
+- It may *settle* what is *due*: what must happen in the end if it can all the while. A session
+  that is open ends; the time of a postponed issue comes; a turn that was given is returned; the
+  wave is started.
+- It may be *rare*: it happens finitely often. A postponement, a withheld start, what people ask
+  for (park, unpark, cancel, stop, a merge turn), a crash.
+- Neither: it may happen for ever, or never. The cap's moves.
+
+Failures, change requests, conflicts and checkpoints are ends of a session like any other: that
+they stop is the model's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from specs.search.outside import Outside
+from specs.search.worlds import World
+from wavelane_model.events import (
+    AttemptDiscarded,
+    CancelRequested,
+    CapMoved,
+    Event,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    ParkRequested,
+    PostponementEnded,
+    SessionEnded,
+    SessionWithheld,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Failed,
+    Implemented,
+    Merged,
+    Outcome,
+    Postponed,
+    Stopped,
+)
+
+OUTCOMES: tuple[Outcome, ...] = (
+    Implemented(),
+    Approved(),
+    Merged(),
+    Checkpoint("half"),
+    ChangesRequested("again"),
+    Conflicted("a.txt"),
+    Blocked("a question"),
+    Postponed(),
+    Failed("it broke"),
+    Stopped(),
+)
+
+
+Due = tuple[str, ...]
+"""Something that must happen in the end: what, and of which issue, or in which repo for whom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that may happen.
+
+    possible    whether the surroundings of this world ever do it, where it is legal
+    settles     what is no longer due afterwards
+    rare        it happens finitely often
+    issue       whose session the event is about, by position; None: about no session
+    late        the event names a session that is not the latest
+    """
+
+    event: Event
+    possible: bool
+    settles: Due | None
+    rare: bool
+    issue: int | None = None
+    late: bool = False
+    _by_session: dict[int, Event] = field(default_factory=dict, init=False, compare=False)
+
+    def made(self, outside: Outside) -> Event:
+        """The event that this action is now."""
+        if self.issue is None:
+            return self.event
+        session = outside.session[self.issue] - self.late
+        if session not in self._by_session:
+            assert isinstance(self.event, SessionEnded | SessionWithheld)
+            self._by_session[session] = replace(self.event, session=session)
+        return self._by_session[session]
+
+
+def action(
+    event: Event, possible: bool = False, issue: int | None = None, late: bool = False
+) -> Action:
+    """The action that makes `event`."""
+    return Action(event, possible, settled_by(event), is_rare(event), issue, late)
+
+
+def due(outside: Outside) -> frozenset[Due]:
+    """What must happen in the end if nothing else makes it impossible."""
+    wave = outside.wave
+    sessions = {
+        ("session", issue.id)
+        for issue, doing in zip(wave.issues, outside.open, strict=True)
+        if doing is not None
+    }
+    times = {
+        ("time", issue.id)
+        for issue, waking in zip(wave.issues, outside.waking, strict=True)
+        if waking
+    }
+    turns = {
+        ("turn", repo, who)
+        for repo, who in zip(wave.repos, outside.turns, strict=True)
+        if isinstance(who, str)
+    }
+    start = set() if outside.started else {("start",)}
+    return frozenset[Due]().union(sessions, times, turns, start)
+
+
+def settled_by(event: Event) -> Due | None:
+    """What was due and is settled by `event`, if anything."""
+    match event:
+        case SessionEnded(issue, _, outcome) if not isinstance(outcome, Postponed):
+            return ("session", issue)
+        case PostponementEnded(issue):
+            return ("time", issue)
+        case MergeTurnReturned(repo, ticket):
+            return ("turn", repo, ticket)
+        case WaveStarted():
+            return ("start",)
+        case _:
+            return None
+
+
+def is_rare(event: Event) -> bool:
+    """Whether `event` happens finitely often."""
+    if isinstance(event, SessionEnded):
+        return isinstance(event.outcome, Postponed)
+    return settled_by(event) is None and not isinstance(event, CapMoved)
+
+
+def actions_of(world: World) -> tuple[Action, ...]:
+    """All actions of a world: those its surroundings do, and those that are only tried."""
+    return (
+        action(WaveStarted(), True),
+        *_about_sessions(world),
+        *_about_issues(world),
+        *_about_the_cap(world),
+        *_about_turns(world),
+        action(StopRequested(), world.stops),
+        *_about_nothing(),
+    )
+
+
+def _about_sessions(world: World) -> Iterator[Action]:
+    for at, issue in enumerate(world.wave.issues):
+        for outcome in OUTCOMES:
+            kind = type(outcome)
+            possible = kind in world.outcomes or kind is Stopped
+            yield action(SessionEnded(issue.id, 0, outcome), possible, at)
+        yield action(SessionEnded(issue.id, 0, Implemented()), issue=at, late=True)
+        yield action(SessionWithheld(issue.id, 0), world.withholds, at)
+        yield action(SessionWithheld(issue.id, 0), issue=at, late=True)
+
+
+def _about_issues(world: World) -> Iterator[Action]:
+    for issue in world.wave.issues:
+        one = issue.id
+        yield action(PostponementEnded(one), True)
+        yield action(AttemptDiscarded(one), one in world.discards)
+        yield action(ParkRequested(one, "a question"), one in world.parks)
+        yield action(UnparkRequested(one), one in world.unparks)
+        yield action(CancelRequested(one), one in world.cancels)
+
+
+def _about_the_cap(world: World) -> Iterator[Action]:
+    for move in ("step_down", "step_up", "pause", "resume"):
+        yield action(CapMoved(move), move in world.moves)
+    for level in range(-1, world.ceiling + 2):
+        yield action(CapMoved("set", level), level in world.levels)
+
+
+def _about_turns(world: World) -> Iterator[Action]:
+    for repo, ticket in world.tickets:
+        yield action(MergeTurnRequested(repo, ticket), True)
+        yield action(MergeTurnReturned(repo, ticket), True)
+    for repo in world.wave.repos:
+        yield action(MergeTurnReturned(repo, "nobody's ticket"))
+
+
+def _about_nothing() -> Iterator[Action]:
+    """Events about issues and repos that are not in the wave."""
+    nobody = "nobody#1"
+    yield action(SessionEnded(nobody, 1, Implemented()))
+    yield action(SessionWithheld(nobody, 1))
+    yield action(PostponementEnded(nobody))
+    yield action(AttemptDiscarded(nobody))
+    yield action(ParkRequested(nobody, "a question"))
+    yield action(UnparkRequested(nobody))
+    yield action(CancelRequested(nobody))
+    yield action(MergeTurnRequested("nowhere", "main"))
+    yield action(MergeTurnReturned("nowhere", "main"))

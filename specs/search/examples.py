@@ -1,0 +1,225 @@
+"""What must be possible: `sometimes` properties. An example of each must turn up in the search.
+
+A model that does nothing breaks no rule. So each of these is a failure when no world has it: all
+rows of the table, all rows of the cap's table, all reasons, all ends, and the situations that the
+rules are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, get_args
+
+from specs.search.outside import Outside
+from specs.search.worlds import World
+from wavelane_model.cap import MOVES
+from wavelane_model.effects import AnnounceIssue, Effect, FinishWave, RunOutcome
+from wavelane_model.events import CapMoved, Event, SessionEnded, WaveStarted
+from wavelane_model.lifecycle import IN_FLIGHT, TABLE
+from wavelane_model.outcomes import Merged
+from wavelane_model.state import WaveState
+from wavelane_model.why import ReasonCode, why
+
+
+class Seen(NamedTuple):
+    """One transition: what was, the event, its effects, and the state after it."""
+
+    world: World
+    before: Outside
+    state: WaveState
+    outside: Outside
+    event: Event
+    effects: list[Effect]
+
+    def starts(self) -> int:
+        """How many implementing sessions start."""
+        return sum(
+            isinstance(one, AnnounceIssue) and one.trigger == "begin" for one in self.effects
+        )
+
+
+def two_merges_queue(seen: Seen) -> bool:
+    """Two approved merges of one repo wait, one behind the other."""
+    return seen.world.lane_release == "review" and any(
+        sum(isinstance(who, int) for who in queue) >= 2 for queue in seen.outside.queues
+    )
+
+
+def two_reviews_of_one_repo(seen: Seen) -> bool:
+    repos = [
+        seen.world.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one == "review"
+    ]
+    return len(set(repos)) < len(repos)
+
+
+def rework_waits_for_its_lane(seen: Seen) -> bool:
+    return any(lane.rework for lane in seen.state.lanes)
+
+
+def rework_takes_the_lane_before_an_admission(seen: Seen) -> bool:
+    """A lane goes to rework while an issue of the repo is ready and the cap has room."""
+    taken = [
+        one for one in seen.effects if isinstance(one, AnnounceIssue) and one.trigger == "take_lane"
+    ]
+    wave = seen.world.wave
+    return any(
+        record.ready and seen.outside.in_flight < seen.outside.level
+        for one in taken
+        for record in seen.state.records
+        if wave.issues[record.position].repo == wave[one.issue].repo
+    )
+
+
+def more_in_flight_than_the_level(seen: Seen) -> bool:
+    """The cap was lowered and nothing was interrupted."""
+    return seen.outside.in_flight > seen.outside.level > 0
+
+
+def a_merge_goes_in_while_paused(seen: Seen) -> bool:
+    return (
+        isinstance(seen.event, SessionEnded)
+        and isinstance(seen.event.outcome, Merged)
+        and seen.outside.level == 0
+    )
+
+
+def a_merge_starts_while_paused(seen: Seen) -> bool:
+    return seen.outside.level == 0 and any(
+        isinstance(one, AnnounceIssue) and one.trigger == "begin_merge" for one in seen.effects
+    )
+
+
+def a_review_is_held(seen: Seen) -> bool:
+    return any(
+        at == "review" and doing is None
+        for at, doing in zip(seen.outside.at, seen.outside.open, strict=True)
+    )
+
+
+def one_move_starts_two(seen: Seen) -> bool:
+    """A cap that goes up is used at that instant, as far as it goes."""
+    return isinstance(seen.event, CapMoved) and seen.starts() >= 2
+
+
+def a_lane_is_free_and_the_cap_is_full(seen: Seen) -> bool:
+    return (
+        any(
+            record.ready and seen.state.lanes[record.lane].holder is None
+            for record in seen.state.records
+        )
+        and seen.outside.in_flight >= seen.outside.level > 0
+    )
+
+
+def three_repos_at_once(seen: Seen) -> bool:
+    doing = {seen.world.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one}
+    return len(doing) >= 3
+
+
+def merged_though_it_was_to_be_taken_out(seen: Seen) -> bool:
+    """Git is the truth: what is merged is done, even where its cancellation was asked for."""
+    return (
+        isinstance(seen.event, SessionEnded)
+        and isinstance(seen.event.outcome, Merged)
+        and seen.before.ending[seen.world.wave.position[seen.event.issue]] is not None
+    )
+
+
+def others_wait_behind_a_merge(seen: Seen) -> bool:
+    return any(
+        queue and isinstance(queue[0], int) and any(isinstance(who, str) for who in queue)
+        for queue in seen.outside.queues
+    )
+
+
+def a_merge_waits_behind_others(seen: Seen) -> bool:
+    return any(
+        queue and isinstance(queue[0], str) and any(isinstance(who, int) for who in queue)
+        for queue in seen.outside.queues
+    )
+
+
+def a_postponed_issue_leaves_its_lane_to_another(seen: Seen) -> bool:
+    repos = seen.world.wave.repo_of
+    return any(
+        waking and repos[at] == repos[other] and seen.outside.at[other] in IN_FLIGHT
+        for at, waking in enumerate(seen.outside.waking)
+        for other in range(len(repos))
+    )
+
+
+def a_dependent_stays_behind_a_parked_issue(seen: Seen) -> bool:
+    return seen.outside.outcome == "blocked" and any(
+        at == "queued" and any(seen.outside.at[need] == "parked" for need in needs)
+        for at, needs in zip(seen.outside.at, seen.world.wave.dependencies, strict=True)
+    )
+
+
+def a_run_goes_on_after_its_end(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveStarted) and any(at != "queued" for at in seen.outside.at)
+
+
+SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
+    two_merges_queue,
+    two_reviews_of_one_repo,
+    rework_waits_for_its_lane,
+    rework_takes_the_lane_before_an_admission,
+    more_in_flight_than_the_level,
+    a_merge_goes_in_while_paused,
+    a_merge_starts_while_paused,
+    a_review_is_held,
+    one_move_starts_two,
+    a_lane_is_free_and_the_cap_is_full,
+    three_repos_at_once,
+    merged_though_it_was_to_be_taken_out,
+    others_wait_behind_a_merge,
+    a_merge_waits_behind_others,
+    a_postponed_issue_leaves_its_lane_to_another,
+    a_dependent_stays_behind_a_parked_issue,
+    a_run_goes_on_after_its_end,
+)
+
+
+class Examples:
+    """The examples still looked for, in groups: rows, moves, reasons, ends, situations."""
+
+    def __init__(self) -> None:
+        self.rows = {(row.trigger, row.source, row.target) for row in TABLE}
+        self.moves = set(MOVES)
+        self.reasons: set[ReasonCode] = set(get_args(ReasonCode))
+        self.ends: set[RunOutcome] = set(get_args(RunOutcome))
+        self.situations = list(SITUATIONS)
+
+    def look(self, seen: Seen) -> None:
+        """Strike out what this transition is an example of."""
+        for effect in seen.effects:
+            if isinstance(effect, AnnounceIssue):
+                self.rows.discard((effect.trigger, effect.source, effect.target))
+            elif isinstance(effect, FinishWave):
+                self.ends.discard(effect.outcome)
+        if isinstance(seen.event, CapMoved):
+            self.moves.discard(seen.event.move)
+        if self.reasons:
+            for issue in seen.world.wave.issues:
+                self.reasons.discard(why(seen.state, issue.id).code)
+        if self.situations:
+            self.situations = [one for one in self.situations if not one(seen)]
+
+    def groups(self) -> dict[str, tuple[int, list[str]]]:
+        """By property: how many examples were looked for, and which were not found."""
+        return {
+            "every row of the table fires": (
+                len(TABLE),
+                [
+                    f"{trigger}: {source} to {target}"
+                    for trigger, source, target in sorted(self.rows)
+                ],
+            ),
+            "every move of the cap is made": (len(MOVES), sorted(self.moves)),
+            "every reason is given": (len(get_args(ReasonCode)), sorted(self.reasons)),
+            "every end is reached": (len(get_args(RunOutcome)), sorted(self.ends)),
+            "every situation occurs": (
+                len(SITUATIONS),
+                [one.__name__.replace("_", " ") for one in self.situations],
+            ),
+        }

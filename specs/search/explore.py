@@ -1,0 +1,395 @@
+"""Every state of a world, by breadth-first search of the real `step`.
+
+# Why equal keys may be one state
+
+The search goes on from one representative of each key. That is sound when states with one key
+answer every action alike, up to session numbers, and lead to states with one key again:
+
+- All guards read only what is in `WaveState.key()`, and counters. The counters are in the key of
+  the search as well (`counters`), so that a state in which one of them is wrong is another state.
+- Session numbers only grow and are only compared for equality, with the latest. Actions name "the
+  latest" or "one before"; a number that nobody was given cannot be reported.
+- Texts, times and the number of attempts are written and never read by a step.
+- The order in `flight` is never read. `lanes_due` and `turns_due` are empty between steps of a
+  started run, and before the start each turn is given by itself, in one step with all others.
+- The heaps may differ between states of one key. What they propose may not: `index` shows after
+  every transition, also into a known state, that all that is ready is listed and that the next
+  candidate of every lane is proposed, and then the candidate is a function of the key: the first
+  by rank in a free lane.
+- What the surroundings may do is a function of `Outside`, which is in the key as well.
+
+No symmetry is used: two repos that look alike are still two.
+
+Keys are kept as 128-bit digests of their canonical encoding, not as tuples.
+"""
+
+from __future__ import annotations
+
+import marshal
+from array import array
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final
+
+from specs.search.actions import Action, Due, actions_of, due
+from specs.search.examples import Examples, Seen
+from specs.search.outside import Outside
+from specs.search.worlds import World, view
+from wavelane_model.cap import Cap
+from wavelane_model.effects import Effect
+from wavelane_model.events import Event, SessionWithheld, WaveStarted
+from wavelane_model.lifecycle import IN_FLIGHT
+from wavelane_model.properties import broken
+from wavelane_model.state import Record, WaveState
+from wavelane_model.step import IllegalEvent, may_start, step
+from wavelane_model.why import ReasonCode, why
+
+TOO_MANY: Final = 1_000_000
+"""States after which a search gives up by itself: no world is meant to be as large."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A property that does not hold, and the shortest way there.
+
+    `events` lead to it; the last of them is what breaks it, or is refused, or is not. `cycle` are
+    events that may follow for ever, for a property that says "eventually".
+    """
+
+    property: str
+    what: str
+    events: tuple[Event, ...]
+    cycle: tuple[Event, ...] | None = None
+
+
+@dataclass
+class Graph:
+    """What a search found: states by number in the order of discovery, and transitions."""
+
+    world: World
+    actions: tuple[Action, ...]
+    violations: dict[str, Violation] = field(default_factory=dict)
+    """By property: the first that was found, which is one with a shortest trace."""
+    cut: str = ""
+    """Why the search does not know all transitions, if it does not."""
+    parents: array[int] = field(default_factory=lambda: array("i"))
+    by: array[int] = field(default_factory=lambda: array("i"))
+    """The action by which each state was found."""
+    first_edge: array[int] = field(default_factory=lambda: array("i", [0]))
+    """Where the transitions of each state begin in `targets` and `taken`; one more at the end."""
+    targets: array[int] = field(default_factory=lambda: array("i"))
+    taken: array[int] = field(default_factory=lambda: array("i"))
+    due: list[frozenset[Due]] = field(default_factory=list)
+    """What must happen in the end, as long as each state lasts."""
+    ended: bytearray = field(default_factory=bytearray)
+    above_zero: bytearray = field(default_factory=bytearray)
+    """Whether the cap is above 0."""
+    held_back: bytearray = field(default_factory=bytearray)
+    """Whether no session may start: the cap is 0 or a stop was asked for."""
+    busy: bytearray = field(default_factory=bytearray)
+    """Whether a session is open or somebody is in a merge queue."""
+    views: set[tuple[object, ...]] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self.parents)
+
+    def path(self, state: int) -> list[int]:
+        """The actions of a shortest way to `state`."""
+        found: list[int] = []
+        while state:
+            found.append(self.by[state])
+            state = self.parents[state]
+        return found[::-1]
+
+    def events(self, actions: list[int]) -> tuple[Event, ...]:
+        """The events that `actions` are, one after the other from the first state."""
+        state, outside = initial(self.world)
+        made: list[Event] = []
+        for number in actions:
+            event = self.actions[number].made(outside)
+            made.append(event)
+            with suppress(Exception):  # only the last of them can be one that breaks something
+                outside.take(event, step(state, event))
+        return tuple(made)
+
+
+def initial(world: World) -> tuple[WaveState, Outside]:
+    """The first state of a world: the wave before its start."""
+    cap = Cap.at(world.ceiling)
+    state = WaveState(world.wave, cap=cap, lane_release=world.lane_release, limits=world.limits)
+    return state, Outside(world.wave, cap, world.lane_release, world.limits)
+
+
+def explore(
+    world: World, examples: Examples, *, most: int = TOO_MANY, to_the_end: bool = True
+) -> Graph:
+    """Search a world to its end, or to `most` states, or to the first thing that is broken.
+
+    With `to_the_end` the search goes on behind a violation, and finds the first one of each
+    property. An event that is refused, taken or failed with against the rules is not followed.
+    """
+    return _Search(world, examples).run(most, to_the_end)
+
+
+class _Search:
+    def __init__(self, world: World, examples: Examples) -> None:
+        self.world = world
+        self.examples = examples
+        self.graph = Graph(world, actions_of(world))
+        self.known: dict[bytes, int] = {}
+        self.dues: dict[frozenset[Due], frozenset[Due]] = {}
+        self.ahead: deque[tuple[WaveState, Outside]] = deque()
+
+    def run(self, most: int, to_the_end: bool) -> Graph:
+        graph = self.graph
+        self._discover(*initial(self.world), parent=0, by=-1)
+        while self.ahead:
+            self._expand(len(graph.first_edge) - 1, *self.ahead.popleft())
+            graph.first_edge.append(len(graph.targets))
+            if len(graph) > most:
+                graph.cut = f"there are more than {most} states"
+            elif graph.violations and not to_the_end:
+                graph.cut = "something is broken"
+            else:
+                continue
+            break
+        return graph
+
+    def _expand(self, here: int, state: WaveState, outside: Outside) -> None:
+        refused: list[int] = []
+        for number, action in enumerate(self.graph.actions):
+            event = action.made(outside)
+            legal = outside.legal(event, _may_start(state, event))
+            if legal is False:
+                refused.append(number)
+            elif legal and action.possible and self._happens(event, outside):
+                self._follow(here, number, event, state.clone(), outside)
+        self._refuse(here, refused, state, outside)
+
+    def _happens(self, event: Event, outside: Outside) -> bool:
+        """Whether the surroundings do it at this time: before, during or after the run."""
+        if isinstance(event, WaveStarted):
+            return not outside.started or self.world.restarts
+        return outside.started or self.world.early
+
+    def _follow(
+        self, here: int, number: int, event: Event, state: WaveState, before: Outside
+    ) -> None:
+        outside = before.clone()
+        try:
+            effects = step(state, event)
+            found = [*outside.take(event, effects), *incomplete_indexes(state)]
+        except Exception as problem:
+            self._not_followed(here, number, _unexpected(event, problem))
+            return
+        there = self.known.get(digest(state, outside))
+        if there is None:
+            found += state_findings(state, outside)
+            there = self._discover(state, outside, parent=here, by=number)
+        for what in found:
+            self._violated(here, number, what)
+        self.graph.targets.append(there)
+        self.graph.taken.append(number)
+        self.examples.look(Seen(self.world, before, state, outside, event, effects))
+
+    def _discover(self, state: WaveState, outside: Outside, *, parent: int, by: int) -> int:
+        graph = self.graph
+        there = len(graph)
+        self.known[digest(state, outside)] = there
+        self.ahead.append((state, outside))
+        graph.parents.append(parent)
+        graph.by.append(by)
+        now = due(outside)
+        graph.due.append(self.dues.setdefault(now, now))
+        graph.ended.append(outside.ended)
+        graph.above_zero.append(outside.level > 0)
+        graph.held_back.append(outside.level == 0 or outside.stopping)
+        graph.busy.append(any(outside.open) or any(outside.queues))
+        if self.world.viewed:
+            graph.views.add(view(state))
+        return there
+
+    def _refuse(self, here: int, refused: list[int], state: WaveState, outside: Outside) -> None:
+        """What is not legal is refused and changes nothing; this uses up `state`."""
+        before = everything(state)
+        for number in refused:
+            what = not_refused(state, self.graph.actions[number].made(outside))
+            if what is not None:
+                self._not_followed(here, number, what)
+                return
+        if everything(state) != before and "rejection" not in self.graph.violations:
+            self._find_who_changed(here, refused)
+
+    def _find_who_changed(self, here: int, refused: list[int]) -> None:
+        for number in refused:
+            state, outside = initial(self.world)
+            for event in self.graph.events(self.graph.path(here)):
+                outside.take(event, step(state, event))
+            before = everything(state)
+            event = self.graph.actions[number].made(outside)
+            not_refused(state, event)
+            if everything(state) != before:
+                self._violated(here, number, f"rejection: {event} is refused and changes things")
+
+    def _not_followed(self, here: int, number: int, what: str) -> None:
+        self.graph.cut = "some events are not taken as they should be"
+        self._violated(here, number, what)
+
+    def _violated(self, here: int, number: int, line: str) -> None:
+        name, _, what = line.partition(": ")
+        if name not in self.graph.violations:
+            events = self.graph.events([*self.graph.path(here), number])
+            self.graph.violations[name] = Violation(name, what, events)
+
+
+def digest(state: WaveState, outside: Outside) -> bytes:
+    """The canonical encoding of both keys, hashed."""
+    cap, *others = state.key()
+    assert isinstance(cap, Cap)
+    key: Any = (tuple(cap), *others, counters(state), outside.key())
+    return blake2b(marshal.dumps(key, 2), digest_size=16).digest()
+
+
+def counters(state: WaveState) -> tuple[int, ...]:
+    """What a step counts, and could count wrongly."""
+    return (
+        state.in_flight,
+        state.open_sessions,
+        state.done,
+        state.ready,
+        state.postponed,
+        state.tickets,
+        *(record.unmet for record in state.records),
+    )
+
+
+def everything(state: WaveState) -> tuple[object, ...]:
+    """All that a refused event must leave as it was: the key, and what the key leaves out."""
+    return (
+        state.key(),
+        tuple(
+            (
+                record.session,
+                record.attempts,
+                record.feedback,
+                record.reason,
+                record.until,
+                record.sentence,
+            )
+            for record in state.records
+        ),
+        tuple(state.flight),
+        counters(state),
+        tuple(state.lanes_due),
+        tuple(state.turns_due),
+    )
+
+
+def not_refused(state: WaveState, event: Event) -> str | None:
+    """Try an event that is not legal: None if it is refused, else what happened instead."""
+    try:
+        step(state, event)
+    except IllegalEvent:
+        return None
+    except Exception as crash:
+        return f"rejection: {event} is not refused but fails with {type(crash).__name__}: {crash}"
+    return f"rejection: {event} is not legal and is not refused"
+
+
+def state_findings(state: WaveState, outside: Outside) -> Iterator[str]:
+    """What is broken in one state: the model's own properties, and those that need `outside`."""
+    yield from broken(state)
+    for at, record in enumerate(state.records):
+        if record.state != outside.at[at] or record.open != (outside.open[at] is not None):
+            yield (
+                f"announced: {state.issue_id(record)} is {record.state}, open: {record.open}; "
+                f"told was {outside.at[at]}, {outside.open[at]}"
+            )
+        yield from _untrue_reasons(state, outside, record)
+
+
+def _untrue_reasons(state: WaveState, outside: Outside, record: Record) -> Iterator[str]:
+    """A reason is given for every issue, and is true."""
+    name = state.issue_id(record)
+    reason = why(state, name)
+    waits = outside.started and not outside.ended and outside.open[record.position] is None
+    at = outside.at[record.position]
+    needs = state.wave.dependencies[record.position]
+    true: dict[ReasonCode, bool] = {
+        "not_started": not outside.started,
+        "ended": outside.ended,
+        "dependencies": any(outside.at[needed] != "done" for needed in needs),
+        "postponed": outside.waking[record.position],
+        "stopping": waits and outside.stopping,
+        "paused": waits and outside.level == 0,
+        "lane": not outside.open[record.position]
+        and _in_flight_beside(state, outside, name) >= set(reason.issues),
+        "cap": waits and at == "queued" and outside.in_flight >= outside.level > 0,
+        "merge_turn": at == "merging" and outside.open[record.position] is None,
+        "parked": at == "parked",
+        "cancelled": at == "cancelled",
+        "under_way": outside.open[record.position] is not None,
+        "done": at == "done",
+    }
+    if not true[reason.code] or not reason.text:
+        yield f"why: {name} is {at}, and the reason given is {reason.code}: {reason.text!r}"
+
+
+def _in_flight_beside(state: WaveState, outside: Outside, name: str) -> set[str]:
+    """The issues in flight in the repo of another."""
+    return {
+        issue.id
+        for issue, at in zip(state.wave.issues, outside.at, strict=True)
+        if at in IN_FLIGHT and issue.repo == state.wave[name].repo and issue.id != name
+    }
+
+
+def incomplete_indexes(state: WaveState) -> Iterator[str]:
+    """Whether the heaps propose the candidate that follows from the records alone."""
+    for record in state.records:
+        if record.listed != (state.rank[record.position] in state.lanes[record.lane].ready):
+            yield f"index: {state.issue_id(record)} is wrong about being listed"
+    for at, lane in enumerate(state.lanes):
+        ready = [state.rank[one.position] for one in state.records if one.lane == at and one.ready]
+        if not ready:
+            continue
+        if not set(ready) <= set(lane.ready):
+            yield f"index: an issue of {state.wave.repos[at]} is ready and not listed"
+        if lane.holder is None and not lane.rework:
+            proposed = [rank for rank, of in state.idle if of == at]
+            if not any(rank <= min(ready) for rank in proposed):
+                yield f"index: {state.wave.repos[at]} is idle and is not proposed"
+    if state.started and (state.lanes_due or state.turns_due):
+        yield "index: a step ended with a lane or a turn still to be given"
+
+
+def _may_start(state: WaveState, event: Event) -> bool:
+    if not isinstance(event, SessionWithheld) or event.issue not in state.wave:
+        return True
+    return may_start(state, event.issue, event.session)
+
+
+def take(state: WaveState, outside: Outside, event: Event) -> tuple[list[Effect], list[str]]:
+    """One event on a state, judged as the search judges: its effects, and what is broken."""
+    legal = outside.legal(event, _may_start(state, event))
+    before = everything(state)
+    if legal is False:
+        what = not_refused(state, event)
+        if what is None and everything(state) != before:
+            what = f"rejection: {event} is refused and changes things"
+        return [], [what] if what else []
+    try:
+        effects = step(state, event)
+        found = [*outside.take(event, effects), *incomplete_indexes(state)]
+    except Exception as problem:
+        return [], [_unexpected(event, problem)]
+    return effects, [*found, *state_findings(state, outside)]
+
+
+def _unexpected(event: Event, problem: Exception) -> str:
+    if isinstance(problem, IllegalEvent):
+        return f"legal: {event} is refused: {problem}"
+    return f"crash: {event} ends in {type(problem).__name__}: {problem}"

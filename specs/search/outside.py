@@ -1,0 +1,514 @@
+"""What can be known of a run from outside, and which events and orders are right by that alone.
+
+`Outside` is told each event and all that the model answered. It shares no code with the step: it
+keeps its own account of where each issue is, what is open, who waits for a merge, and where the
+cap is, and it judges by the rules of the design:
+
+- `legal` says which events must be taken, which must be refused, and leaves open what is neither;
+- `take` follows one event and its effects, and returns what is broken: "property: what", a line
+  each.
+
+The properties that are judged here, at the moment of each order:
+
+announced    each move that is told starts where the issue is, and is a row of the table
+lane         a session starts only in a lane in which nobody else is at work
+cap          an issue is admitted only while fewer than the level are in flight
+order        an issue is admitted only when all that it depends on is done
+pause        no issue is admitted and no session starts at level 0 or after a stop
+merge        a turn is given only when the repo has none, and to who was approved first
+once         an issue has one session at a time, and is done by one merge that went in
+bound        never more in flight than the highest level in force since the run began
+glide        a session is ended on order only because its issue is parked or cancelled
+outcome      what a session ended with decides where its issue goes
+limits       a step is tried again as often as the limits allow, and then its issue is parked
+lever        the cap moves as its table says, and says so
+end          the run ends exactly when, and as, it should
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from wavelane_model.cap import Cap, Move
+from wavelane_model.effects import (
+    AnnounceCap,
+    AnnounceIssue,
+    Effect,
+    EndSession,
+    FinishWave,
+    GrantMergeTurn,
+    RunOutcome,
+    StartImplementing,
+    StartMerging,
+    StartReviewing,
+    WakeAt,
+)
+from wavelane_model.events import (
+    AttemptDiscarded,
+    CancelRequested,
+    CapMoved,
+    Event,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    ParkRequested,
+    PostponementEnded,
+    SessionEnded,
+    SessionWithheld,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
+from wavelane_model.lifecycle import IN_FLIGHT, TABLE, LaneRelease, State, Trigger
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Failed,
+    Implemented,
+    Merged,
+    Outcome,
+    Postponed,
+    Stopped,
+)
+from wavelane_model.wave import Wave
+
+Step = Literal["implement", "review", "merge"]
+Ending = Literal["block", "cancel"]
+
+ALLOWED: Final[dict[Step, frozenset[type[Outcome]]]] = {
+    "implement": frozenset((Implemented, Checkpoint, Blocked, Postponed, Failed)),
+    "review": frozenset((Approved, ChangesRequested, Blocked, Postponed, Failed)),
+    "merge": frozenset((Merged, Conflicted, Blocked, Failed)),
+}
+"""What each step may end with."""
+MEANT: Final[dict[type[Outcome], Trigger]] = {
+    Implemented: "implemented",
+    Checkpoint: "checkpoint",
+    Approved: "approve",
+    ChangesRequested: "request_changes",
+    Merged: "merged",
+    Conflicted: "conflict",
+    Blocked: "block",
+    Postponed: "postpone",
+    Failed: "fail",
+}
+"""What each outcome does to its issue."""
+STEP_STATE: Final[dict[Step, State]] = {
+    "implement": "running",
+    "review": "review",
+    "merge": "merging",
+}
+WAYS_BACK: Final = (Failed, Conflicted, ChangesRequested, Checkpoint)
+"""What sends an issue back, as often as the limits allow."""
+NONE_YET: Final = (0,) * len(WAYS_BACK)
+NO_MOVE: Final = AnnounceIssue("", "reset", "done", "done")
+ROWS: Final = frozenset((row.trigger, row.source, row.target) for row in TABLE)
+
+
+class Outside:
+    """The account of one run that somebody keeps who sees only events and orders."""
+
+    __slots__ = (
+        "at",
+        "before",
+        "ceiling",
+        "counts",
+        "ending",
+        "highest",
+        "lane_release",
+        "level",
+        "limits",
+        "open",
+        "outcome",
+        "queues",
+        "session",
+        "started",
+        "stopping",
+        "turns",
+        "waking",
+        "wave",
+    )
+
+    def __init__(self, wave: Wave, cap: Cap, lane_release: LaneRelease, limits: Limits) -> None:
+        count = len(wave)
+        self.wave = wave
+        self.limits = limits
+        self.lane_release: LaneRelease = lane_release
+        self.ceiling = cap.ceiling
+        self.level = cap.level
+        self.before = cap.before_pause
+        self.highest = 0
+        self.started = False
+        self.stopping = False
+        self.outcome: RunOutcome | None = None
+        self.at: list[State] = ["queued"] * count
+        self.open: list[Step | None] = [None] * count
+        self.session = [0] * count
+        self.ending: list[Ending | None] = [None] * count
+        self.waking = [False] * count
+        self.counts: list[tuple[int, ...]] = [NONE_YET] * count
+        """By issue: how often each of `WAYS_BACK` was taken since it was last queued by a human."""
+        self.queues: list[list[int | str]] = [[] for _ in wave.repos]
+        self.turns: list[int | str | None] = [None for _ in wave.repos]
+
+    def clone(self) -> Outside:
+        """An independent copy; wave and limits are shared."""
+        twin = Outside.__new__(Outside)
+        twin.wave = self.wave
+        twin.limits = self.limits
+        twin.lane_release = self.lane_release
+        twin.ceiling = self.ceiling
+        twin.level = self.level
+        twin.before = self.before
+        twin.highest = self.highest
+        twin.started = self.started
+        twin.stopping = self.stopping
+        twin.outcome = self.outcome
+        twin.at = self.at[:]
+        twin.open = self.open[:]
+        twin.session = self.session[:]
+        twin.ending = self.ending[:]
+        twin.waking = self.waking[:]
+        twin.counts = self.counts[:]
+        twin.queues = [queue[:] for queue in self.queues]
+        twin.turns = self.turns[:]
+        return twin
+
+    def key(self) -> tuple[object, ...]:
+        """All but the wave, its settings, and the session numbers."""
+        return (
+            self.level,
+            self.before,
+            self.highest,
+            self.started,
+            self.stopping,
+            self.outcome,
+            tuple(self.at),
+            tuple(self.open),
+            tuple(self.ending),
+            tuple(self.waking),
+            tuple(self.counts),
+            tuple(map(tuple, self.queues)),
+            tuple(self.turns),
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over."""
+        return self.outcome is not None
+
+    @property
+    def in_flight(self) -> int:
+        """How many issues are in flight."""
+        return sum(one in IN_FLIGHT for one in self.at)
+
+    # Which events are right
+
+    def legal(self, event: Event, may_start: bool = True) -> bool | None:
+        """Whether `event` must be taken; None where either is right.
+
+        `may_start` is what the model says of the session of a `SessionWithheld`.
+        """
+        if isinstance(event, WaveStarted):
+            return not self.started or self.ended
+        if self.ended:
+            return False
+        match event:
+            case StopRequested():
+                return True
+            case CapMoved(move, asked):
+                return self._level_after(move, asked) is not None
+            case MergeTurnRequested(repo, ticket):
+                return repo in self.wave.repos and ticket not in self._queue(repo)
+            case MergeTurnReturned(repo, ticket):
+                return repo in self.wave.repos and ticket in self._queue(repo)
+        if event.issue not in self.wave:
+            return False
+        issue = self.wave.position[event.issue]
+        match event:
+            case ParkRequested():
+                return self.at[issue] not in ("done", "cancelled", "parked") and (
+                    self.ending[issue] != "cancel"
+                )
+            case CancelRequested():
+                return self.at[issue] not in ("done", "cancelled") and (
+                    self.ending[issue] != "cancel"
+                )
+            case UnparkRequested():
+                return self.at[issue] == "parked"
+        if not self.started:
+            return False
+        match event:
+            case SessionEnded(_, session, outcome):
+                return self._may_end(issue, session, outcome)
+            case SessionWithheld(_, session):
+                return (
+                    self.open[issue] is not None
+                    and session == self.session[issue]
+                    and self.ending[issue] is None
+                    and not may_start
+                )
+            case PostponementEnded():
+                return self.waking[issue]
+            case AttemptDiscarded():
+                return self.at[issue] in IN_FLIGHT
+
+    def _may_end(self, issue: int, session: int, outcome: Outcome) -> bool | None:
+        step = self.open[issue]
+        if step is None or session != self.session[issue]:
+            return False
+        if type(outcome) in ALLOWED[step]:
+            return True
+        if isinstance(outcome, Stopped):
+            return self.ending[issue] is not None
+        # On its way out, a session may say what it likes, but not that it was merged.
+        return None if self.ending[issue] and not isinstance(outcome, Merged) else False
+
+    def _level_after(self, move: Move, asked: int) -> int | None:
+        match move:
+            case "step_down":
+                return self.level - 1 if self.level > 0 else None
+            case "step_up":
+                return self.level + 1 if self.level < self.ceiling else None
+            case "set":
+                return asked if 0 <= asked <= self.ceiling and asked != self.level else None
+            case "pause":
+                return 0 if self.level > 0 else None
+            case "resume":
+                return self.before if self.level == 0 else None
+
+    def _queue(self, repo: str) -> list[int | str]:
+        return self.queues[self.wave.repos.index(repo)]
+
+    # One event and its effects
+
+    def take(self, event: Event, effects: list[Effect]) -> list[str]:
+        """Follow `event` and `effects`; what is broken, "property: what", a line each."""
+        return [*self._note(event, effects), *self._obey(event, effects), *self._judge()]
+
+    def _note(self, event: Event, effects: list[Effect]) -> Iterator[str]:
+        """What the event itself says, and what has to be among its effects."""
+        match event:
+            case WaveStarted():
+                self.started = True
+                if self.ended:
+                    self.outcome = None
+                    self.stopping = False
+                self.highest = max(self.level, self.in_flight)
+                yield from self._told_level(effects)
+            case StopRequested():
+                self.stopping = True
+            case CapMoved(move, asked):
+                level = self._level_after(move, asked)
+                assert level is not None
+                self.before = level or self.level or self.before
+                self.level = level
+                if self.started:
+                    self.highest = max(self.highest, level)
+                yield from self._told_level(effects)
+            case MergeTurnRequested(repo, ticket):
+                self._queue(repo).append(ticket)
+            case MergeTurnReturned(repo, ticket):
+                at = self.wave.repos.index(repo)
+                self.queues[at].remove(ticket)
+                self._give_back(at, ticket)
+            case SessionEnded(name, _, outcome):
+                issue = self.wave.position[name]
+                ending = self.ending[issue]
+                meant = ending if ending and not isinstance(outcome, Merged) else None
+                self._close(issue)
+                yield from self._moved_by(name, meant or MEANT[type(outcome)], effects)
+                if meant is None:
+                    yield from self._counts_on(issue, type(outcome), effects)
+            case SessionWithheld(name):
+                self._close(self.wave.position[name])
+                yield from self._moved_by(name, "withhold", effects)
+            case AttemptDiscarded(name):
+                self._close(self.wave.position[name])
+                yield from self._moved_by(name, "reset", effects)
+            case PostponementEnded(name):
+                self.waking[self.wave.position[name]] = False
+            case UnparkRequested(name):
+                self.counts[self.wave.position[name]] = NONE_YET
+                yield from self._moved_by(name, "unpark", effects)
+            case ParkRequested(name):
+                yield from self._taken_out(name, "block", effects)
+            case CancelRequested(name):
+                yield from self._taken_out(name, "cancel", effects)
+
+    def _counts_on(
+        self, issue: int, outcome: type[Outcome], effects: list[Effect]
+    ) -> Iterator[str]:
+        counts = list(self.counts[issue])
+        if outcome is Implemented:
+            counts[WAYS_BACK.index(Checkpoint)] = 0
+        elif outcome in WAYS_BACK:
+            at = WAYS_BACK.index(outcome)
+            parks = counts[at] == self._allowed()[at]
+            counts[at] += not parks
+            if parks != (_first_move(effects).target == "parked"):
+                name = self.wave.issues[issue].id
+                what = "does not park it" if parks else "parks it"
+                yield f"limits: {outcome.__name__} after {self.counts[issue][at]} of {name} {what}"
+        self.counts[issue] = tuple(counts)
+
+    def _allowed(self) -> tuple[int, ...]:
+        """How often each of `WAYS_BACK` may be taken; the next one parks."""
+        of = self.limits
+        return (of.failures, of.conflicts, of.review_rounds, of.checkpoints - 1)
+
+    def _taken_out(self, name: str, how: Ending, effects: list[Effect]) -> Iterator[str]:
+        issue = self.wave.position[name]
+        if self.open[issue] is None:
+            self.waking[issue] = False
+            yield from self._moved_by(name, how, effects)
+            return
+        ordered = EndSession(name, self.session[issue]) in effects
+        if ordered == (self.ending[issue] is not None):
+            yield f"glide: {name} is to be taken out, and its end is ordered twice or never"
+        self.ending[issue] = how
+
+    def _close(self, issue: int) -> None:
+        self.open[issue] = None
+        self.ending[issue] = None
+        self._give_back(self.wave.repo_of[issue], issue)
+
+    def _give_back(self, at: int, who: int | str) -> None:
+        if self.turns[at] == who:
+            self.turns[at] = None
+
+    def _told_level(self, effects: list[Effect]) -> Iterator[str]:
+        told = [one.level for one in effects if isinstance(one, AnnounceCap)]
+        if told != [self.level]:
+            yield f"lever: the cap is at {self.level}, and {told} is told"
+
+    @staticmethod
+    def _moved_by(name: str, trigger: Trigger, effects: list[Effect]) -> Iterator[str]:
+        first = _first_move(effects).trigger
+        if first != trigger:
+            yield f'outcome: {name} is to be moved by "{trigger}" first, and it is by "{first}"'
+
+    def _obey(self, event: Event, effects: list[Effect]) -> Iterator[str]:
+        for effect in effects:
+            if self.ended:
+                yield f"end: {effect} is ordered after the end"
+            match effect:
+                case AnnounceIssue():
+                    yield from self._issue_moves(event, effect)
+                case StartImplementing(name, session):
+                    yield from self._session_starts("implement", name, session)
+                case StartReviewing(name, session):
+                    yield from self._session_starts("review", name, session)
+                case StartMerging(name, session):
+                    yield from self._starts("merge", name, session)
+                    yield from self._turn_given(
+                        self.wave.repo_of[self.wave.position[name]], self.wave.position[name]
+                    )
+                case GrantMergeTurn(repo, ticket):
+                    yield from self._turn_given(self.wave.repos.index(repo), ticket)
+                case EndSession(name):
+                    if not (
+                        isinstance(event, ParkRequested | CancelRequested) and event.issue == name
+                    ):
+                        yield f"glide: the session of {name} is ended, which nobody asked for"
+                case WakeAt(name):
+                    self.waking[self.wave.position[name]] = True
+                case FinishWave(outcome):
+                    self.outcome = outcome
+                case AnnounceCap():
+                    if not isinstance(event, CapMoved | WaveStarted):
+                        yield "lever: a level is told, and the cap has not moved"
+
+    def _issue_moves(self, event: Event, told: AnnounceIssue) -> Iterator[str]:
+        issue = self.wave.position[told.issue]
+        if (told.trigger, told.source, told.target) not in ROWS or self.at[issue] != told.source:
+            yield f"announced: {told.issue} is {self.at[issue]}, and {told} is told"
+        if told.trigger == "admit":
+            yield from self._admits(told.issue, issue)
+        queue = self.queues[self.wave.repo_of[issue]]
+        if told.target == "merging" and issue not in queue:
+            queue.append(issue)
+        elif told.target != "merging" and issue in queue:
+            queue.remove(issue)
+        if told.target == "done" and not (
+            isinstance(event, SessionEnded)
+            and event.issue == told.issue
+            and isinstance(event.outcome, Merged)
+        ):
+            yield f"once: {told.issue} is done without a merge"
+        self.at[issue] = told.target
+
+    def _admits(self, name: str, issue: int) -> Iterator[str]:
+        if self.in_flight >= self.level:
+            yield f"cap: {name} is admitted with {self.in_flight} in flight at cap {self.level}"
+        if self.level == 0 or self.stopping:
+            yield f"pause: {name} is admitted at cap {self.level}, stopping: {self.stopping}"
+        for needed in self.wave.dependencies[issue]:
+            if self.at[needed] != "done":
+                yield f"order: {name} is admitted; {self.wave.issues[needed].id} is not done"
+
+    def _session_starts(self, step: Step, name: str, session: int) -> Iterator[str]:
+        if self.level == 0 or self.stopping:
+            yield f"pause: {name} starts to {step} at cap {self.level}, stopping: {self.stopping}"
+        repo = self.wave.repo_of[self.wave.position[name]]
+        at_work = [
+            self.wave.issues[other].id
+            for other, doing in enumerate(self.open)
+            if self.wave.repo_of[other] == repo
+            and doing is not None
+            and (self.lane_release == "done" or doing == step == "implement")
+        ]
+        if at_work:
+            yield f"lane: {name} starts to {step} beside {', '.join(at_work)}"
+        yield from self._starts(step, name, session)
+
+    def _starts(self, step: Step, name: str, session: int) -> Iterator[str]:
+        issue = self.wave.position[name]
+        if self.open[issue] is not None:
+            yield f"once: {name} has two sessions at once"
+        if self.at[issue] != STEP_STATE[step] or session <= self.session[issue]:
+            yield f"once: {name} is {self.at[issue]}; session {session} starts to {step}"
+        self.open[issue] = step
+        self.session[issue] = session
+
+    def _turn_given(self, at: int, who: int | str) -> Iterator[str]:
+        repo = self.wave.repos[at]
+        name = self.wave.issues[who].id if isinstance(who, int) else who
+        if self.turns[at] is not None:
+            yield f"merge: {name} gets a second turn in {repo}"
+        if self.queues[at][:1] != [who]:
+            yield f"merge: {name} is not first in the merge queue of {repo}"
+        self.turns[at] = who
+
+    # What has to be so after it
+
+    def _judge(self) -> Iterator[str]:
+        if self.started and self.in_flight > self.highest:
+            yield f"bound: {self.in_flight} are in flight; the highest cap was {self.highest}"
+        due = self._end_due() if self.started else None
+        if self.outcome != due:
+            yield f"end: the run should have ended as {due}, and it is {self.outcome}"
+
+    def _end_due(self) -> RunOutcome | None:
+        """How the run has to end now; None where it has to go on."""
+        others_wait = any(isinstance(who, str) for queue in self.queues for who in queue)
+        if others_wait or any(step is not None for step in self.open):
+            return None
+        if all(one == "done" for one in self.at):
+            return "complete"
+        if self.in_flight == 0 and not any(map(self._could_go, range(len(self.at)))):
+            return "blocked"
+        return "stopped" if self.stopping else None
+
+    def _could_go(self, issue: int) -> bool:
+        return self.at[issue] == "queued" and all(
+            self.at[needed] == "done" for needed in self.wave.dependencies[issue]
+        )
+
+
+def _first_move(effects: list[Effect]) -> AnnounceIssue:
+    return next((one for one in effects if isinstance(one, AnnounceIssue)), NO_MOVE)

@@ -1,0 +1,46 @@
+"""How large each world is. A count that changes is a change of what may happen, to be looked at.
+
+`views` are the states that can be told apart from outside (`worlds.view`), for the worlds that
+layer 3 has too.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from specs.search.explore import Graph
+
+
+class Counts(NamedTuple):
+    """States, the first one included; transitions; states in which the run has ended; views."""
+
+    states: int
+    transitions: int
+    ends: int
+    views: int = 0
+
+    def __str__(self) -> str:
+        views = f", {self.views} views" if self.views else ""
+        return f"{self.states} states, {self.transitions} transitions, {self.ends} ends{views}"
+
+
+PINNED: Final[dict[str, Counts]] = {
+    "three repos, four issues, cap moves": Counts(812, 3180, 6, 756),
+    "one repo, three issues, pipelined": Counts(394, 1511, 6, 394),
+    "sessions end in every way": Counts(2487, 5950, 1064),
+    "sessions end in every way, pipelined": Counts(1498, 5245, 361),
+    "rework beside new work": Counts(9223, 46365, 252),
+    "starts are withheld": Counts(1371, 6271, 24),
+    "starts are withheld, pipelined": Counts(8895, 36211, 2148),
+    "people park, unpark and cancel": Counts(4173, 19273, 784),
+    "others merge too": Counts(6561, 29163, 240),
+    "crashes, stops and further runs": Counts(5941, 28801, 1184),
+    "before the start": Counts(2256, 20322, 188),
+    "three issues end in every way": Counts(172393, 709201, 31920),
+    "three issues come back, pipelined, cap moves": Counts(44129, 165383, 2048),
+}
+
+
+def counted(graph: Graph) -> Counts:
+    """The counts of a search that went to its end."""
+    return Counts(len(graph), len(graph.targets), sum(graph.ended), len(graph.views))

@@ -1,0 +1,260 @@
+"""The small worlds that are searched: a wave, its settings, and what its surroundings may do.
+
+# What a state is made of
+
+`WaveState.key()`: the cap (level, ceiling, level before the pause), the highest level in force,
+started, stopping, the outcome; of each issue its state, whether its session is open, fresh,
+implemented, postponed, the four counters and the asked-for end; of each repo the holder of its
+lane, the rework that waits for it, its merge queue and who has the turn; the order in which held
+sessions are to start. `Outside` (specs/search/outside.py) is added to it; with a correct model it
+is a function of the key and adds no state.
+
+# Atomic actions
+
+One action is one event and all that `step` answers with: the dispatch to a fixpoint is part of
+it, and orders are obeyed at once (a session that was ordered is open). The first state is the
+wave before `WaveStarted`, whose only action is `WaveStarted` (but see `World.early`). A run that
+has ended does nothing more (but see `World.restarts`).
+
+# The two worlds that layer 3 has too
+
+`THREE_REPOS` and `PIPELINED`. Their surroundings do nothing but this:
+
+- `SessionEnded` of any open session: `Implemented` from running, `Approved` from review, `Merged`
+  from merging. Nothing is withheld, nothing fails.
+- `CapMoved` by step_down, step_up, pause, resume, wherever the cap machine allows it and the run
+  has not ended. A refused move is no action.
+
+So an issue goes queued → running → review → merging → done, and this is all there is to a state:
+of the cap, level and level before the pause (equal to the level unless paused; the highest level
+stays the ceiling); of each issue, queued, running, review (open), review (held: implemented at
+level 0, to start in the order in which they became so), merging (open: has the turn), merging
+(waits), done; the merge queue of a repo in the order of approval; started; ended (complete).
+Admission picks, in the order of the file and while the level allows it, the first queued issue
+whose dependencies are done and whose lane is free; it takes slot and lane and its session starts
+in the same step. `view` leaves out only the order of held sessions, which nobody can see: they
+all start in one step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from wavelane_model.cap import Move
+from wavelane_model.lifecycle import LaneRelease
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import (
+    Approved,
+    Blocked,
+    ChangesRequested,
+    Checkpoint,
+    Conflicted,
+    Failed,
+    Implemented,
+    Merged,
+    Outcome,
+    Postponed,
+)
+from wavelane_model.state import WaveState
+from wavelane_model.wave import Issue, Wave
+
+SMOOTH: Final[tuple[type[Outcome], ...]] = (Implemented, Approved, Merged)
+ALL_OUTCOMES: Final[tuple[type[Outcome], ...]] = (
+    *SMOOTH,
+    Checkpoint,
+    ChangesRequested,
+    Conflicted,
+    Blocked,
+    Postponed,
+    Failed,
+)
+ONE_EACH: Final = Limits(review_rounds=1, checkpoints=2, conflicts=1, failures=1)
+"""Each way back is taken once; the second time parks."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A wave, its settings, and which events its surroundings may report.
+
+    outcomes    what sessions may end with, where the step allows it; ordered ends are always met
+    moves       the moves of the cap; `levels` are the ones asked for by "set"
+    withholds   ordered sessions may be reported withheld wherever `may_start` says no
+    parks, unparks, cancels, discards    ids of the issues to which it may happen at any time
+    tickets     (repo, ticket) of the others who want to merge
+    stops       a stop may be asked for at any time
+    restarts    a run that has ended may be started again
+    early       what may be reported before the start is reported then, too
+    nightly     too large for CI
+    viewed      layer 3 has it too: its views are counted as well
+    """
+
+    name: str
+    wave: Wave
+    ceiling: int
+    lane_release: LaneRelease = "done"
+    limits: Limits = ONE_EACH
+    outcomes: tuple[type[Outcome], ...] = SMOOTH
+    moves: tuple[Move, ...] = ()
+    levels: tuple[int, ...] = ()
+    withholds: bool = False
+    parks: tuple[str, ...] = ()
+    unparks: tuple[str, ...] = ()
+    cancels: tuple[str, ...] = ()
+    discards: tuple[str, ...] = ()
+    tickets: tuple[tuple[str, str], ...] = ()
+    stops: bool = False
+    restarts: bool = False
+    early: bool = False
+    nightly: bool = False
+    viewed: bool = False
+
+
+def wave(*issues: str) -> Wave:
+    """A wave from lines like "web#1 after api#1 api#2", in the repos that the ids name."""
+    made = []
+    for line in issues:
+        name, _, needed = line.partition(" after ")
+        made.append(Issue(name, name.partition("#")[0], needed.split()))
+    return Wave(made)
+
+
+def view(state: WaveState) -> tuple[object, ...]:
+    """What can be told apart from outside in the two shared worlds."""
+    return (
+        state.cap,
+        state.started,
+        state.outcome,
+        tuple((record.state, record.open) for record in state.records),
+        tuple(tuple(lane.merges) for lane in state.lanes),
+    )
+
+
+THREE_REPOS: Final = World(
+    "three repos, four issues, cap moves",
+    wave("api#1", "api#2", "web#1 after api#1", "docs#1"),
+    ceiling=3,
+    moves=("step_down", "step_up", "pause", "resume"),
+    viewed=True,
+)
+PIPELINED: Final = World(
+    "one repo, three issues, pipelined",
+    wave("api#1", "api#2", "api#3"),
+    ceiling=3,
+    lane_release="review",
+    moves=("step_down", "step_up", "pause", "resume"),
+    viewed=True,
+)
+
+WORLDS: Final[tuple[World, ...]] = (
+    THREE_REPOS,
+    PIPELINED,
+    World(
+        "sessions end in every way",
+        wave("api#1", "web#1 after api#1"),
+        ceiling=2,
+        outcomes=ALL_OUTCOMES,
+        levels=(1,),
+    ),
+    World(
+        "sessions end in every way, pipelined",
+        wave("api#1", "api#2"),
+        ceiling=2,
+        lane_release="review",
+        limits=Limits(review_rounds=1, checkpoints=2, conflicts=0, failures=0),
+        outcomes=ALL_OUTCOMES,
+    ),
+    World(
+        "rework beside new work",
+        wave("api#1", "api#2", "api#3"),
+        ceiling=3,
+        lane_release="review",
+        limits=Limits(review_rounds=1, conflicts=0),
+        outcomes=(*SMOOTH, ChangesRequested),
+        moves=("step_down", "step_up"),
+        parks=("api#1",),
+        discards=("api#2",),
+    ),
+    World(
+        "starts are withheld",
+        wave("api#1", "web#1", "web#2 after api#1"),
+        ceiling=3,
+        limits=Limits(review_rounds=1, checkpoints=2, conflicts=0, failures=0),
+        outcomes=(*SMOOTH, Checkpoint, Postponed),
+        levels=(0, 1, 3),
+        withholds=True,
+    ),
+    World(
+        "starts are withheld, pipelined",
+        wave("api#1", "api#2"),
+        ceiling=2,
+        lane_release="review",
+        limits=Limits(review_rounds=1, checkpoints=2, conflicts=1, failures=0),
+        outcomes=(*SMOOTH, ChangesRequested, Conflicted, Postponed),
+        moves=("pause", "resume"),
+        withholds=True,
+        stops=True,
+    ),
+    World(
+        "people park, unpark and cancel",
+        wave("api#1", "api#2", "web#1 after api#1"),
+        ceiling=2,
+        limits=Limits(failures=1),
+        outcomes=(*SMOOTH, Failed),
+        moves=("pause", "resume"),
+        parks=("api#1", "web#1"),
+        unparks=("api#1", "web#1"),
+        cancels=("api#1", "api#2"),
+    ),
+    World(
+        "others merge too",
+        wave("api#1", "api#2"),
+        ceiling=2,
+        lane_release="review",
+        outcomes=(*SMOOTH, Conflicted, Failed),
+        tickets=(("api", "keep-current"), ("api", "release")),
+        cancels=("api#2",),
+    ),
+    World(
+        "crashes, stops and further runs",
+        wave("api#1", "api#2", "web#1"),
+        ceiling=2,
+        outcomes=(*SMOOTH, Postponed),
+        moves=("step_down", "step_up"),
+        discards=("api#1", "web#1"),
+        unparks=("api#1",),
+        stops=True,
+        restarts=True,
+    ),
+    World(
+        "before the start",
+        wave("api#1", "web#1 after api#1"),
+        ceiling=2,
+        moves=("step_down", "step_up", "pause", "resume"),
+        levels=(0, 1, 2),
+        parks=("api#1",),
+        unparks=("api#1",),
+        cancels=("api#1", "web#1"),
+        tickets=(("api", "keep-current"), ("web", "keep-current")),
+        stops=True,
+        early=True,
+    ),
+    World(
+        "three issues end in every way",
+        wave("api#1", "api#2", "web#1 after api#1"),
+        ceiling=2,
+        outcomes=ALL_OUTCOMES,
+        nightly=True,
+    ),
+    World(
+        "three issues come back, pipelined, cap moves",
+        wave("api#1", "api#2", "api#3"),
+        ceiling=3,
+        lane_release="review",
+        limits=Limits(review_rounds=1, checkpoints=1, conflicts=1, failures=0),
+        outcomes=(*SMOOTH, ChangesRequested, Conflicted),
+        moves=("step_down", "step_up"),
+        nightly=True,
+    ),
+)
+"""All worlds; layer 3 has the first two as well."""
