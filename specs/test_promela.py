@@ -21,6 +21,8 @@ from wavelane_model.lifecycle import TABLE, Guard
 
 STATES = {"three_repos.pml": 756, "pipelined.pml": 394, "rework.pml": 2321, "wide_rework.pml": 6212}
 
+pytestmark = pytest.mark.needs("spin", "gcc")
+
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, Result]:

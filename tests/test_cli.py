@@ -371,6 +371,7 @@ def test_a_demo_in_a_folder_with_something_in_it_is_refused(project: Path) -> No
     assert done.stderr == f"error: {project}: it is not empty; name a new folder\n"
 
 
+@pytest.mark.needs("dot")
 @pytest.mark.parametrize("name", ["issue", "cap", "architecture"])
 @pytest.mark.parametrize(
     ("picture_format", "begins"),

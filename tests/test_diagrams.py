@@ -19,6 +19,8 @@ from wavelane.diagrams.__main__ import main
 from wavelane_model import cap, lifecycle
 from wavelane_model.lifecycle import IN_FLIGHT, TABLE, Row
 
+pytestmark = pytest.mark.needs("dot")
+
 ROOT = Path(__file__).parent.parent
 
 Told = set[tuple[str, str, str]]

@@ -1,0 +1,29 @@
+"""Programs that some tests need: `@pytest.mark.needs("dot")`.
+
+On a person's machine such a test is skipped, with what to install, where the program is missing. In CI
+(`CI` is set) a missing program is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+PACKAGES = {"dot": "graphviz", "spin": "spin", "gcc": "gcc"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*programs): programs that the test calls")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                missing = f"`{program}` is not installed; install {PACKAGES[program]}"
+                if os.environ.get("CI"):
+                    pytest.fail(f"{missing}; in CI that is a failure", pytrace=False)
+                pytest.skip(missing)
