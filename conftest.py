@@ -1,7 +1,7 @@
 """Programs that some tests need: `@pytest.mark.needs("dot")`.
 
-On a person's machine such a test is skipped, with what to install, where the program is missing. In CI
-(`CI` is set) a missing program is a failure.
+On a person's machine such a test is skipped where the program is missing, and says what to install.
+In CI (`CI` is set) a missing program is a failure.
 """
 
 from __future__ import annotations

@@ -28,6 +28,10 @@ class WatchedPipeline(ABC):
     async def play(self, step: Step, issue: Assignment) -> object:
         """One call: return what it returns, or raise. It begins when the observer was told."""
 
+    def complain(self, error: Exception) -> None:
+        """Take note of a complaint of the observer."""
+        self.errors.append(error)
+
     async def implement(self, issue: Assignment) -> object:
         return await self._call("implement", issue)
 
@@ -56,7 +60,7 @@ class WatchedPipeline(ABC):
         try:
             yield
         except Exception as error:
-            self.errors.append(error)
+            self.complain(error)
             raise
 
 
