@@ -2,6 +2,8 @@
 
 On a person's machine such a test is skipped where the program is missing, and says what to install.
 In CI (`CI` is set) a missing program is a failure.
+
+Hypothesis draws the same examples in every run of CI; on a person's machine it looks for new ones.
 """
 
 from __future__ import annotations
@@ -10,6 +12,11 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 PACKAGES = {"dot": "graphviz", "spin": "spin", "gcc": "gcc"}
 

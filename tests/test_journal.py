@@ -459,14 +459,14 @@ def test_a_file_that_is_there_already_is_never_overwritten(tmp_path: Path, conte
     path = tmp_path / "j.db"
     path.write_bytes(content)
 
-    assert refused(path) == f"journal {path} exists already; name another file, or move it away"
+    assert refused(path).startswith(
+        f"journal {path} exists already; name another file, or move it away"
+    )
     assert path.read_bytes() == content
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    assert refused(tmp_path) == (
-        f"journal {tmp_path} exists already; name another file, or move it away"
-    )
+    assert refused(tmp_path).startswith(f"journal {tmp_path} exists already; name another file")
 
 
 def test_an_empty_file_is_a_place_for_a_journal(tmp_path: Path) -> None:

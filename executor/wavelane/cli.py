@@ -108,7 +108,7 @@ def run(
         report = asyncio.run(_run(campaign, quiet=as_json))
         _print_report(report, as_json)
         if not as_json:
-            _say_where(campaign)
+            _say_where(campaign, report)
     raise typer.Exit(EXIT_CODES[report.outcome])
 
 
@@ -261,10 +261,11 @@ def _print_report(report: Report, as_json: bool) -> None:
     console.print(report_view(report))
 
 
-def _say_where(campaign: Campaign) -> None:
-    branch = campaign.pipeline.agent_branch("")
+def _say_where(campaign: Campaign, report: Report) -> None:
+    merged = f"merged work is on branch {campaign.pipeline.agent_branch('')} of each repo; "
     print(
-        f"\nmerged work is on branch {branch} of each repo; logs are in {campaign.file.state_dir}"
+        f"\n{merged if report.count('done') else ''}"
+        f"logs are in {campaign.file.state_dir}, the journal is {campaign.journal}"
     )
 
 

@@ -247,6 +247,11 @@ class JournalReader:
                 "SELECT seq, at, version, kind, issue, data FROM event ORDER BY seq"
             )
             for row in rows:
+                if not isinstance(row[0], int):
+                    raise JournalError(
+                        f"journal {self.path} has an event without a number: it is damaged; "
+                        "restore it from a copy"
+                    )
                 yield Row(*row)
 
     def entry(self, row: Row) -> Entry:
@@ -331,7 +336,8 @@ def _claimed(path: Path) -> bool:
     except FileExistsError:
         if not path.is_file() or path.stat().st_size > 0:
             raise JournalError(
-                f"journal {path} exists already; name another file, or move it away"
+                f"journal {path} exists already; name another file, or move it away "
+                "(then every issue is done again, but for those that the wave lists under done)"
             ) from None
         return False
     return True
