@@ -22,6 +22,7 @@ LAYERS: Final = {
     "search": "every state of small worlds, by the real step",
     "promela": "an independent model, by spin",
     "traces": "journals, judged without trust",
+    "simulation": "the real executor, under chosen schedules",
 }
 
 

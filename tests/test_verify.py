@@ -18,6 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from specs.forgeries import FORGERIES, PIPELINED, STRICT, Base, Forger, Forgery, forge
+from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Report, Scheduler, Wave
 from wavelane.journal import Entry, Journal, JournalReader, Settings, decoded, encoded
@@ -474,3 +475,13 @@ def test_a_test_whose_journal_is_unlawful_fails(tmp_path: Path) -> None:
     assert "1 failed, 2 passed" in done.stdout
     assert "journal.db is not lawful: 10 events, unfinished" in done.stdout
     assert "the row of web#1 says state 'done'; by the events it is 'merging'" in done.stdout
+
+
+def test_a_stop_before_the_start_ends_the_run_lawfully(tmp_path: Path) -> None:
+    scheduler = scheduler_of(wave_of("a#1"), journal=tmp_path / "j.db")
+    scheduler.stop()
+
+    report = run_virtual(scheduler.run)
+
+    assert report.outcome == "stopped"
+    assert verify(tmp_path / "j.db").lawful

@@ -151,7 +151,8 @@ class Referee:
         if self._started and self._outcome is None:
             yield Breach("end", "the run starts again before it has ended")
         self._started = True
-        self._stopping = False
+        if self._outcome is not None:
+            self._stopping = False
         self._outcome = None
         self._highest = max(self._level, self._in_flight)
 

@@ -1,0 +1,53 @@
+"""`python -m specs.simulation`: play schedules, or one of them again. Status 1 where one fails."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from time import perf_counter
+
+from specs.simulation import NIGHTLY, SCHEDULES, results
+from specs.simulation.sweep import replayed, sweep_in_parallel
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    asked = _parser().parse_args()
+    if asked.seed is not None or asked.choices is not None:
+        return _play_again(asked)
+    count = asked.schedules or (NIGHTLY if asked.nightly else SCHEDULES)
+    began = perf_counter()
+    found = sweep_in_parallel(range(asked.first, asked.first + count))
+    all_results = results(found, perf_counter() - began)
+    for one in all_results:
+        word = "ok" if one.passed else "FAILED"
+        print(f"{word:7}{one.property:28}{one.amount:>9} {one.unit:10}{one.seconds:8.1f} s")
+    for one in all_results:
+        if not one.passed:
+            print(f"\n# {one.property}\n{one.detail}")
+    return 0 if all(one.passed for one in all_results) else 1
+
+
+def _play_again(asked: argparse.Namespace) -> int:
+    played = replayed(asked.choices, asked.seed or 0, plainer=asked.shrink)
+    print(f"choices {','.join(map(str, played.plainest))}\n{played}")
+    return 1 if played.broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m specs.simulation", description=__doc__)
+    parser.add_argument("--nightly", action="store_true", help=f"{NIGHTLY:,} schedules")
+    parser.add_argument("--schedules", type=int, metavar="N", help="how many")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="from which seed on")
+    parser.add_argument("--seed", type=int, metavar="N", help="play this one, and show it")
+    parser.add_argument("--choices", type=_choices, metavar="N,N,…", help="play these, and show it")
+    parser.add_argument("--shrink", action="store_true", help="show a plainer one, if it fails")
+    return parser
+
+
+def _choices(text: str) -> list[int]:
+    return [int(one) for one in text.split(",") if one]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

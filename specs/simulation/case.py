@@ -1,0 +1,164 @@
+"""A case: what one schedule is about. The wave, its settings, the operator's acts, a fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from specs.simulation.chooser import Chooser
+from wavelane_model.lifecycle import LaneRelease
+from wavelane_model.limits import Limits
+from wavelane_model.wave import Issue, Wave
+
+What = Literal[
+    "set",
+    "step_down",
+    "step_up",
+    "pause",
+    "resume",
+    "park",
+    "unpark",
+    "cancel",
+    "take a turn",
+    "give a turn up",
+    "stop",
+    "cancel the run",
+]
+"""What an operator may do: the cap's moves, the issues, the engine's own merges, the run."""
+CAP_MOVES: Final = ("set", "step_down", "step_up", "pause", "resume")
+_ACTS: Final[tuple[What, ...]] = (
+    *("set", "step_down", "step_up", "pause", "resume", "set", "pause", "resume"),
+    *("park", "park", "park", "unpark", "unpark", "unpark", "cancel"),
+    *("take a turn", "take a turn", "take a turn", "give a turn up"),
+    *("stop", "cancel the run"),
+)
+Wait = int | Literal["write"] | None
+"""Before an act: nothing (in the same callback as the act before), a turn of the loop, seconds, or
+until the run hears that a write is on the disk."""
+_WAITS: Final[tuple[Wait, ...]] = (None, 0, 1, 2, 5, "write", "write")
+
+Stage = Literal["making", "begin", "events", "standings", "commit", "after the commit"]
+
+
+class Fault(NamedTuple):
+    """The disk is full: write number `write` (from 1) fails at `stage`, or the journal's making."""
+
+    stage: Stage
+    write: int
+
+
+class Act(NamedTuple):
+    """One thing that an operator does, `wait` and then `turns` of the loop after the one before.
+
+    `issue` and `repo` are positions; `open`: the position is among the issues with an open session,
+    if there are any. `level` is for the cap, `seconds` for how long a turn is held. `thread`: in
+    another thread.
+    """
+
+    wait: Wait
+    turns: int
+    what: What
+    issue: int = 0
+    open: bool = False
+    repo: int = 0
+    level: int = 0
+    seconds: int = 0
+    thread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one schedule is about. `mishaps`: how many sessions may end other than well."""
+
+    wave: Wave
+    ceiling: int
+    lane_release: LaneRelease
+    limits: Limits
+    mishaps: int
+    fault: Fault | None
+    acts: tuple[Act, ...]
+
+    @classmethod
+    def chosen(cls, chooser: Chooser) -> Case:
+        """A case of the chooser's liking."""
+        wave = _wave(chooser)
+        ceiling = chooser.one_of((1, 2, 3, 4))
+        return cls(
+            wave,
+            ceiling,
+            chooser.one_of(("done", "review")),
+            _limits(chooser),
+            chooser.one_of((0, 2, 5, 12)),
+            _fault(chooser) if chooser.once_in(6) else None,
+            tuple(_acts(chooser, wave, ceiling)),
+        )
+
+    def __str__(self) -> str:
+        issues = (
+            f"  {issue.id}{''.join(f' < {needed}' for needed in issue.depends_on)}"
+            f"{f' !{issue.priority}' if issue.priority else ''}"
+            for issue in self.wave.issues
+        )
+        return "\n".join(
+            [
+                f"cap {self.ceiling}, lane_release {self.lane_release!r}, {self.limits}",
+                f"fault: {self.fault}",
+                *issues,
+            ]
+        )
+
+
+def _wave(chooser: Chooser) -> Wave:
+    repos = [f"repo{at}" for at in range(1 + chooser.number(3))]
+    issues: list[Issue] = []
+    for number in range(2 + chooser.number(4)):
+        repo = chooser.one_of(repos)
+        needed = {chooser.number(number + 1) for _ in range(2)} - {0}
+        depends_on = [issues[at - 1].id for at in sorted(needed)]
+        issues.append(Issue(f"{repo}#{number}", repo, depends_on, priority=chooser.number(2)))
+    if chooser.once_in(2):
+        issues.reverse()
+    return Wave(issues, repos=repos)
+
+
+def _limits(chooser: Chooser) -> Limits:
+    timeouts = (None, 2, 4, 7)
+    return Limits(
+        review_rounds=chooser.number(3),
+        checkpoints=1 + chooser.number(3),
+        conflicts=chooser.number(3),
+        failures=chooser.number(3),
+        implement_timeout=chooser.one_of(timeouts),
+        review_timeout=chooser.one_of(timeouts),
+        merge_timeout=chooser.one_of(timeouts),
+        postpone_delay=chooser.one_of((4, 0, 20)),
+    )
+
+
+def _fault(chooser: Chooser) -> Fault:
+    stages: tuple[Stage, ...] = (
+        *("begin", "events", "standings", "commit", "after the commit"),
+        *("begin", "events", "standings", "commit", "after the commit"),
+        "making",
+    )
+    return Fault(chooser.one_of(stages), 1 + chooser.number(16))
+
+
+def _acts(chooser: Chooser, wave: Wave, ceiling: int) -> list[Act]:
+    acts: list[Act] = []
+    while len(acts) < 12 and chooser.number(8):
+        wait, what = chooser.one_of(_WAITS), chooser.one_of(_ACTS)
+        turns = chooser.number(6) if wait == "write" else 0
+        if what in CAP_MOVES:
+            level = chooser.number(ceiling + 1) if what == "set" else 0
+            acts.append(Act(wait, turns, what, level=level, thread=chooser.once_in(3)))
+        elif what in ("park", "unpark", "cancel"):
+            acts.append(
+                Act(wait, turns, what, issue=chooser.number(len(wave)), open=chooser.once_in(2))
+            )
+        elif what == "take a turn":
+            repo = chooser.number(len(wave.repos))
+            acts.append(Act(wait, turns, what, repo=repo, seconds=chooser.one_of((0, 2, 6))))
+        else:
+            acts.append(Act(wait, turns, what))
+    return acts

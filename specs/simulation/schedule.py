@@ -1,0 +1,293 @@
+"""One schedule: a case is played to its end by the real scheduler, and judged.
+
+While it goes on, the observer looks at the rules and the ledger at what may follow from what is on
+the disk. At the end of `run()` these are looked at:
+
+ending    it returned, or raised `JournalError` after a write had failed, or `CancelledError` after
+          it was cancelled; and nothing else
+leftover  no session is open, and no task is left
+journal   it is lawful, has what was committed, and folds into the report that `run()` returned
+told      what has happened stands in it
+vanished  nothing went to the event loop's handler for what nobody wants
+progress  with the operator gone and the cap at its ceiling the run ends, in bounded virtual time
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from specs.simulation.acts import Operator
+from specs.simulation.case import Case
+from specs.simulation.chooser import Chooser
+from specs.simulation.disk import SimulatedJournal
+from specs.simulation.ledger import Ledger
+from specs.simulation.loop import Livelock, SimulatedLoop, SimulatedThread
+from specs.simulation.patient import PatientObserver
+from specs.simulation.sessions import SimulatedPipeline
+from specs.watched import overhear
+from wavelane import IllegalEvent, JournalError, Report, Scheduler
+from wavelane.journal import Settings, read
+from wavelane.notices import Notice, NoticeStream
+from wavelane.testing import Deadlock
+from wavelane.verify import verify
+
+PATIENCE: Final = 3_000
+"""Virtual seconds within which a run ends that nobody disturbs."""
+
+
+@dataclass
+class Played:
+    """A schedule that was played.
+
+    `complaints` say what was broken, "property: what"; the first is the cause. `seen` are the
+    remarkable things that happened, in words.
+    """
+
+    choices: list[int]
+    trace: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def plainest(self) -> list[int]:
+        """The choices without the zeros at their end, which go without saying."""
+        end = next((at for at in range(len(self.choices), 0, -1) if self.choices[at - 1]), 0)
+        return self.choices[:end]
+
+    @property
+    def broken(self) -> str | None:
+        """The property that was broken first."""
+        return self.complaints[0].partition(":")[0] if self.complaints else None
+
+    def __str__(self) -> str:
+        return "\n".join([*self.trace, *(f"BROKEN {one}" for one in self.complaints)])
+
+
+def play(chooser: Chooser, folder: Path, scheduler: type[Scheduler] = Scheduler) -> Played:
+    """Play one schedule. Its journal is in `folder` while it is played."""
+    schedule = _Schedule(chooser, folder / "journal.db", scheduler)
+    try:
+        schedule.play()
+    finally:
+        schedule.clean_up()
+    return schedule.played
+
+
+class _Schedule:
+    def __init__(self, chooser: Chooser, path: Path, scheduler: type[Scheduler]) -> None:
+        self._path = path
+        self.played = Played(chooser.made)
+        self.case = Case.chosen(chooser)
+        self.played.trace.extend(str(self.case).splitlines())
+        self.loop = SimulatedLoop(chooser)
+        self.loop.set_exception_handler(self._vanished)
+        self.observer = PatientObserver(self.case.wave, self.case.lane_release, self.case.ceiling)
+        self.ledger = Ledger(
+            self.case, seconds=self.loop.seconds, say=self.say, complain=self.complain
+        )
+        self.pipeline = SimulatedPipeline(self.observer, self.ledger, self.loop, self.case.mishaps)
+        self._scheduler_type = scheduler
+        self._journal: SimulatedJournal | None = None
+        self._operator: Operator
+        self._acting: asyncio.Task[None]
+        self._main: asyncio.Task[Any] | None = None
+        self._began = False
+        self._is_judged = False
+
+    def say(self, line: str) -> None:
+        """A line for the trace."""
+        self.played.trace.append(f"{self.loop.seconds():>4} s  {line}")
+
+    def complain(self, what: str) -> None:
+        """Something is broken."""
+        what = what.replace(str(self._path), self._path.name)
+        self.say(f"BROKEN {what}")
+        self.played.complaints.append(what)
+
+    def play(self) -> None:
+        """Play the case to its end, and judge it."""
+        with self._simulated_world():
+            try:
+                self.loop.run_until_complete(self._play())
+            except (Livelock, Deadlock) as error:
+                self.complain(f"progress: {error}")
+            except Exception as error:
+                self.complain(f"crash: {error!r}")
+            finally:
+                self._is_judged = True
+
+    def clean_up(self) -> None:
+        """Leave nothing behind."""
+        self.loop.chooser.rest()
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        try:
+            if left:
+                self.loop.run_until_complete(asyncio.wait(left, timeout=PATIENCE))
+        except (Livelock, Deadlock):
+            pass
+        finally:
+            self.loop.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    @contextmanager
+    def _simulated_world(self) -> Iterator[None]:
+        with patch.multiple(
+            "wavelane.scheduler",
+            Journal=self._make_journal,
+            NoticeStream=partial(_Witness, self),
+            ThreadPoolExecutor=lambda *_: SimulatedThread(self._heard),
+        ):
+            yield
+
+    def _make_journal(self, path: Path, settings: Settings) -> SimulatedJournal:
+        self._journal = SimulatedJournal(path, settings, fault=self.case.fault, ledger=self.ledger)
+        return self._journal
+
+    def _heard(self) -> None:
+        self.ledger.heard()
+        if self._write_failed():
+            self.ledger.give_up()
+
+    def _write_failed(self) -> bool:
+        if self._journal is None:
+            return self._began
+        return self._journal.has_failed
+
+    def _vanished(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self.complain(f"vanished: {context['message']}{f' ({error!r})' if error else ''}")
+
+    async def _play(self) -> None:
+        self._main = asyncio.current_task()
+        scheduler = self._scheduler_type(
+            self.case.wave,
+            self.pipeline,  # type: ignore[arg-type]
+            cap=self.case.ceiling,
+            lane_release=self.case.lane_release,
+            limits=self.case.limits,
+            journal=self._path,
+            clock=self.loop.time,
+        )
+        scheduler.events()
+        run = self.loop.create_task(self._run(scheduler))
+        self._operator = Operator(self.case, scheduler, run, self.observer, self.ledger)
+        self._acting = self.loop.create_task(self._operator.act())
+        await self._acting
+        self._operator.lift()
+        await self._end_of(run)
+        if turns := self._operator.turns:
+            await asyncio.wait(turns, timeout=PATIENCE)
+        self._judge(run)
+
+    async def _run(self, scheduler: Scheduler) -> Report:
+        self._began = True
+        try:
+            return await scheduler.run()
+        finally:
+            if not self._is_judged:
+                self.say("run() is over")
+                self._look_for_leftovers()
+
+    async def _end_of(self, run: asyncio.Task[Report]) -> None:
+        await asyncio.wait({run}, timeout=PATIENCE)
+        if not run.done():
+            self.complain(f"progress: the run has not ended after {PATIENCE} s")
+            run.cancel()
+            await asyncio.wait({run}, timeout=PATIENCE)
+
+    # The judgement
+
+    def _look_for_leftovers(self) -> None:
+        for issue, step in self.observer.open.items():
+            self.complain(f"leftover: {step} of {issue} is open after the end of run()")
+        known = {self._acting, *self._operator.turns, self._main, asyncio.current_task()}
+        if left := asyncio.all_tasks() - known:
+            self.complain(f"leftover: {len(left)} tasks are left after the end of run()")
+
+    def _judge(self, run: asyncio.Task[Report]) -> None:
+        self._judge_ending(run)
+        self.ledger.check_told(all_written=not self._write_failed())
+        if self._journal is not None:
+            self._judge_journal(run)
+
+    def _judge_ending(self, run: asyncio.Task[Report]) -> None:
+        how = _how_it_ended(run)
+        self.say(f"run() {how}")
+        self.played.seen |= {f"run() {how}", *self._seen()}
+        if self._write_failed():
+            expected = {"raised JournalError"}
+        elif self._operator.cancelled_run:
+            expected = {"was cancelled"}
+        else:
+            expected = {f"returned {outcome}" for outcome in ("complete", "blocked", "stopped")}
+        if how not in expected:
+            self.complain(f"ending: run() {how}; it should have {' or '.join(sorted(expected))}")
+        if how.startswith("returned") and self._operator.denied:
+            self.complain("ending: run() returned while somebody waited for a merge turn")
+
+    def _seen(self) -> Iterator[str]:
+        yield from self.ledger.seen()
+        yield from self.pipeline.seen
+        yield from self._operator.seen
+        if self.case.fault is not None and self._write_failed():
+            yield f"a full disk: {self.case.fault.stage}"
+
+    def _judge_journal(self, run: asyncio.Task[Report]) -> None:
+        try:
+            folded = Report.from_journal(self._path)
+            entries = read(self._path)[1]
+            verdict = verify(self._path)
+        except (JournalError, IllegalEvent) as error:
+            self.complain(f"journal: {error}")
+            return
+        if entries != self.ledger.entries:
+            self.complain("journal: what was committed is not what is in it")
+        if not verdict.lawful:
+            self.complain(f"journal: {verdict}")
+        if not run.cancelled() and run.exception() is None and run.result() != folded:
+            self.complain("journal: it folds into another report than the one of run()")
+        done = {issue.id for issue in folded.issues.values() if issue.state == "done"}
+        if done != self.observer.merged and not (
+            self._write_failed() and done < self.observer.merged
+        ):
+            self.complain(f"told: merged are {sorted(self.observer.merged)}, done {sorted(done)}")
+
+
+class _Witness(NoticeStream):
+    """Takes in each notice at once, instead of keeping it."""
+
+    def __init__(self, schedule: _Schedule) -> None:
+        super().__init__()
+        self._schedule = schedule
+
+    def put(self, notice: Notice | None) -> None:
+        if notice is not None:
+            self._schedule.ledger.noticed(notice)
+            self._schedule.observer.told_of(notice.issue)
+            try:
+                overhear(self._schedule.observer, notice)
+            except Exception as error:
+                self._schedule.pipeline.complain(error)
+
+
+def _how_it_ended(run: asyncio.Task[Report]) -> str:
+    if not run.done():
+        return "goes on"
+    if run.cancelled():
+        return "was cancelled"
+    error = run.exception()
+    return f"returned {run.result().outcome}" if error is None else f"raised {_named(error)}"
+
+
+def _named(error: BaseException) -> str:
+    return type(error).__name__ if isinstance(error, JournalError) else repr(error)
