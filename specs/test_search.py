@@ -115,6 +115,13 @@ def test_a_session_that_is_ended_because_the_cap_fell_is_found(
     assert "always glide" in broken(THREE_REPOS)
 
 
+def test_a_step_that_never_ends_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tuple(row._replace(target="queued") if row.trigger == "admit" else row for row in TABLE)
+    monkeypatch.setattr(step_module, "_ROWS", step_module.compiled(table))
+
+    assert "StepNeverEnds" in broken(THREE_REPOS)["always crash"].detail
+
+
 def test_a_refused_event_that_leaves_a_trace_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def remember(state: WaveState, event: SessionEnded, effects: list[Effect]) -> None:
         if event.issue in state.wave:

@@ -28,7 +28,7 @@ from __future__ import annotations
 import marshal
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -36,19 +36,28 @@ from typing import Any, Final
 
 from specs.search.actions import Action, Due, actions_of, due
 from specs.search.examples import Examples, Seen
-from specs.search.outside import Outside
+from specs.search.outside import MEANT, Outside
+from specs.search.watchdog import watched
 from specs.search.worlds import World, view
 from wavelane_model.cap import Cap
 from wavelane_model.effects import Effect
-from wavelane_model.events import Event, SessionWithheld, WaveStarted
-from wavelane_model.lifecycle import IN_FLIGHT
+from wavelane_model.events import Event, WaveStarted
+from wavelane_model.lifecycle import IN_FLIGHT, STATES, TABLE, State, Trigger
 from wavelane_model.properties import broken
 from wavelane_model.state import Record, WaveState
-from wavelane_model.step import IllegalEvent, may_start, step
+from wavelane_model.step import CompiledRow, IllegalEvent, compiled, may_start, step
 from wavelane_model.why import ReasonCode, why
 
 TOO_MANY: Final = 1_000_000
 """States after which a search gives up by itself: no world is meant to be as large."""
+
+Check = tuple[Callable[[WaveState, Record], bool], bool]
+"""A guard, and what it has to answer."""
+ROWS_FROM: Final[dict[State, dict[Trigger, tuple[CompiledRow, ...]]]] = {
+    state: {trigger: rows for (trigger, source), rows in compiled(TABLE).items() if source == state}
+    for state in STATES
+}
+ENDS_A_SESSION: Final[frozenset[Trigger]] = frozenset((*MEANT.values(), "withhold")) - {"block"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,9 @@ def explore(
     With `to_the_end` the search goes on behind a violation, and finds the first one of each
     property. An event that is refused, taken or failed with against the rules is not followed.
     """
-    return _Search(world, examples).run(most, to_the_end)
+    search = _Search(world, examples)
+    with watched(lambda: search.taken):
+        return search.run(most, to_the_end)
 
 
 class _Search:
@@ -142,6 +153,8 @@ class _Search:
         self.known: dict[bytes, int] = {}
         self.dues: dict[frozenset[Due], frozenset[Due]] = {}
         self.ahead: deque[tuple[WaveState, Outside]] = deque()
+        self.taken = 0
+        """How many events were taken or refused so far."""
 
     def run(self, most: int, to_the_end: bool) -> Graph:
         graph = self.graph
@@ -161,8 +174,9 @@ class _Search:
     def _expand(self, here: int, state: WaveState, outside: Outside) -> None:
         refused: list[int] = []
         for number, action in enumerate(self.graph.actions):
+            self.taken += 1
             event = action.made(outside)
-            legal = outside.legal(event, _may_start(state, event))
+            legal = outside.legal(event)
             if legal is False:
                 refused.append(number)
             elif legal and action.possible and self._happens(event, outside):
@@ -216,6 +230,7 @@ class _Search:
         """What is not legal is refused and changes nothing; this uses up `state`."""
         before = everything(state)
         for number in refused:
+            self.taken += 1
             what = not_refused(state, self.graph.actions[number].made(outside))
             if what is not None:
                 self._not_followed(here, number, what)
@@ -308,7 +323,41 @@ def state_findings(state: WaveState, outside: Outside) -> Iterator[str]:
                 f"announced: {state.issue_id(record)} is {record.state}, open: {record.open}; "
                 f"told was {outside.at[at]}, {outside.open[at]}"
             )
+        name = state.issue_id(record)
+        if may_start(state, name, record.session) is outside.revoked(at):
+            yield f"legal: that the session of {name} may or may not start is told wrongly"
         yield from _untrue_reasons(state, outside, record)
+        yield from _loose_rows(state, record)
+
+
+def _loose_rows(state: WaveState, record: Record) -> Iterator[str]:
+    """Of a trigger one row may apply at most; and none that ends a session applies without one.
+
+    Two rows are told apart by the guards that they do not share, whatever the others say.
+    """
+    name = state.issue_id(record)
+    for trigger, rows in ROWS_FROM[record.state].items():
+        if len(rows) > 1:
+            shared = set.intersection(*(set(checks) for _, checks in rows))
+            if sum(_applies(state, record, row, shared) for row in rows) > 1:
+                yield f'rows: two rows of "{trigger}" may apply to {name} at once'
+        if (
+            trigger in ENDS_A_SESSION
+            and not record.open
+            and any(_applies(state, record, row) for row in rows)
+        ):
+            yield f'rows: "{trigger}" applies to {name}, which has no session'
+
+
+def _applies(
+    state: WaveState, record: Record, row: CompiledRow, but: Collection[Check] = ()
+) -> bool:
+    """Whether the guards of a row hold, those in `but` left aside."""
+    return all(
+        predicate(state, record) is wanted
+        for predicate, wanted in row[1]
+        if (predicate, wanted) not in but
+    )
 
 
 def _untrue_reasons(state: WaveState, outside: Outside, record: Record) -> Iterator[str]:
@@ -366,15 +415,9 @@ def incomplete_indexes(state: WaveState) -> Iterator[str]:
         yield "index: a step ended with a lane or a turn still to be given"
 
 
-def _may_start(state: WaveState, event: Event) -> bool:
-    if not isinstance(event, SessionWithheld) or event.issue not in state.wave:
-        return True
-    return may_start(state, event.issue, event.session)
-
-
 def take(state: WaveState, outside: Outside, event: Event) -> tuple[list[Effect], list[str]]:
     """One event on a state, judged as the search judges: its effects, and what is broken."""
-    legal = outside.legal(event, _may_start(state, event))
+    legal = outside.legal(event)
     before = everything(state)
     if legal is False:
         what = not_refused(state, event)

@@ -10,7 +10,7 @@ cap is, and it judges by the rules of the design:
 
 The properties that are judged here, at the moment of each order:
 
-announced    each move that is told starts where the issue is, and is a row of the table
+announced    each move that is told starts where the issue is, and leads where it should
 lane         a session starts only in a lane in which nobody else is at work
 cap          an issue is admitted only while fewer than the level are in flight
 order        an issue is admitted only when all that it depends on is done
@@ -19,7 +19,7 @@ merge        a turn is given only when the repo has none, and to who was approve
 once         an issue has one session at a time, and is done by one merge that went in
 bound        never more in flight than the highest level in force since the run began
 glide        a session is ended on order only because its issue is parked or cancelled
-outcome      what a session ended with decides where its issue goes
+outcome      what a session ended with decides where its issue goes; who is implemented is reviewed
 limits       a step is tried again as often as the limits allow, and then its issue is parked
 lever        the cap moves as its table says, and says so
 end          the run ends exactly when, and as, it should
@@ -59,7 +59,7 @@ from wavelane_model.events import (
     UnparkRequested,
     WaveStarted,
 )
-from wavelane_model.lifecycle import IN_FLIGHT, TABLE, LaneRelease, State, Trigger
+from wavelane_model.lifecycle import LaneRelease, State, Trigger
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
     Approved,
@@ -106,7 +106,32 @@ WAYS_BACK: Final = (Failed, Conflicted, ChangesRequested, Checkpoint)
 """What sends an issue back, as often as the limits allow."""
 NONE_YET: Final = (0,) * len(WAYS_BACK)
 NO_MOVE: Final = AnnounceIssue("", "reset", "done", "done")
-ROWS: Final = frozenset((row.trigger, row.source, row.target) for row in TABLE)
+IN_FLIGHT: Final[frozenset[State]] = frozenset(("admitted", "running", "review", "merging"))
+LEADS: Final[dict[Trigger, dict[State, tuple[State, ...]]]] = {
+    "admit": {"queued": ("admitted",)},
+    "take_lane": {"admitted": ("admitted",)},
+    "begin": {"admitted": ("running", "review")},
+    "implemented": {"running": ("review",)},
+    "checkpoint": {"running": ("admitted", "parked")},
+    "begin_review": {"review": ("review",)},
+    "approve": {"review": ("merging",)},
+    "request_changes": {"review": ("admitted", "parked")},
+    "begin_merge": {"merging": ("merging",)},
+    "merged": {"merging": ("done",)},
+    "conflict": {"merging": ("admitted", "parked")},
+    "fail": {
+        "running": ("admitted", "parked"),
+        "review": ("review", "parked"),
+        "merging": ("merging", "parked"),
+    },
+    "postpone": {"running": ("queued",), "review": ("queued",)},
+    "withhold": {"running": ("queued", "admitted"), "review": ("queued", "review")},
+    "block": dict.fromkeys(("queued", *IN_FLIGHT), ("parked",)),
+    "reset": dict.fromkeys(IN_FLIGHT, ("queued",)),
+    "unpark": {"parked": ("queued",)},
+    "cancel": dict.fromkeys(("queued", "parked", *IN_FLIGHT), ("cancelled",)),
+}
+"""Where each trigger leads, written by hand: the model's table is what is judged."""
 
 
 class Outside:
@@ -118,7 +143,9 @@ class Outside:
         "ceiling",
         "counts",
         "ending",
+        "fresh",
         "highest",
+        "implemented",
         "lane_release",
         "level",
         "limits",
@@ -150,6 +177,10 @@ class Outside:
         self.session = [0] * count
         self.ending: list[Ending | None] = [None] * count
         self.waking = [False] * count
+        self.fresh = [False] * count
+        """By issue: in flight, and no session of it has ended since it was admitted."""
+        self.implemented = [False] * count
+        """By issue: only its review is still to be made."""
         self.counts: list[tuple[int, ...]] = [NONE_YET] * count
         """By issue: how often each of `WAYS_BACK` was taken since it was last queued by a human."""
         self.queues: list[list[int | str]] = [[] for _ in wave.repos]
@@ -173,6 +204,8 @@ class Outside:
         twin.session = self.session[:]
         twin.ending = self.ending[:]
         twin.waking = self.waking[:]
+        twin.fresh = self.fresh[:]
+        twin.implemented = self.implemented[:]
         twin.counts = self.counts[:]
         twin.queues = [queue[:] for queue in self.queues]
         twin.turns = self.turns[:]
@@ -191,6 +224,8 @@ class Outside:
             tuple(self.open),
             tuple(self.ending),
             tuple(self.waking),
+            tuple(self.fresh),
+            tuple(self.implemented),
             tuple(self.counts),
             tuple(map(tuple, self.queues)),
             tuple(self.turns),
@@ -208,11 +243,14 @@ class Outside:
 
     # Which events are right
 
-    def legal(self, event: Event, may_start: bool = True) -> bool | None:
-        """Whether `event` must be taken; None where either is right.
+    def revoked(self, issue: int) -> bool:
+        """Whether a session of `issue` that was ordered and has not started may start no longer."""
+        return self.open[issue] in ("implement", "review") and (
+            self.level == 0 or self.stopping or (self.fresh[issue] and self.in_flight > self.level)
+        )
 
-        `may_start` is what the model says of the session of a `SessionWithheld`.
-        """
+    def legal(self, event: Event) -> bool | None:
+        """Whether `event` must be taken; None where either is right."""
         if isinstance(event, WaveStarted):
             return not self.started or self.ended
         if self.ended:
@@ -250,7 +288,7 @@ class Outside:
                     self.open[issue] is not None
                     and session == self.session[issue]
                     and self.ending[issue] is None
-                    and not may_start
+                    and self.revoked(issue)
                 )
             case PostponementEnded():
                 return self.waking[issue]
@@ -322,18 +360,25 @@ class Outside:
                 meant = ending if ending and not isinstance(outcome, Merged) else None
                 self._close(issue)
                 yield from self._moved_by(name, meant or MEANT[type(outcome)], effects)
+                self.fresh[issue] = False
                 if meant is None:
                     yield from self._counts_on(issue, type(outcome), effects)
             case SessionWithheld(name):
-                self._close(self.wave.position[name])
+                issue = self.wave.position[name]
+                self._close(issue)
                 yield from self._moved_by(name, "withhold", effects)
+                if self.fresh[issue] != (_first_move(effects).target == "queued"):
+                    yield f"outcome: {name} was withheld and has not the place that it had before"
             case AttemptDiscarded(name):
-                self._close(self.wave.position[name])
+                issue = self.wave.position[name]
+                self._close(issue)
+                self.implemented[issue] = False
                 yield from self._moved_by(name, "reset", effects)
             case PostponementEnded(name):
                 self.waking[self.wave.position[name]] = False
             case UnparkRequested(name):
                 self.counts[self.wave.position[name]] = NONE_YET
+                self.implemented[self.wave.position[name]] = False
                 yield from self._moved_by(name, "unpark", effects)
             case ParkRequested(name):
                 yield from self._taken_out(name, "block", effects)
@@ -343,6 +388,8 @@ class Outside:
     def _counts_on(
         self, issue: int, outcome: type[Outcome], effects: list[Effect]
     ) -> Iterator[str]:
+        if outcome in (Implemented, ChangesRequested, Conflicted):
+            self.implemented[issue] = outcome is Implemented
         counts = list(self.counts[issue])
         if outcome is Implemented:
             counts[WAYS_BACK.index(Checkpoint)] = 0
@@ -425,10 +472,13 @@ class Outside:
 
     def _issue_moves(self, event: Event, told: AnnounceIssue) -> Iterator[str]:
         issue = self.wave.position[told.issue]
-        if (told.trigger, told.source, told.target) not in ROWS or self.at[issue] != told.source:
+        leads = LEADS[told.trigger].get(told.source, ())
+        if told.target not in leads or self.at[issue] != told.source:
             yield f"announced: {told.issue} is {self.at[issue]}, and {told} is told"
         if told.trigger == "admit":
             yield from self._admits(told.issue, issue)
+        if told.trigger == "begin" and self.implemented[issue] != (told.target == "review"):
+            yield f"outcome: {told.issue} is to be reviewed only if it is implemented"
         queue = self.queues[self.wave.repo_of[issue]]
         if told.target == "merging" and issue not in queue:
             queue.append(issue)
@@ -440,6 +490,9 @@ class Outside:
             and isinstance(event.outcome, Merged)
         ):
             yield f"once: {told.issue} is done without a merge"
+        self.fresh[issue] = told.trigger == "admit" or (
+            self.fresh[issue] and told.target in IN_FLIGHT
+        )
         self.at[issue] = told.target
 
     def _admits(self, name: str, issue: int) -> Iterator[str]:

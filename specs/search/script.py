@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from specs.search.actions import due, settled_by
 from specs.search.explore import Violation, digest, take
 from specs.search.outside import Outside
+from specs.search.watchdog import watched
 from specs.search.worlds import World
 from wavelane_model.events import Event, SessionEnded
 from wavelane_model.limits import Limits
@@ -101,8 +102,9 @@ def _goes_round(state: WaveState, outside: Outside, cycle: Sequence[Event], brea
 
 def _told(state: WaveState, outside: Outside, event: Event, breaks: str) -> bool:
     """Take one event and print what it does; whether it breaks the property."""
-    effects, found = take(state, outside, event)
     print(event)
+    with watched(lambda: 0):
+        effects, found = take(state, outside, event)
     for effect in effects:
         print(f"    {effect}")
     print("    " + "; ".join(f"{one.id}: {why(state, one.id)}" for one in state.wave.issues))

@@ -1,0 +1,47 @@
+"""A step that never ends is a violation like any other, if somebody notices.
+
+The watchdog counts processor time, not time, so that a busy machine is no violation.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+PATIENCE: Final = 1.0
+"""Seconds of processor time in which a search takes at least one event."""
+
+
+class StepNeverEnds(Exception):
+    """A step was given up: it dispatches for ever."""
+
+
+@contextmanager
+def watched(progress: Callable[[], int]) -> Iterator[None]:
+    """Raise `StepNeverEnds` in what runs inside whenever `progress` stands still.
+
+    Signals are for the main thread alone; elsewhere nobody watches.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen = -1
+
+    def look(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        now = progress()
+        if now == seen:
+            raise StepNeverEnds("it was still dispatching when it was given up")
+        seen = now
+
+    before = signal.signal(signal.SIGVTALRM, look)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
