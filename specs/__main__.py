@@ -19,6 +19,7 @@ from rich.table import Table
 from specs.results import Result
 
 LAYERS: Final = {
+    "proof": "for any number of issues and repos, by z3",
     "search": "every state of small worlds, by the real step",
     "promela": "an independent model, by spin",
     "traces": "journals, judged without trust",

@@ -1,0 +1,60 @@
+"""One obligation, and what was found of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from specs.results import Result
+
+SHOWN = 12
+"""So many names of failed obligations are told; of the rest their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Of one obligation of a property: whether it holds, and where not, why.
+
+    `unit` is what is counted when the verdicts of a property are put together.
+    """
+
+    property: str
+    what: str
+    holds: bool
+    seconds: float
+    why: str = ""
+    unit: str = "obligations"
+
+
+def results(verdicts: Iterable[Verdict]) -> list[Result]:
+    """One result a property, in the order in which they come up."""
+    by_property: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_property.setdefault(verdict.property, []).append(verdict)
+    return [_result(name, found) for name, found in by_property.items()]
+
+
+def _result(name: str, found: Sequence[Verdict]) -> Result:
+    failed = [one for one in found if not one.holds]
+    return Result(
+        "proof",
+        name,
+        not failed,
+        len(found),
+        found[0].unit,
+        sum(one.seconds for one in found),
+        _told(failed),
+    )
+
+
+def _told(failed: Sequence[Verdict]) -> str:
+    """The shortest reason in full, and the names of the others."""
+    if not failed:
+        return ""
+    told = min(failed, key=lambda one: len(one.why))
+    others = [one.what for one in failed if one is not told]
+    lines = [told.what, told.why]
+    if others:
+        more = f", and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        lines.append(f"not shown either: {'; '.join(others[:SHOWN])}{more}")
+    return "\n".join(lines)
