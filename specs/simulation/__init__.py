@@ -36,6 +36,7 @@ ALWAYS: Final[dict[str, str]] = {
     "once": "an issue has one session at a time and is merged once",
     "durable": "what follows from an event happens after the event is on disk, and once",
     "ended": "a session is cancelled with reason, at once, and not started once it is to end",
+    "lever": "when a call to the lever returns, the cap is where it was moved to",
     "told": "what sessions ended with stands in the journal, once and as it was",
     "ending": "run() returns, or raises what it says it raises",
     "leftover": "no session and no task outlives run()",

@@ -16,6 +16,7 @@ from specs.simulation.case import CAP_MOVES, Act, Case
 from specs.simulation.ledger import Ledger
 from specs.simulation.patient import PatientObserver
 from wavelane import IllegalEvent, Scheduler
+from wavelane.lever import CapLever
 
 _LONGEST: Final = 5
 """Seconds to wait for a write, at most."""
@@ -92,15 +93,22 @@ class Operator:
         lever = self._scheduler.cap
         move: Callable[..., int] = getattr(lever, act.what)
         levels = (act.level,) if act.what == "set" else ()
+        before = lever.level
         if act.thread:
             thread = Thread(target=move, args=levels)
             thread.start()
             thread.join()
         else:
             move(*levels)
+        if self._is_under_way() and not _has_moved(act, before, lever):
+            self._ledger.complain(f"lever: {act.what} leads from {before} to {lever.level}")
         self._observer.cap_moved(lever.level)
         where = " in a thread" if act.thread else ""
         self._ledger.say(f"operator: {act.what}{where}; the cap is at {lever.level}")
+
+    def _is_under_way(self) -> bool:
+        """Whether the run has neither ended nor is decided to end."""
+        return not self._run.done() and self._scheduler.report().outcome == "unfinished"
 
     def _move_issue(self, act: Act) -> None:
         known = [issue.id for issue in self._case.wave.issues]
@@ -144,3 +152,18 @@ class Operator:
             self.denied += 1
         finally:
             self._observer.turn_returned(repo, name)
+
+
+def _has_moved(act: Act, before: int, lever: CapLever) -> bool:
+    """Whether the lever is where the act leads from level `before`."""
+    match act.what:
+        case "set":
+            return lever.level == act.level
+        case "step_down":
+            return lever.level == max(0, before - 1)
+        case "step_up":
+            return lever.level == min(lever.ceiling, before + 1)
+        case "resume":
+            return lever.level > 0 if before == 0 else lever.level == before
+        case _:
+            return lever.level == 0

@@ -147,14 +147,15 @@ class Ledger:
 
     def is_cancelled(self, step: Step, session: Session, began: int) -> None:
         """A call of the pipeline that began at `began` gets a cancellation."""
-        limit: float | None = getattr(self._case.limits, f"{step}_timeout")
-        timed_out = limit is not None and self._seconds() >= began + limit
+        end = self._end_of_time(step, began)
+        timed_out = end is not None and self._seconds() >= end
         if session not in self._ends and not timed_out and self.given_up is None:
             self.complain(f"ended: {step} of {session.issue} was cancelled without a reason")
 
-    def goes_on(self, step: Step, session: Session) -> None:
-        """A call of the pipeline is alive that nobody has cancelled."""
-        if self._is_past(self._ends.get(session)) or self._is_past(self.given_up):
+    def goes_on(self, step: Step, session: Session, began: int) -> None:
+        """A call of the pipeline that began at `began` is alive, and nobody has cancelled it."""
+        ends = (self._ends.get(session), self.given_up, self._end_of_time(step, began))
+        if any(map(self._is_past, ends)):
             self.complain(f"ended: {step} of {session.issue} was to end and was not cancelled")
 
     def ended_by_itself(self, step: Step, session: Session, ending: object) -> None:
@@ -219,7 +220,11 @@ class Ledger:
             case _:
                 pass
 
-    def _is_past(self, time: int | None) -> bool:
+    def _end_of_time(self, step: Step, began: int) -> float | None:
+        limit: float | None = getattr(self._case.limits, f"{step}_timeout")
+        return None if limit is None else began + limit
+
+    def _is_past(self, time: float | None) -> bool:
         return time is not None and time < self._seconds()
 
 

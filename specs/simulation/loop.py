@@ -8,7 +8,7 @@ Rules:
    now and then.
 3. Work for a thread (a write to the journal) is done in the loop's thread, one piece after the
    other as a pool of one thread does it. It begins after a chosen virtual delay, and its end is
-   heard of after another.
+   heard of after another. What is cancelled before it begins is not done.
 4. Nothing depends on where an object lies in memory: tasks hash by number, because asyncio keeps
    them in sets.
 """
@@ -163,8 +163,8 @@ class _Job(Generic[T]):
         self.done = done
 
     def do(self) -> None:
-        """Do the work, if it has not been done."""
-        if self._work is None:
+        """Do the work, if it has not been done and nobody has cancelled it."""
+        if self._work is None or self.done.cancelled():
             return
         work, self._work = self._work, None
         try:

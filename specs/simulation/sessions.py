@@ -99,7 +99,7 @@ class SimulatedPipeline(WatchedPipeline):
                 if script.manner != "goes on":
                     return await self._leave(call, script)
             if not call.cancelled:
-                self._ledger.goes_on(call.step, call.session)
+                self._ledger.goes_on(call.step, call.session, call.began)
         if script.ending is not HAPPY[call.step]:
             self._mishaps -= 1
         if isinstance(script.ending, BaseException):

@@ -1,0 +1,194 @@
+"""Each layer as a judge of a mutant: the first thing that it finds broken, or nothing.
+
+A judge runs in a copy of the code, in which the mutant is applied (specs/mutants/trial.py). It
+looks where something is found soon, and to the end only where nothing is.
+"""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Final
+from unittest.mock import patch
+
+from specs.mutants.mutant import Kill, Kind, Layer
+from specs.promela.graphs import Graph as Lines
+from specs.promela.graphs import by_step, differences
+from specs.promela.models import PIPE, REWORK, STRICT
+from specs.search import ALWAYS, GIVE_UP_AT
+from specs.search.examples import Examples
+from specs.search.explore import Graph, Violation, explore
+from specs.search.fairness import never_drains, never_ends
+from specs.search.pinned import PINNED, counted
+from specs.search.watchdog import watched
+from specs.search.worlds import WORLDS, World
+from wavelane_model.cap import CAP_TABLE
+from wavelane_model.lifecycle import TABLE
+
+FIRST_LOOK: Final = 300
+"""So many states of each world are searched before any world is searched to its end."""
+SCHEDULES: Final = 1_500
+"""So many schedules are simulated before an executor counts as right, if nobody says other."""
+PROOF_PATIENCE: Final = 3_000
+"""Milliseconds for one question to z3: what is true is settled in a tenth of them."""
+RUNS: Final = 40
+"""So many journals are verified before an executor counts as right."""
+SHARED: Final = (STRICT, PIPE, REWORK)
+"""The worlds in which layer 3 looks at what the mutant's step reaches."""
+_BY_SIZE: Final = sorted(
+    (world for world in WORLDS if not world.nightly), key=lambda world: PINNED[world.name].states
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a judge has to know beside the code in its copy.
+
+    `rows` are those of the tables without the mutant, written out; `lines` is a file with what
+    spin reaches in the worlds of `SHARED`; after so many `schedules` an executor counts as right.
+    """
+
+    kind: Kind
+    rows: frozenset[str]
+    lines: str
+    schedules: int
+
+
+def by_proof(brief: Brief) -> Kill | None:
+    """The first obligation that cannot be proved; those of changed rows are looked at first."""
+    from specs.proof import agreement, examples, induction
+
+    rows = tuple(row for row in TABLE if repr(row) not in brief.rows)
+    cap_rows = tuple(row for row in CAP_TABLE if repr(row) not in brief.rows)
+    places = {(row.trigger, row.source) for row in rows}
+    kin = tuple(row for row in TABLE if (row.trigger, row.source) in places)
+    if rows or cap_rows:
+        with patch.object(induction, "PATIENCE", PROOF_PATIENCE):
+            verdicts = chain(
+                induction.proved(kin, cap_rows),
+                examples.found(TABLE, CAP_TABLE),
+                induction.proved(TABLE, CAP_TABLE),
+            )
+            for verdict in verdicts:
+                if not verdict.holds:
+                    return Kill(verdict.property, verdict.what)
+    for result in agreement.agreed():
+        if not result.passed:
+            return Kill(result.property, result.detail.partition("\n")[0])
+    return None
+
+
+def by_search(brief: Brief) -> Kill | None:
+    """What a search finds; of a liveness mutant only a fair cycle counts."""
+    return _never_ending() if brief.kind == "liveness" else _broken_at_first() or _broken_at_all()
+
+
+def _broken_at_first() -> Kill | None:
+    for world in _BY_SIZE:
+        graph = explore(world, Examples(), most=FIRST_LOOK, to_the_end=False)
+        if graph.violations:
+            return _shortest(graph)
+    return None
+
+
+def _broken_at_all() -> Kill | None:
+    examples = Examples()
+    for world in _BY_SIZE:
+        graph = _explored(world, examples, to_the_end=False)
+        if graph.violations:
+            return _shortest(graph)
+        if graph.cut or counted(graph) != PINNED[world.name]:
+            found = graph.cut or f"{counted(graph)}, and not {PINNED[world.name]}"
+            return Kill("count", f"{world.name}: {found}")
+        for violation in _fair_cycles(graph):
+            return _told(world, violation)
+    for name, (_, missing) in examples.groups().items():
+        if missing:
+            return Kill(f"sometimes {name}", f"no example of: {', '.join(missing)}")
+    return None
+
+
+def _never_ending() -> Kill | None:
+    for world in _BY_SIZE:
+        graph = _explored(world, Examples(), to_the_end=True)
+        for violation in () if graph.cut else _fair_cycles(graph):
+            return _told(world, violation)
+    return None
+
+
+def _explored(world: World, examples: Examples, *, to_the_end: bool) -> Graph:
+    most = GIVE_UP_AT * PINNED[world.name].states
+    return explore(world, examples, most=most, to_the_end=to_the_end)
+
+
+def _fair_cycles(graph: Graph) -> Iterator[Violation]:
+    yield from (one for one in (never_ends(graph), never_drains(graph)) if one is not None)
+
+
+def _shortest(graph: Graph) -> Kill:
+    """Of the shortest traces the one whose property comes first in the list of the search."""
+    order = list(ALWAYS)
+    shortest = min(
+        graph.violations.values(), key=lambda one: (len(one.events), order.index(one.property))
+    )
+    return _told(graph.world, shortest)
+
+
+def _told(world: World, violation: Violation) -> Kill:
+    steps = len(violation.events) + len(violation.cycle or ())
+    return Kill(violation.property, world.name, steps)
+
+
+def by_spin(brief: Brief) -> Kill | None:
+    """Where the step reaches other states, or by other transitions, than the Promela model."""
+    of_spin: dict[str, Lines] = pickle.loads(Path(brief.lines).read_bytes())
+    for model in SHARED:
+        with watched(lambda: 0):
+            reached = by_step(model.world)
+        if found := differences(reached, of_spin[model.file]):
+            return Kill("same as the step", f"{model.world.name}: {len(found)} differences")
+    return None
+
+
+def by_simulation(brief: Brief) -> Kill | None:
+    """The first schedule, by seed, that breaks something."""
+    from specs.simulation.chooser import SeededChooser
+    from specs.simulation.schedule import play
+    from specs.simulation.sweep import folder_of_journals
+
+    with folder_of_journals() as folder:
+        for seed in range(brief.schedules):
+            played = play(SeededChooser(seed), folder)
+            if played.broken:
+                return Kill(played.broken, f"seed {seed}", seed + 1)
+    return None
+
+
+def by_traces(brief: Brief) -> Kill | None:
+    """The first journal of a random run that is not believed."""
+    from specs.traces import random_run
+    from wavelane.verify import verify
+
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(RUNS):
+            path = Path(folder, f"run{seed}.db")
+            report = random_run(path, seed)
+            verdict = verify(path)
+            if not verdict.lawful:
+                return Kill(verdict.findings[0].rule, f"seed {seed}", seed + 1)
+            if verdict.outcome != report.outcome:
+                return Kill("outcome", f"seed {seed}", seed + 1)
+    return None
+
+
+JUDGES: Final[dict[Layer, Callable[[Brief], Kill | None]]] = {
+    "proof": by_proof,
+    "search": by_search,
+    "promela": by_spin,
+    "simulation": by_simulation,
+    "traces": by_traces,
+}

@@ -1,0 +1,342 @@
+"""Mutants of the model."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from specs.mutants.mutant import Layer, Mutant
+
+_LIFECYCLE: Final = "model/wavelane_model/lifecycle.py"
+_GUARDS: Final = "model/wavelane_model/guards.py"
+_STATE: Final = "model/wavelane_model/state.py"
+_STEP: Final = "model/wavelane_model/step.py"
+_CAP: Final = "model/wavelane_model/cap.py"
+
+
+def _row(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name, "row", _LIFECYCLE, old, new)
+
+
+def _guard(
+    name: str, old: str, new: str, *, unseen_by: tuple[Layer, ...] = (), because: str = ""
+) -> Mutant:
+    old, new = f"    return {old}\n", f"    return {new}\n"
+    return Mutant(name, "row", _GUARDS, old, new, unseen_by=unseen_by, because=because)
+
+
+def _cap(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name, "row", _CAP, old, new)
+
+
+ROWS: Final = (
+    _row(
+        "implemented goes straight to merging",
+        'Row("implemented", "running", "review", ("session_open",)),',
+        'Row("implemented", "running", "merging", ("session_open",)),',
+    ),
+    _row(
+        "what is approved is reviewed again",
+        'Row("approve", "review", "merging", ("session_open",)),',
+        'Row("approve", "review", "review", ("session_open",)),',
+    ),
+    _row(
+        "what is merged goes back to work",
+        'Row("merged", "merging", "done", ("session_open",)),',
+        'Row("merged", "merging", "admitted", ("session_open",)),',
+    ),
+    _row(
+        "what is postponed keeps its slot",
+        'Row("postpone", "running", "queued", ("session_open",)),',
+        'Row("postpone", "running", "admitted", ("session_open",)),',
+    ),
+    _row(
+        "a withheld start keeps its slot",
+        'Row("withhold", "running", "queued", ("session_open", "start_revoked", "fresh")),',
+        'Row("withhold", "running", "admitted", ("session_open", "start_revoked", "fresh")),',
+    ),
+    _row(
+        "what is blocked stays in flight",
+        'Row("block", "running", "parked"),',
+        'Row("block", "running", "review"),',
+    ),
+    _row(
+        "what is unparked is in flight at once",
+        'Row("unpark", "parked", "queued"),',
+        'Row("unpark", "parked", "admitted"),',
+    ),
+    _row(
+        "what is done can be reset",
+        'Row("reset", "merging", "queued"),',
+        'Row("reset", "merging", "queued"),\n    Row("reset", "done", "queued"),',
+    ),
+    _guard(
+        "one more than the cap",
+        "state.in_flight < state.cap.level",
+        "state.in_flight <= state.cap.level",
+    ),
+    _guard(
+        "one fewer than the cap",
+        "state.in_flight < state.cap.level",
+        "state.in_flight < state.cap.level - 1",
+    ),
+    _guard(
+        "the ceiling is taken for the cap",
+        "state.in_flight < state.cap.level",
+        "state.in_flight < state.cap.ceiling",
+    ),
+    _guard(
+        "sessions start while paused",
+        "state.cap.level > 0 and not state.stopping",
+        "not state.stopping",
+    ),
+    _guard(
+        "a stop is not heard",
+        "state.cap.level > 0 and not state.stopping",
+        "state.cap.level > 0",
+    ),
+    _guard(
+        "lanes are free when they are held",
+        "state.lanes[record.lane].holder is None",
+        "state.lanes[record.lane].holder is not None",
+    ),
+    _guard(
+        "whoever holds the lane, it is held",
+        "state.lanes[record.lane].holder == record.position",
+        "state.lanes[record.lane].holder is not None",
+    ),
+    _guard("one dependency may be missing", "record.unmet == 0", "record.unmet <= 1"),
+    _guard("what is postponed is due", "not record.postponed", "True"),
+    _guard("nothing is ever implemented", "record.implemented", "False"),
+    _guard(
+        "the turn is everybody's",
+        "lane.turn is None and lane.next_merge() == record.position",
+        "lane.turn is None",
+        unseen_by=("search",),
+        because="the step offers a turn to nobody but the first in the queue",
+    ),
+    _guard(
+        "a turn that is taken is given again",
+        "lane.turn is None and lane.next_merge() == record.position",
+        "lane.next_merge() == record.position",
+        unseen_by=("search",),
+        because="the step offers a turn only where none is taken",
+    ),
+    _guard("a session is always open", "record.open", "True"),
+    _guard(
+        "a start is not revoked when the cap is full",
+        """not sessions_allowed(state, record) or (
+        record.fresh and state.in_flight > state.cap.level
+    )""",
+        "not sessions_allowed(state, record)",
+    ),
+    _guard(
+        "a start is revoked when the cap is just reached",
+        """not sessions_allowed(state, record) or (
+        record.fresh and state.in_flight > state.cap.level
+    )""",
+        """not sessions_allowed(state, record) or (
+        record.fresh and state.in_flight >= state.cap.level
+    )""",
+    ),
+    _guard("nothing is ever fresh", "record.fresh", "False"),
+    _guard(
+        "one checkpoint too many",
+        "record.checkpoints + 1 < state.limits.checkpoints",
+        "record.checkpoints < state.limits.checkpoints",
+    ),
+    _guard(
+        "one change request too many",
+        "record.rounds < state.limits.review_rounds",
+        "record.rounds <= state.limits.review_rounds",
+    ),
+    _guard(
+        "one conflict too many",
+        "record.conflicts < state.limits.conflicts",
+        "record.conflicts <= state.limits.conflicts",
+    ),
+    _guard(
+        "one failure too many",
+        "record.failures < state.limits.failures",
+        "record.failures <= state.limits.failures",
+    ),
+    _cap("the cap may be higher than its ceiling", "cap.level < cap.ceiling", "True"),
+    _cap(
+        "the cap steps up at its ceiling alone",
+        "cap.level < cap.ceiling",
+        "cap.level == cap.ceiling",
+    ),
+    _cap(
+        "the ceiling cannot be asked for", "0 <= asked <= cap.ceiling", "0 <= asked < cap.ceiling"
+    ),
+    _cap(
+        "no level within the ceiling can be asked for",
+        "0 <= asked <= cap.ceiling",
+        "not 0 <= asked <= cap.ceiling",
+    ),
+    _cap("only the level that holds can be asked for", "asked != cap.level", "asked == cap.level"),
+)
+STEPS: Final = (
+    Mutant(
+        "merges last in, first out",
+        "step",
+        _STATE,
+        "return next(iter(self.merges), None)",
+        "return next(reversed(self.merges), None)",
+    ),
+    Mutant(
+        "a merge queue is not popped",
+        "step",
+        _STATE,
+        "        del self.lanes[at].merges[who]\n        self.free_turn(at, who)",
+        "        self.free_turn(at, who)",
+    ),
+    Mutant(
+        "a slot is not given back",
+        "step",
+        _STATE,
+        "            del self.flight[record.position]",
+        "            pass",
+    ),
+    Mutant(
+        "a lane is not given back",
+        "step",
+        _STATE,
+        "        if lane.holder == record.position:\n            lane.holder = None",
+        "        if lane.holder == record.position:\n            pass",
+    ),
+    Mutant(
+        "an admission does not take the lane",
+        "step",
+        _STATE,
+        "                self.lanes[record.lane].holder = record.position",
+        "                pass",
+    ),
+    Mutant(
+        "dependents are let go when an issue is parked",
+        "step",
+        _STATE,
+        '        if target == "done":\n            self._settle_dependents(record)',
+        '        if target in ("done", "parked"):\n            self._settle_dependents(record)',
+    ),
+    Mutant(
+        "a counter of dependencies is not kept",
+        "step",
+        _STATE,
+        "            dependent.unmet -= 1",
+        "            dependent.unmet -= 2",
+    ),
+    Mutant(
+        "a cap that falls ends sessions",
+        "step",
+        _STEP,
+        "    effects.append(AnnounceCap(cap.level))",
+        "    effects.append(AnnounceCap(cap.level))\n"
+        "    for one in state.records:\n"
+        "        if one.open:\n"
+        "            effects.append(EndSession(state.issue_id(one), one.session))",
+    ),
+    Mutant(
+        "a new admission goes before rework",
+        "step",
+        _STATE,
+        "if lane.holder is None and not lane.rework else None",
+        "if lane.holder is None else None",
+        "rework takes a free lane earlier in the same step, so that no lane is free and has "
+        "rework waiting when admissions are looked at",
+    ),
+    Mutant(
+        "a park takes effect while the session runs",
+        "step",
+        _STEP,
+        "    if not record.open:\n        was_postponed",
+        "    if True:\n        was_postponed",
+    ),
+    Mutant(
+        "a cancel beats a merge that is in",
+        "step",
+        _STEP,
+        "if sentence is not None and not isinstance(outcome, Merged):",
+        "if sentence is not None:",
+    ),
+    Mutant(
+        "a session's number is not compared",
+        "step",
+        _STEP,
+        "if not (record.open and record.session == session):",
+        "if not record.open:",
+    ),
+    Mutant(
+        "the wave ends while a session is open",
+        "step",
+        _STEP,
+        "if state.tickets or state.open_sessions:",
+        "if state.tickets:",
+    ),
+    Mutant(
+        "the wave ends while somebody else merges",
+        "step",
+        _STEP,
+        "if state.tickets or state.open_sessions:",
+        "if state.open_sessions:",
+    ),
+    Mutant(
+        "a postponed issue does not keep the wave open",
+        "step",
+        _STEP,
+        "if state.in_flight == 0 and state.ready == 0 and state.postponed == 0:",
+        "if state.in_flight == 0 and state.ready == 0:",
+    ),
+    Mutant(
+        "what is cancelled counts as complete",
+        "step",
+        _STEP,
+        '    if state.done == len(state.records):\n        return "complete"',
+        '    if state.in_flight == 0 and state.ready == 0:\n        return "complete"',
+    ),
+    Mutant(
+        "a pause is forgotten",
+        "step",
+        _CAP,
+        "before_pause=level or cap.level or cap.before_pause",
+        "before_pause=level or cap.ceiling",
+    ),
+)
+LIVENESS: Final = (
+    Mutant(
+        "admission waits for the end of a session",
+        "liveness",
+        _STEP,
+        "    while (record := state.candidate()) is not None:",
+        "    while len(effects) > 1 and (record := state.candidate()) is not None:",
+    ),
+    Mutant(
+        "a wake-up is lost on resume",
+        "liveness",
+        _STEP,
+        "    _start_held(state, effects)\n    while",
+        "    if effects and not isinstance(effects[0], AnnounceCap):\n"
+        "        _start_held(state, effects)\n"
+        "    while",
+    ),
+    Mutant(
+        "a free lane is not proposed",
+        "liveness",
+        _STATE,
+        "                self._propose(record.lane)",
+        "                pass",
+    ),
+    Mutant(
+        "an issue whose time has come is not listed",
+        "liveness",
+        _STATE,
+        "        self.postponed -= 1\n        if record.ready:",
+        "        self.postponed -= 1\n        if False:",
+    ),
+    Mutant(
+        "a turn that is given back is not given on",
+        "liveness",
+        _STATE,
+        "        if lane.turn is None and lane.merges:\n            self.turns_due[at] = None",
+        "        if lane.turn is None and not lane.merges:\n            self.turns_due[at] = None",
+    ),
+)
