@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from array import array
@@ -20,6 +21,7 @@ from specs.search.explore import Graph, digest, explore, initial
 from specs.search.fairness import never_drains, never_ends
 from specs.search.outside import Outside
 from specs.search.pinned import PINNED, Counts
+from specs.search.watchdog import watched
 from specs.search.worlds import PIPELINED, THREE_REPOS, WORLDS, World
 from wavelane_model import step as step_module
 from wavelane_model.effects import AnnounceCap, Effect, EndSession
@@ -120,6 +122,12 @@ def test_a_step_that_never_ends_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(step_module, "_ROWS", step_module.compiled(table))
 
     assert "StepNeverEnds" in broken(THREE_REPOS)["always crash"].detail
+
+
+def test_nothing_is_given_up_outside_the_model_where_the_exception_could_be_lost() -> None:
+    with watched(lambda: 0):
+        for _ in range(3):
+            signal.raise_signal(signal.SIGVTALRM)
 
 
 def test_a_refused_event_that_leaves_a_trace_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
