@@ -584,23 +584,6 @@ def test_an_unparked_issue_is_tried_again_with_its_counters_anew() -> None:
     assert record.attempts == 2
 
 
-def test_a_discarded_attempt_starts_again_clean_and_at_no_charge() -> None:
-    model = at("review")
-
-    assert model.take(AttemptDiscarded("a#1")) == ["implement a#1"]
-
-    record = model.record("a#1")
-    assert (record.state, record.failures, record.implemented) == ("running", 0, False)
-
-
-def test_a_discarded_attempt_leaves_the_merge_queue() -> None:
-    model = at("merging")
-
-    model.take(AttemptDiscarded("a#1"))
-
-    assert [*model.state.lanes[0].merges] == []
-
-
 # Merges
 
 
@@ -848,14 +831,6 @@ def test_nothing_of_sessions_can_happen_before_the_start() -> None:
 
     with pytest.raises(IllegalEvent, match="SessionEnded before the wave has started"):
         step(model.state, SessionEnded("a#1", 1, Implemented()))
-
-
-def test_nothing_can_happen_after_the_end_but_a_new_start() -> None:
-    model = at_last_merge()
-    model.end("a#1")
-
-    with pytest.raises(IllegalEvent, match="the run has ended; CapMoved comes too late"):
-        step(model.state, CapMoved("pause"))
 
 
 def test_an_unknown_lane_policy_is_refused() -> None:

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 from wavelane_model.lifecycle import State, Trigger
 
-RunOutcome = Literal["complete", "blocked", "stopped"]
+RunOutcome = Literal["complete", "blocked", "stopped", "unfinished"]
+"""How a run ended; "unfinished": it was cut off."""
 
 
 class StartImplementing(NamedTuple):

@@ -38,10 +38,37 @@ class PostponementEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RunCutOff:
+    """The process that ran the wave is gone, and had not ended the run."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptDiscarded:
-    """After a crash: nothing is left of the attempt at `issue`, and none of its sessions lives."""
+    """Between runs: nothing is left of the attempt at `issue`, and none of its sessions lives."""
 
     issue: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResumed:
+    """Between runs: what is there of `issue` can be gone on with; none of its sessions lives."""
+
+    issue: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFound:
+    """Between runs: the merge of `issue` is in; none of its sessions lives."""
+
+    issue: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptUnclear:
+    """Between runs: how far `issue` came cannot be told, for `reason`; no session of it lives."""
+
+    issue: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +127,11 @@ Event = (
     | SessionEnded
     | SessionWithheld
     | PostponementEnded
+    | RunCutOff
     | AttemptDiscarded
+    | AttemptResumed
+    | MergeFound
+    | AttemptUnclear
     | CapMoved
     | ParkRequested
     | UnparkRequested

@@ -434,6 +434,13 @@ class WaveState:
             record.listed = False
         return None
 
+    def drop_tickets(self) -> None:
+        """Take all others out of the merge queues: whoever waited or merged there is gone."""
+        for at, lane in enumerate(self.lanes):
+            for who in [who for who in lane.merges if isinstance(who, str)]:
+                self.leave_merges(at, who)
+        self.tickets = 0
+
     # For exploration
 
     def clone(self) -> WaveState:

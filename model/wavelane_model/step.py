@@ -12,6 +12,10 @@ it starts all that may start, until nothing more may:
 None of these enables an earlier one, so one pass in this order is the fixpoint. Because every step
 ends so, a cap that goes up for an instant is used at that instant.
 
+Between runs nothing is dispatched. A run that was *cut off* leaves sessions that nobody will
+report. They hold slot, lane and turn until it is told what is left of each (`ACCOUNTS`); only then
+may the next run start.
+
 A session that runs holds its slot, lane and turn until it is reported gone. So parking or
 cancelling an issue whose session is open orders its end first, and takes effect with its report.
 If what is reported then is a merge that went in, the issue is done: git is the truth.
@@ -34,13 +38,17 @@ from wavelane_model.effects import (
 )
 from wavelane_model.events import (
     AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
+    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
@@ -48,7 +56,7 @@ from wavelane_model.events import (
     WaveStarted,
 )
 from wavelane_model.guards import PREDICATES, start_revoked
-from wavelane_model.lifecycle import TABLE, Row, State, Trigger
+from wavelane_model.lifecycle import IN_FLIGHT, TABLE, Row, State, Trigger
 from wavelane_model.outcomes import (
     Approved,
     Blocked,
@@ -107,15 +115,26 @@ def step(state: WaveState, event: Event) -> list[Effect]:
 
     Raises `IllegalEvent`, with the state unchanged, for what the model does not allow.
     """
-    if not (state.started or isinstance(event, _BEFORE_START)):
-        raise IllegalEvent(f"{type(event).__name__} before the wave has started")
-    if state.ended and not isinstance(event, WaveStarted):
-        raise IllegalEvent(f"the run has ended; {type(event).__name__} comes too late")
+    if untimely := _untimely(state, event):
+        raise IllegalEvent(untimely)
     effects: list[Effect] = []
     _HANDLERS[type(event)](state, event, effects)
-    if state.started:
+    if state.started and not state.ended:
         dispatch(state, effects)
     return effects
+
+
+def _untimely(state: WaveState, event: Event) -> str | None:
+    """What is wrong with the time of an event: before the first run, during one, or between two."""
+    name = type(event).__name__
+    if not state.started:
+        return None if isinstance(event, _BEFORE_START) else f"{name} before the wave has started"
+    if state.ended:
+        allowed = isinstance(event, _BETWEEN_RUNS)
+        return None if allowed else f"the run has ended; {name} comes too late"
+    if isinstance(event, ACCOUNTS):
+        return f"the run is under way; {name} is for what a run that was cut off has left"
+    return None
 
 
 def enabled_row(state: WaveState, record: Record, trigger: Trigger) -> Row | None:
@@ -177,9 +196,10 @@ def dispatch(state: WaveState, effects: list[Effect]) -> None:
         record.fresh = True
         state.move(record, row, effects)
         _start_held(state, effects)
-    state.outcome = _outcome(state)
-    if state.outcome is not None:
-        effects.append(FinishWave(state.outcome))
+    outcome = _outcome(state)
+    if outcome is not None:
+        _end_run(state, outcome)
+        effects.append(FinishWave(outcome))
 
 
 def _give_turn(state: WaveState, at: int, effects: list[Effect]) -> None:
@@ -228,12 +248,31 @@ def _fire(state: WaveState, record: Record, trigger: Trigger, effects: list[Effe
 def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -> None:
     if state.started and not state.ended:
         raise IllegalEvent("the wave has started already")
+    if state.open_sessions:
+        raise IllegalEvent(
+            "the run before was cut off, and what is left of its sessions was not told yet: "
+            + ", ".join(state.issue_id(record) for record in state.records if record.open)
+        )
     state.started = True
-    if state.ended:
-        state.outcome = None
-        state.stopping = False
+    state.outcome = None
     state.highest_cap = max(state.cap.level, state.in_flight)
     effects.append(AnnounceCap(state.cap.level))
+    if state.postponed:
+        effects.extend(
+            WakeAt(state.issue_id(record), record.until)
+            for record in state.records
+            if record.postponed
+        )
+
+
+def _run_cut_off(state: WaveState, event: RunCutOff, effects: list[Effect]) -> None:
+    state.drop_tickets()
+    _end_run(state, "unfinished")
+
+
+def _end_run(state: WaveState, outcome: RunOutcome) -> None:
+    state.outcome = outcome
+    state.stopping = False  # a stop is for one run: the one that it was asked in, or the next
 
 
 def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect]) -> None:
@@ -325,12 +364,37 @@ def _postponement_ended(state: WaveState, event: PostponementEnded, effects: lis
 
 
 def _attempt_discarded(state: WaveState, event: AttemptDiscarded, effects: list[Effect]) -> None:
-    record = _find(state, event.issue)
-    _fire(state, record, "reset", effects)
+    record = _account(state, event.issue, "reset", "", effects)
     record.implemented = False
-    record.fresh = False
-    record.sentence = None
     record.feedback = ""
+
+
+def _attempt_resumed(state: WaveState, event: AttemptResumed, effects: list[Effect]) -> None:
+    _account(state, event.issue, "resume", "", effects)
+
+
+def _merge_found(state: WaveState, event: MergeFound, effects: list[Effect]) -> None:
+    _account(state, event.issue, "find_merged", "", effects)
+
+
+def _attempt_unclear(state: WaveState, event: AttemptUnclear, effects: list[Effect]) -> None:
+    _account(state, event.issue, "block", event.reason, effects)
+
+
+def _account(
+    state: WaveState, issue_id: str, trigger: Trigger, reason: str, effects: list[Effect]
+) -> Record:
+    """Apply what is told of an attempt. A pending park or cancel goes before all but a merge."""
+    record = _find(state, issue_id)
+    if record.state not in IN_FLIGHT:
+        raise IllegalEvent(f'issue "{issue_id}" is {record.state}: it was not in flight')
+    if record.sentence is not None and trigger != "find_merged":
+        trigger, reason = record.sentence
+    _fire(state, record, trigger, effects)
+    record.sentence = None
+    record.fresh = False
+    record.reason = reason
+    return record
 
 
 def _cap_moved(state: WaveState, event: CapMoved, effects: list[Effect]) -> None:
@@ -341,7 +405,7 @@ def _cap_moved(state: WaveState, event: CapMoved, effects: list[Effect]) -> None
             f"{f' to {event.level}' if event.move == 'set' else ''} is not allowed"
         )
     state.cap = cap
-    if state.started:
+    if state.started and not state.ended:
         state.highest_cap = max(state.highest_cap, cap.level)
     effects.append(AnnounceCap(cap.level))
 
@@ -428,6 +492,8 @@ def _lane_of(state: WaveState, repo: str) -> int:
         ) from None
 
 
+ACCOUNTS: Final = (AttemptDiscarded, AttemptResumed, MergeFound, AttemptUnclear)
+"""Between runs: what is left of an issue that was in flight when the run before ended."""
 _BEFORE_START: Final = (
     WaveStarted,
     CapMoved,
@@ -438,12 +504,17 @@ _BEFORE_START: Final = (
     MergeTurnRequested,
     MergeTurnReturned,
 )
+_BETWEEN_RUNS: Final = (*_BEFORE_START, *ACCOUNTS)
 _HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None]]] = {
     WaveStarted: _wave_started,
     SessionEnded: _session_ended,
     SessionWithheld: _session_withheld,
     PostponementEnded: _postponement_ended,
+    RunCutOff: _run_cut_off,
     AttemptDiscarded: _attempt_discarded,
+    AttemptResumed: _attempt_resumed,
+    MergeFound: _merge_found,
+    AttemptUnclear: _attempt_unclear,
     CapMoved: _cap_moved,
     ParkRequested: _park_requested,
     UnparkRequested: _unpark_requested,

@@ -52,7 +52,7 @@ def why(state: WaveState, issue_id: str) -> Reason:
         case "parked":
             return Reason("parked", f"parked: {record.reason}" if record.reason else "parked")
         case _ if record.open:
-            return _under_way(record)
+            return _under_way(state, record)
         case "queued":
             return _why_queued(state, record)
         case "merging":
@@ -61,10 +61,11 @@ def why(state: WaveState, issue_id: str) -> Reason:
             return _why_no_session(state, record)
 
 
-def _under_way(record: Record) -> Reason:
+def _under_way(state: WaveState, record: Record) -> Reason:
     text = {"running": "implementing", "review": "being reviewed", "merging": "being merged"}
     ending = {"block": ", to be parked", "cancel": ", to be cancelled"}
-    suffix = ending[record.sentence.trigger] if record.sentence else ""
+    cut_off = " when the run was cut off" if state.ended else ""
+    suffix = cut_off + (ending[record.sentence.trigger] if record.sentence else "")
     return Reason("under_way", text.get(record.state, record.state) + suffix)
 
 

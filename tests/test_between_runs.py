@@ -1,0 +1,246 @@
+"""A run that was cut off, what is told of its issues, and the run that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.helpers import Model, wave_of
+
+from wavelane_model.effects import EndSession, WakeAt
+from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
+    CancelRequested,
+    CapMoved,
+    Event,
+    MergeFound,
+    MergeTurnRequested,
+    ParkRequested,
+    RunCutOff,
+    SessionEnded,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
+from wavelane_model.lifecycle import LaneRelease
+from wavelane_model.outcomes import Approved, ChangesRequested, Failed, Implemented, Postponed
+from wavelane_model.step import IllegalEvent, step
+
+Account = Callable[[str], Event]
+ACCOUNTS: list[Account] = [
+    AttemptDiscarded,
+    AttemptResumed,
+    MergeFound,
+    lambda issue: AttemptUnclear(issue, "its branch is gone"),
+]
+
+
+def cut_off(state: str, lane_release: LaneRelease = "done") -> Model:
+    """A run that was cut off while a#1 was running, in review or merging, and b#1 was running."""
+    model = Model(wave_of("a#1", "b#1", "a#9", "c#1 < a#1"), lane_release=lane_release)
+    while model.record("a#1").state != state:
+        model.end("a#1")
+    assert model.take(RunCutOff()) == []
+    return model
+
+
+def start_again(model: Model) -> list[str]:
+    """Tell that b#1 was discarded and start the next run; what it orders."""
+    model.take(AttemptDiscarded("b#1"))
+    return model.take(WaveStarted())
+
+
+def test_a_cut_off_run_orders_nothing_and_its_sessions_keep_slot_and_lane() -> None:
+    model = cut_off("running")
+
+    assert model.state.outcome == "unfinished"
+    assert model.take(CapMoved("step_down")) == []
+    assert [model.state.issue_id(model.state.records[at]) for at in model.state.flight] == [
+        "a#1",
+        "b#1",
+    ]
+    assert model.why("a#1") == "implementing when the run was cut off"
+
+
+def test_no_run_starts_before_what_is_left_of_each_session_is_told() -> None:
+    model = cut_off("running")
+    model.take(AttemptResumed("a#1"))
+
+    with pytest.raises(IllegalEvent, match=r"what is left of its sessions was not told yet: b#1$"):
+        step(model.state, WaveStarted())
+
+
+def test_a_session_of_a_cut_off_run_cannot_report_any_more() -> None:
+    model = cut_off("running")
+
+    with pytest.raises(IllegalEvent, match="the run has ended; SessionEnded comes too late"):
+        step(model.state, SessionEnded("a#1", 1, Implemented()))
+
+
+@pytest.mark.parametrize("state", ["running", "review", "merging"])
+def test_a_discarded_attempt_starts_again_clean_and_at_no_charge(state: str) -> None:
+    model = cut_off(state)
+    model.take(AttemptDiscarded("a#1"))
+
+    assert start_again(model) == ["implement a#1", "implement b#1"]
+    record = model.record("a#1")
+    assert (record.failures, record.implemented, record.feedback) == (0, False, "")
+
+
+def test_a_resumed_implementation_is_gone_on_with_by_a_fresh_session() -> None:
+    model = cut_off("running")
+    model.take(AttemptResumed("a#1"))
+
+    assert start_again(model) == ["implement a#1", "implement b#1"]
+    assert model.record("a#1").attempts == 2
+
+
+def test_a_resumed_review_is_made_again() -> None:
+    model = cut_off("review")
+    model.take(AttemptResumed("a#1"))
+
+    assert start_again(model) == ["review a#1", "implement b#1"]
+
+
+def test_a_resumed_merge_is_tried_again_in_its_turn() -> None:
+    model = Model(wave_of("a#1", "a#2"), cap=2, lane_release="review")
+    for issue in ("a#1", "a#2"):
+        model.end(issue, Implemented())
+    for issue in ("a#2", "a#1"):
+        model.end(issue, Approved())
+    model.take(RunCutOff())
+    model.take(AttemptResumed("a#2"))
+    model.take(AttemptResumed("a#1"))
+
+    assert model.take(WaveStarted()) == ["merge a#2"]
+
+
+@pytest.mark.parametrize("state", ["running", "review", "merging"])
+def test_an_issue_that_is_found_merged_is_done_and_its_dependents_may_go(state: str) -> None:
+    model = cut_off(state)
+    model.take(MergeFound("a#1"))
+
+    assert model.record("a#1").state == "done"
+    assert start_again(model) == ["implement b#1", "implement a#9", "implement c#1"]
+
+
+def test_an_issue_of_which_nothing_can_be_told_is_parked_with_what_is_known() -> None:
+    model = cut_off("review")
+    model.take(AttemptUnclear("a#1", "its branch is gone"))
+
+    assert model.why("a#1") == "parked: its branch is gone"
+
+
+def test_rework_that_waits_keeps_its_feedback_when_it_is_resumed() -> None:
+    model = Model(wave_of("a#1", "a#2"), cap=2, lane_release="review")
+    model.end("a#1", Implemented())
+    model.end("a#1", ChangesRequested("a test"))
+    model.take(RunCutOff())
+    model.take(AttemptDiscarded("a#2"))
+    model.take(AttemptResumed("a#1"))
+
+    assert model.record("a#1").feedback == "a test"
+    assert model.take(WaveStarted()) == ["implement a#1"]
+
+
+@pytest.mark.parametrize("account", [ACCOUNTS[0], ACCOUNTS[1], ACCOUNTS[3]])
+def test_a_cancel_that_waited_for_the_end_of_a_session_survives_the_crash(account: Account) -> None:
+    model = Model(wave_of("a#1", "b#1"))
+    model.take(CancelRequested("a#1"))
+    model.take(RunCutOff())
+
+    model.take(account("a#1"))
+
+    assert model.record("a#1").state == "cancelled"
+
+
+def test_a_merge_that_went_in_goes_before_a_cancel() -> None:
+    model = cut_off("merging")
+    model.take(CancelRequested("a#1"))
+
+    model.take(MergeFound("a#1"))
+
+    assert model.record("a#1").state == "done"
+
+
+def test_what_is_asked_for_between_runs_holds_in_the_next_one() -> None:
+    model = cut_off("running")
+    model.take(ParkRequested("b#1", "which footer?"))
+    model.take(CapMoved("set", 1))
+    model.take(AttemptResumed("a#1"))
+
+    assert start_again(model) == ["implement a#1"]
+    assert model.why("b#1") == "parked: which footer?"
+
+
+def test_a_human_may_answer_after_the_end_and_the_next_run_goes_on() -> None:
+    model = Model(wave_of("a#1"))
+    model.take(ParkRequested("a#1", "which footer?"))
+    model.end("a#1", Failed("ended"))
+    assert model.state.outcome == "blocked"
+
+    assert model.take(UnparkRequested("a#1")) == []
+    assert model.take(WaveStarted()) == ["implement a#1"]
+
+
+def test_others_who_waited_to_merge_are_gone_with_the_run() -> None:
+    model = Model(wave_of("a#1"))
+    model.take(MergeTurnRequested("a", "keep-current"))
+    model.take(RunCutOff())
+
+    assert not model.state.lanes[0].merges
+    assert model.state.lanes[0].turn is None
+    model.take(MergeTurnRequested("a", "keep-current"))
+
+
+def test_a_stop_ends_with_its_run() -> None:
+    model = cut_off("running")
+    model.take(AttemptResumed("a#1"))
+    assert not model.state.stopping
+
+    model.take(StopRequested())
+
+    assert start_again(model) == ["finish stopped"]
+    assert not model.state.stopping
+
+
+def test_a_postponed_issue_is_woken_in_the_next_run() -> None:
+    model = Model(wave_of("a#1", "b#1"))
+    model.end("a#1", Postponed(until=500.0))
+    model.take(RunCutOff())
+    model.take(AttemptResumed("b#1"))
+
+    assert WakeAt("a#1", 500.0) in step(model.state, WaveStarted())
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+def test_nothing_is_told_of_an_issue_that_was_not_in_flight(account: Account) -> None:
+    model = cut_off("running")
+    before = model.state.key()
+
+    with pytest.raises(IllegalEvent, match=r'issue "a#9" is queued: it was not in flight'):
+        step(model.state, account("a#9"))
+    assert model.state.key() == before
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+def test_during_a_run_nothing_is_told_of_what_a_crash_has_left(account: Account) -> None:
+    model = Model(wave_of("a#1"))
+
+    with pytest.raises(IllegalEvent, match="is for what a run that was cut off has left"):
+        step(model.state, account("a#1"))
+
+
+def test_a_run_that_has_ended_cannot_be_cut_off() -> None:
+    model = cut_off("running")
+
+    with pytest.raises(IllegalEvent, match="the run has ended; RunCutOff comes too late"):
+        step(model.state, RunCutOff())
+
+
+def test_the_end_of_a_session_that_is_gone_is_ordered_in_vain() -> None:
+    model = cut_off("running")
+
+    assert step(model.state, CancelRequested("a#1")) == [EndSession("a#1", 1)]
