@@ -52,7 +52,7 @@ def wave_of(*lines: str, repos: list[str] | None = None) -> Wave:
 
 def scheduler_of(wave: Wave, pipeline: Any = None, **settings: Any) -> Scheduler:
     """A scheduler in virtual time; without a pipeline each step takes a minute and goes well."""
-    return Scheduler(wave, pipeline or ScriptedPipeline(), clock=virtual_clock, **settings)
+    return Scheduler(wave, pipeline or ScriptedPipeline(), **{"clock": virtual_clock, **settings})
 
 
 class Model:

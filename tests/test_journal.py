@@ -94,7 +94,7 @@ def test_every_event_with_every_outcome_is_read_back_as_it_was_written(event: Ev
 
 
 def test_every_kind_of_event_and_outcome_is_among_those() -> None:
-    assert len(get_args(Event)) == 12
+    assert len(get_args(Event)) == 16
     assert len(get_args(Outcome)) == 10
 
 
@@ -459,14 +459,14 @@ def test_a_file_that_is_there_already_is_never_overwritten(tmp_path: Path, conte
     path = tmp_path / "j.db"
     path.write_bytes(content)
 
-    assert refused(path).startswith(
-        f"journal {path} exists already; name another file, or move it away"
+    assert refused(path) == (
+        f"{path} is no journal (file is not a database); name another file, or move it away"
     )
     assert path.read_bytes() == content
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    assert refused(tmp_path).startswith(f"journal {tmp_path} exists already; name another file")
+    assert refused(tmp_path) == f"{tmp_path} is no journal but a folder; name another file"
 
 
 def test_an_empty_file_is_a_place_for_a_journal(tmp_path: Path) -> None:
@@ -678,7 +678,7 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     path.write_bytes(b"garbage" * 1000)
 
-    assert unreadable(path).startswith(f"journal {path} cannot be read: file is not a database")
+    assert unreadable(path).startswith(f"{path} is no journal (file is not a database)")
 
 
 def test_a_database_that_is_no_journal_is_named(tmp_path: Path) -> None:
@@ -686,7 +686,7 @@ def test_a_database_that_is_no_journal_is_named(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE other (x)")
 
-    assert unreadable(path).startswith(f"journal {path} cannot be read: no such table: meta")
+    assert unreadable(path).startswith(f"{path} is no journal (no such table: meta)")
 
 
 def changed(path: Path, *statements: str) -> Path:
@@ -700,12 +700,14 @@ def changed(path: Path, *statements: str) -> Path:
 
 
 @pytest.mark.unlawful_journals
-def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
-    path = changed(tmp_path / "j.db", "UPDATE meta SET value = '2' WHERE key = 'format'")
+@pytest.mark.parametrize(("format", "age"), [("3", "a newer"), ("1", "another")])
+def test_a_journal_of_another_format_is_refused(tmp_path: Path, format: str, age: str) -> None:
+    path = changed(tmp_path / "j.db", f"UPDATE meta SET value = '{format}' WHERE key = 'format'")
 
+    assert unreadable(path) == refused(path)
     assert unreadable(path) == (
-        f"journal {path} has format 2; this version of wavelane reads format 1; "
-        "use the version that wrote it"
+        f"journal {path} has format {format}: {age} version of wavelane wrote it, and this one "
+        "reads format 2; use that version"
     )
 
 

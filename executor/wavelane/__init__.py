@@ -8,8 +8,15 @@ Everything public is importable from here.
 from wavelane.journal import JournalError
 from wavelane.lever import CapLever
 from wavelane.notices import Notice, NoticeStream
-from wavelane.pipeline import Assignment, Pipeline, SessionFailed
-from wavelane.report import IssueReport, Report
+from wavelane.pipeline import (
+    Assignment,
+    Discarded,
+    Pipeline,
+    Recovering,
+    Resumed,
+    SessionFailed,
+)
+from wavelane.report import IssueReport, Recovered, Report
 from wavelane.scheduler import Scheduler
 from wavelane.status import LaneStatus, Status
 from wavelane_model.limits import Limits
@@ -37,6 +44,7 @@ __all__ = [
     "ChangesRequested",
     "Checkpoint",
     "Conflicted",
+    "Discarded",
     "IllegalEvent",
     "Implemented",
     "Issue",
@@ -50,7 +58,10 @@ __all__ = [
     "Pipeline",
     "Postponed",
     "Reason",
+    "Recovered",
+    "Recovering",
     "Report",
+    "Resumed",
     "Scheduler",
     "SessionFailed",
     "Status",

@@ -1,11 +1,12 @@
 """The journal: every event of a run on disk, before what follows from it happens.
 
-One SQLite file in WAL mode with three tables, for any SQL client to read:
+One SQLite file in WAL mode with four tables, for any SQL client to read:
 
-    meta    what the run was started with: format, wave, cap, lane_release, limits; and the seal
-    event   one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
-            data (JSON); never changed, never deleted
-    issue   one row an issue: what it is, and where it stands now
+    meta     what the run was started with: format, wave, cap, lane_release, limits; and the seal
+    event    one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
+             data (JSON); never changed, never deleted
+    issue    one row an issue: what it is, and where it stands now
+    command  one row a command from outside: what was asked for, and the answer, once there is one
 
 The *seal* is a chain of digests over what the run was started with and every event since, in order.
 It is written with each transaction, so that a change made by anybody else can be noticed. It keeps
@@ -13,11 +14,15 @@ no secret: it tells damage and slips of the hand, not a forger who makes a new o
 
 `synchronous=FULL`: a transaction that was committed survives a power cut. Events that have come
 in together are written in one transaction.
+
+A journal is open for writing in one place at a time (`wavelane.lock`). One that is there already is
+never overwritten: it is continued, or refused.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -29,13 +34,14 @@ from wavelane.encoding import JournalError as JournalError
 from wavelane.encoding import as_json, first_seal, issue_of, sealed, storable
 from wavelane.encoding import decoded as decoded
 from wavelane.encoding import encoded as encoded
+from wavelane.lock import JournalLock
 from wavelane_model.cap import Cap
 from wavelane_model.events import Event
 from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
 from wavelane_model.wave import ISSUE_FIELDS, Issue, Wave
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the file's layout."""
 EVENT_VERSION: Final = 1
 """Version of the events' data, one for all kinds."""
@@ -59,6 +65,12 @@ _SCHEMA: Final = """
         since REAL,
         attempts INTEGER NOT NULL,
         reason TEXT NOT NULL
+    );
+    CREATE TABLE command (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        request TEXT NOT NULL,
+        answer TEXT
     );
 """
 
@@ -100,26 +112,48 @@ class Settings(NamedTuple):
 
 
 class Journal:
-    """The journal of one run, open for writing. Use it from one thread at a time."""
+    """The journal of one wave, open for writing. Use it from one thread at a time."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
-        """Make a new journal. Raises `JournalError` where there is something already."""
+        """Open the journal at `path`, and make it where there is none yet (`is_new`).
+
+        One that is there is to be read first, and then `continue_from` says how it was sealed.
+        Raises `JournalError` when somebody else holds it, and where something else is.
+        """
         self.path = path
         self._failed: Exception | None = None
         self._seal = ""
         with _explained(path, "made"):
-            is_new = _claimed(path)
+            self._lock = JournalLock(path)
             try:
-                self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-                try:
-                    self._prepare(settings)
-                except BaseException:
-                    self._db.close()
-                    raise
+                self.is_new = self._opened(settings)
+                """Whether it was made just now."""
             except BaseException:
-                if is_new:
-                    _remove(path)
+                self._lock.release()
                 raise
+
+    def _opened(self, settings: Settings) -> bool:
+        made_file = _claimed(self.path)
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            try:
+                is_new = not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                if is_new:  # also where somebody was killed who was about to make it
+                    self._prepare(settings)
+            except BaseException:
+                self._db.close()
+                raise
+        except BaseException:
+            if made_file:
+                _remove(self.path)
+            raise
+        return is_new
+
+    def continue_from(self, seal: str) -> None:
+        """Go on after the last event that is there, which was sealed with `seal`."""
+        self._seal = seal
 
     @property
     def has_failed(self) -> bool:
@@ -161,15 +195,16 @@ class Journal:
     def close(self) -> None:
         """Close the file; what was appended is in it."""
         self._db.close()
+        self._lock.release()
 
     def discard(self) -> None:
-        """Close the file and remove it."""
+        """Close the file, and remove it if it was made just now."""
         self._db.close()
-        _remove(self.path)
+        if self.is_new:
+            _remove(self.path)
+        self._lock.release()
 
     def _prepare(self, settings: Settings) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
         with self._transaction():
             for statement in _SCHEMA.split(";")[:-1]:
                 self._db.execute(statement)
@@ -184,6 +219,7 @@ class Journal:
                     for at, issue in enumerate(settings.wave.issues)
                 ),
             )
+        _sync_folder(self.path)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -210,14 +246,20 @@ class JournalReader:
             try:
                 self._db.execute("BEGIN")
                 self._meta = dict(self._db.execute("SELECT key, value FROM meta"))
-                if self._meta.get("format") != str(FORMAT):
-                    raise JournalError(
-                        f"journal {path} has format {self._meta.get('format')}; this version of "
-                        f"wavelane reads format {FORMAT}; use the version that wrote it"
-                    )
+                self._check_format()
             except BaseException:
                 self._db.close()
                 raise
+
+    def _check_format(self) -> None:
+        found = self._meta.get("format")
+        if found == str(FORMAT):
+            return
+        age = "a newer" if found and found.isdecimal() and int(found) > FORMAT else "another"
+        raise JournalError(
+            f"journal {self.path} has format {found}: {age} version of wavelane wrote it, and this "
+            f"one reads format {FORMAT}; use that version"
+        )
 
     def settings(self) -> Settings:
         """What the run was started with."""
@@ -330,15 +372,12 @@ def _definition(issue: Issue) -> dict[str, object]:
 
 
 def _claimed(path: Path) -> bool:
-    """Make an empty file; False where there was one. Raises `JournalError` for anything else."""
+    """Make an empty file; False where there is a file. Raises `JournalError` for anything else."""
     try:
         path.touch(exist_ok=False)
     except FileExistsError:
-        if not path.is_file() or path.stat().st_size > 0:
-            raise JournalError(
-                f"journal {path} exists already; name another file, or move it away "
-                "(then every issue is done again, but for those that the wave lists under done)"
-            ) from None
+        if not path.is_file():
+            raise JournalError(f"{path} is no journal but a folder; name another file") from None
         return False
     return True
 
@@ -348,16 +387,34 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+def _sync_folder(path: Path) -> None:
+    """See to it that the file's name survives a power cut, too."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 @contextmanager
 def _explained(path: Path, what: str) -> Iterator[None]:
     """Turn the errors of files and SQLite into one that says what to do."""
     try:
         yield
     except (OSError, sqlite3.Error, UnicodeError) as error:
-        raise JournalError(
-            f"journal {path} cannot be {what}: {error}; "
-            "check that its folder exists, can be written to and has room"
-        ) from error
+        raise JournalError(_in_words(path, what, error)) from error
+
+
+def _in_words(path: Path, what: str, error: Exception) -> str:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_NOTADB or str(error).startswith("no such table"):
+        return f"{path} is no journal ({error}); name another file, or move it away"
+    if code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT:
+        return f"journal {path} is damaged ({error}); restore it from a copy, or move it away"
+    return (
+        f"journal {path} cannot be {what}: {error}; "
+        "check that its folder exists, can be written to and has room"
+    )
 
 
 def read(path: Path) -> tuple[Settings, list[Entry]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
 
+from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import (
     Approved,
     Blocked,
@@ -51,8 +52,42 @@ class SessionFailed(Exception):
     """Raise it to fail a step with a sentence of your own; its text is the error as it stands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """After a crash: what is there of the issue can be gone on with, and no session of it lives.
+
+    A review or a merge that was under way is made again; what was being implemented is gone on with
+    by a fresh session.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """After a crash: nothing is left of the attempt, and no session of it lives.
+
+    The issue is queued again and starts clean, at no charge.
+    """
+
+
+Found = Merged | Resumed | Discarded | Blocked
+"""What is left of an issue after a crash. `Blocked`: it cannot be told; the reason says why."""
+
+
+class Recovering(Protocol):
+    """A pipeline that can say after a crash what is left of an issue."""
+
+    async def recover(self, issue: Assignment, state: State) -> Found:
+        """Look what is left of an issue that was in flight in `state` when its run ended.
+
+        Asked once for each issue in flight, before anything starts, and again if the process dies
+        before it has answered. It sees to it that no session of the issue lives any more.
+        `Merged()` only when the merge is in: it is not made again.
+        """
+        ...
+
+
 class Pipeline(Protocol):
-    """What the scheduler drives. All three are coroutines."""
+    """What the scheduler drives. All three are coroutines; see also `Recovering`."""
 
     async def implement(
         self, issue: Assignment

@@ -7,19 +7,26 @@ run and a journal that is folded through the model again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, NamedTuple
 
-from wavelane import journal as journals
+from wavelane.encoding import sealed
+from wavelane.journal import JournalReader, Settings
 from wavelane_model.cap import Cap
-from wavelane_model.effects import AnnounceIssue, Effect, RunOutcome
+from wavelane_model.effects import AnnounceIssue, Effect, FinishWave, RunOutcome
+from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
+    Event,
+    MergeFound,
+    RunCutOff,
+)
 from wavelane_model.lifecycle import IN_FLIGHT, State
 from wavelane_model.state import WaveState
 from wavelane_model.step import step
 from wavelane_model.why import Reason, why
-
-ReportOutcome = RunOutcome | Literal["unfinished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +59,49 @@ class IssueReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a run found of the issues that were in flight when the run before ended.
+
+    Each was asked about once: its attempt was `resumed` or `discarded`, its merge was found in
+    (`merged`), or how far it came could not be told (`unclear`) and it was parked.
+    """
+
+    resumed: int = 0
+    discarded: int = 0
+    merged: int = 0
+    unclear: int = 0
+
+    @property
+    def asked(self) -> int:
+        """How many issues were asked about; never more than the highest cap in force before."""
+        return self.resumed + self.discarded + self.merged + self.unclear
+
+
+_ACCOUNTS: Final[dict[type[Event], str]] = {
+    AttemptResumed: "resumed",
+    AttemptDiscarded: "discarded",
+    MergeFound: "merged",
+    AttemptUnclear: "unclear",
+}
+"""What each account of an attempt is counted as."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """How a run ended.
 
     `outcome` is "complete" (all issues are done), "blocked" (some are parked, cancelled, or wait
     for such), "stopped", or "unfinished" for the journal of a run that has not ended. Times are
-    seconds since the epoch. `highest_cap` is the highest cap in force since the run began.
+    seconds since the epoch. `highest_cap` is the highest cap in force since the run began, and
+    `recovered` says what it found of the one before.
     """
 
-    outcome: ReportOutcome
+    outcome: RunOutcome
     issues: Mapping[str, IssueReport]
     started_at: float
     ended_at: float
     highest_cap: int
+    recovered: Recovered
 
     def count(self, state: State) -> int:
         """How many issues are in `state`."""
@@ -77,23 +114,15 @@ class Report:
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "highest_cap": self.highest_cap,
+            "recovered": asdict(self.recovered),
             "issues": [issue.to_dict() for issue in self.issues.values()],
         }
 
     @classmethod
     def from_journal(cls, path: str | Path) -> Report:
         """The report of a journal, running or ended. Raises `JournalError`, `IllegalEvent`."""
-        settings, entries = journals.read(Path(path))
-        state = WaveState(
-            settings.wave,
-            cap=Cap.at(settings.ceiling),
-            lane_release=settings.lane_release,
-            limits=settings.limits,
-        )
-        recorder = Recorder(state)
-        for entry in entries:
-            recorder.note(entry.at, step(state, entry.event))
-        return recorder.report()
+        with JournalReader(Path(path)) as reader:
+            return folded(reader).recorder.report()
 
 
 class _Times:
@@ -116,15 +145,25 @@ class Recorder:
         self._times: dict[str, _Times] = {}
         self._first: float | None = None
         self._last = 0.0
+        self._recovered = Recovered()
+        self._over = False
 
-    def note(self, at: float, effects: Iterable[Effect]) -> None:
-        """Take in the effects of one step that happened at `at`."""
+    def note(self, at: float, event: Event, effects: Iterable[Effect]) -> None:
+        """Take in one step that happened at `at`."""
+        if self._over or isinstance(event, RunCutOff):
+            self._recovered = Recovered()
+            self._over = False
+        if (counted := _ACCOUNTS.get(type(event))) is not None:
+            so_far = getattr(self._recovered, counted)
+            self._recovered = replace(self._recovered, **{counted: so_far + 1})
         if self._first is None and self._state.started:
             self._first = at
         self._last = at
         for effect in effects:
             if isinstance(effect, AnnounceIssue):
                 self._issue_moved(at, effect)
+            elif isinstance(effect, FinishWave):
+                self._over = True
 
     def since(self, issue_id: str) -> float | None:
         """When an issue entered the state that it is in, if it ever moved."""
@@ -144,6 +183,7 @@ class Recorder:
             started_at=self._first or 0.0,
             ended_at=self._last,
             highest_cap=self._state.highest_cap,
+            recovered=self._recovered,
         )
 
     def _issue_moved(self, at: float, moved: AnnounceIssue) -> None:
@@ -175,3 +215,34 @@ class Recorder:
             ended_at=times.ended_at if times else None,
             seconds=dict(times.seconds) if times else {},
         )
+
+
+class Folded(NamedTuple):
+    """A wave as its journal tells it: where it stands, its times, and the seal of the events."""
+
+    state: WaveState
+    recorder: Recorder
+    seal: str
+
+
+def folded(reader: JournalReader) -> Folded:
+    """Fold a journal through the model. Raises `JournalError`, and `IllegalEvent`."""
+    settings = reader.settings()
+    state = state_of(settings)
+    recorder = Recorder(state)
+    seal = reader.first_seal()
+    for row in reader.rows():
+        entry = reader.entry(row)
+        seal = sealed(seal, row[1:])
+        recorder.note(entry.at, entry.event, step(state, entry.event))
+    return Folded(state, recorder, seal)
+
+
+def state_of(settings: Settings) -> WaveState:
+    """The state of a wave before its first event."""
+    return WaveState(
+        settings.wave,
+        cap=Cap.at(settings.ceiling),
+        lane_release=settings.lane_release,
+        limits=settings.limits,
+    )

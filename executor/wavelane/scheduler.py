@@ -11,6 +11,8 @@ Two beats, over and over:
 So an event is on disk before its effects happen, a lever has moved when its call returns, and
 everything that is decided is decided by `wavelane_model.step`. A session asks the model once more,
 right before it starts, whether it still may.
+
+With a journal that is there already, the run continues that wave (`wavelane.recovery`).
 """
 
 from __future__ import annotations
@@ -26,10 +28,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wavelane.encoding import JournalError
 from wavelane.journal import Entry, Journal, Settings, Standing
 from wavelane.lever import CapLever
 from wavelane.notices import Notice, NoticeStream
 from wavelane.pipeline import Assignment, Pipeline, assignment
+from wavelane.recovery import account_of, past_of
 from wavelane.report import Recorder, Report
 from wavelane.sessions import KINDS, StartOrder, outcome_of
 from wavelane.status import LaneStatus, Status, lanes_of, status_of
@@ -48,11 +52,13 @@ from wavelane_model.effects import (
 )
 from wavelane_model.events import (
     CancelRequested,
+    CapMoved,
     Event,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     StopRequested,
     UnparkRequested,
@@ -61,7 +67,7 @@ from wavelane_model.events import (
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Failed, Outcome, Postponed, Stopped
-from wavelane_model.state import WaveState
+from wavelane_model.state import Record, WaveState
 from wavelane_model.step import IllegalEvent, step, withdrawn
 from wavelane_model.wave import Issue, Wave
 
@@ -89,11 +95,14 @@ class _Session:
 class Scheduler:
     """Runs a wave through a pipeline, once.
 
-    cap           how many issues may be in flight; default: the number of the wave's repos
+    cap           how many issues may be in flight; default: the number of the wave's repos. Where
+                  a journal is continued its ceiling stays: the same cap leaves the level as it
+                  was, and a lower one is set
     lane_release  "done": an issue holds its repo until it leaves flight; "review": only while it
                   is admitted or running
     limits        counts before parking, and seconds before a time-out
-    journal       path of the journal file to make; without it nothing is kept
+    journal       path of the journal file, which is made, or continued if it is there; without it
+                  nothing is kept
     clock         seconds since the epoch, now
 
     Every method but `run`, `merge_turn` and `events` may be called from any thread, before and
@@ -122,6 +131,7 @@ class Scheduler:
             limits=limits,
         )
         self._settings = Settings(wave, self._state.cap.ceiling, lane_release, limits)
+        self._cap_given = cap is not None
         self._journal_path = None if journal is None else Path(journal)
         self._recorder = Recorder(self._state)
         self.cap = CapLever(lambda: self._state.cap, self._tell)
@@ -168,9 +178,10 @@ class Scheduler:
     async def run(self) -> Report:
         """Run the wave to its end and report. A scheduler runs once.
 
-        No session outlives the call. When it is cancelled, it cancels its sessions, waits for
-        them, and writes down what they report. Raises `JournalError` when the journal cannot be
-        made or written; its sessions are then ended likewise.
+        A journal that is there is continued: the pipeline is asked about what was in flight, and
+        the wave goes on. No session outlives the call. When it is cancelled, it cancels its
+        sessions, waits for them, and writes down what they report. Raises `JournalError` when the
+        journal cannot be made, continued or written; its sessions are then ended likewise.
         """
         if self._claimed:
             raise RuntimeError("run() was called before; make a new Scheduler")
@@ -183,6 +194,7 @@ class Scheduler:
             self.open_journal()
             if self._journal is not None:
                 self._writer = ThreadPoolExecutor(1, "wavelane-journal")
+            await self._account_for_the_past()
             await self._drive()
         except BaseExceptionGroup as group:
             raise _single(group) from None
@@ -191,12 +203,19 @@ class Scheduler:
         return self._recorder.report()
 
     def open_journal(self) -> None:
-        """Make the journal now instead of at the start of `run`. Raises `JournalError`."""
+        """Make or continue the journal now, not at the start of `run`. Raises `JournalError`."""
         if self._journal is None and self._journal_path is not None:
-            self._journal = Journal(self._journal_path, self._settings)
+            journal = Journal(self._journal_path, self._settings)
+            try:
+                if not journal.is_new:
+                    self._continue(journal)
+            except BaseException:
+                journal.close()
+                raise
+            self._journal = journal
 
     def discard_journal(self) -> None:
-        """Remove a journal that `open_journal` made, when `run` will not be called."""
+        """Close the journal, and remove it if `open_journal` made it: `run` will not be called."""
         if self._journal is not None and not self._claimed:
             self._journal.discard()
             self._journal = None
@@ -276,6 +295,43 @@ class Scheduler:
         finally:
             del self._turns[ticket]
 
+    # Continuing a wave
+
+    def _continue(self, journal: Journal) -> None:
+        """Go on where the journal ends; what was asked for before the run holds there too."""
+        past = past_of(journal.path, self._settings)
+        ceiling = past.state.cap.ceiling
+        if self._settings.ceiling > ceiling and self._cap_given:
+            raise JournalError(
+                f"journal {journal.path} was started with cap {ceiling}, which is the highest it "
+                f"can have; give {ceiling} or less"
+            )
+        journal.continue_from(past.seal)
+        with self._lock:
+            asked = [told.entry.event for told in self._outbox]
+            self._outbox.clear()
+            self._state, self._recorder = past.state, past.recorder
+            self.wave = past.state.wave
+            if past.state.started and not past.state.ended:
+                asked.insert(0, RunCutOff())
+            if self._cap_given and self._settings.ceiling < ceiling:
+                asked.insert(1, CapMoved("set", self._settings.ceiling))
+            for event in asked:
+                with suppress(IllegalEvent):  # it is so already
+                    self._tell(event)
+
+    async def _account_for_the_past(self) -> None:
+        """Ask the pipeline about each issue in flight, and tell what it answers."""
+        async with asyncio.TaskGroup() as group:
+            for position in [*self._state.flight]:
+                group.create_task(self._account_for(self._state.records[position]))
+
+    async def _account_for(self, record: Record) -> None:
+        issue = self._assignment(record)
+        found = await account_of(self._pipeline, issue, record.state, was_open=record.open)
+        with suppress(IllegalEvent):  # it was parked or cancelled in the meantime
+            self._tell(found)
+
     # Beat one: take what has come in
 
     def _tell(self, event: Event) -> None:
@@ -285,7 +341,7 @@ class Scheduler:
                 raise IllegalEvent(f"the run is over; {type(event).__name__} comes too late")
             at = self._clock()
             effects = step(self._state, event)
-            self._recorder.note(at, effects)
+            self._recorder.note(at, event, effects)
             self._outbox.append(_Told(Entry(at, event), effects, self._standings(effects)))
         if threading.get_ident() == self._thread:
             self._awake.set()
@@ -376,7 +432,7 @@ class Scheduler:
                 del self._sessions[order.issue]
                 self._tell(instead)
                 return
-            issue = self._assignment(order)
+            issue = self._assignment(self._state.find(order.issue))
         session.started = True
         outcome = await self._outcome(session, order, issue)
         del self._sessions[order.issue]
@@ -401,11 +457,10 @@ class Scheduler:
         cancels = self._runner.cancelling() if self._runner else 0
         return self._abandoned or cancels > self._cancels_before
 
-    def _assignment(self, order: StartOrder) -> Assignment:
-        record = self._state.find(order.issue)
+    def _assignment(self, record: Record) -> Assignment:
         return assignment(
             self.wave.issues[record.position],
-            session=order.session,
+            session=record.session,
             attempt=record.attempts,
             round=record.rounds,
             checkpoint=record.checkpoints,

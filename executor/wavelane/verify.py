@@ -29,9 +29,9 @@ from wavelane.encoding import JournalError, sealed, storable
 from wavelane.journal import Entry, JournalReader, Row, Settings, Standing
 from wavelane.objection import objection
 from wavelane.referee import Breach, Referee
-from wavelane.report import Recorder, ReportOutcome
+from wavelane.report import Recorder
 from wavelane_model.cap import Cap
-from wavelane_model.effects import Effect, WakeAt
+from wavelane_model.effects import Effect, RunOutcome, WakeAt
 from wavelane_model.events import Event, PostponementEnded
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
@@ -88,7 +88,7 @@ class Verdict:
     lawful: bool
     events: int
     findings: tuple[Finding, ...]
-    outcome: ReportOutcome
+    outcome: RunOutcome
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -159,7 +159,7 @@ class _Fold:
             effects = step(self.state, event)
         except IllegalEvent as refusal:
             return [objection(self.state, event, str(refusal))]
-        self.recorder.note(at, effects)
+        self.recorder.note(at, event, effects)
         breaches = [*self._wait(at, event, effects), *self.referee.watch(event, effects)]
         self._steps += 1
         if not breaches and self._steps % self._every == 0:

@@ -1,0 +1,120 @@
+"""The lock of a journal: it has one scheduler at a time.
+
+An advisory lock on a file beside the journal, which the kernel gives back when its holder dies,
+however it dies. The file says who holds it; it is removed when it is given back in order. What is
+left of a holder that was killed is taken over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from wavelane.encoding import JournalError
+
+_LOOKING: Final = 0.2
+"""Seconds for which somebody who only looks may be in the way."""
+
+
+class Holder(NamedTuple):
+    """Who holds a journal: a process (0: it has not said yet), since when (epoch seconds)."""
+
+    pid: int
+    since: float
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return "another process"
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"process {self.pid} (since {since})"
+
+
+class JournalLock:
+    """The lock of the journal at `path`, held from its making until `release`."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock. Raises `JournalError`, which names the holder, and `OSError`."""
+        self._path = _beside(path)
+        self._fd = _taken(self._path, path)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.write(self._fd, json.dumps([os.getpid(), time.time()]).encode())
+        except OSError:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Give the lock back. A second call does nothing."""
+        if self._fd >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who holds the journal at `path` now, if anybody."""
+    try:
+        fd = os.open(_beside(path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if _locked(fd, fcntl.LOCK_SH):
+            return None
+        return _said_in(fd)
+    finally:
+        os.close(fd)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + "-lock")
+
+
+def _taken(lock: Path, journal: Path) -> int:
+    """The descriptor of the lock file, locked, and still the one that is at its path."""
+    give_up_at = time.monotonic() + _LOOKING
+    while True:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            if _locked(fd, fcntl.LOCK_EX):
+                if _is_at(fd, lock):
+                    return fd
+            elif time.monotonic() >= give_up_at:
+                raise JournalError(
+                    f"journal {journal} is in use by {_said_in(fd)}; "
+                    "a journal has one scheduler at a time: wait for its end, or stop it"
+                )
+            else:
+                time.sleep(0.01)
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _locked(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    """Whether the file was not removed by its last holder before it was locked here."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(fd), path.stat())
+    return False
+
+
+def _said_in(fd: int) -> Holder:
+    """Who says to hold it; its holder may not have said so yet."""
+    try:
+        pid, since = json.loads(os.pread(fd, 200, 0))
+        return Holder(int(pid), float(since))
+    except (ValueError, TypeError):
+        return Holder(0, time.time())
