@@ -29,7 +29,9 @@ class Bench:
         self.pipeline = self.another_pipeline()
 
     def another_pipeline(self, gate_attempts: int = 3) -> CommandPipeline:
-        """The pipeline as a second process would make it."""
+        """The pipeline as a second process would make it when the first one is gone."""
+        if pipeline := getattr(self, "pipeline", None):
+            pipeline._release()
         return CommandPipeline(
             "w",
             self.repos,

@@ -176,6 +176,7 @@ async def test_a_command_learns_of_its_task(bench: Bench) -> None:
     await bench.pipeline.implement(issue)
 
     told = dict(line.split("=", 1) for line in (bench.tmp_path / "told").read_text().splitlines())
+    assert len(told.pop("WAVELANE_SESSION")) == 32
     feedback = Path(told.pop("WAVELANE_FEEDBACK_FILE"))
     assert feedback.read_text() == "Why?"
     assert (bench.tmp_path / "body").read_text() == "Täglich.\n"

@@ -700,13 +700,13 @@ def changed(path: Path, *statements: str) -> Path:
 
 
 @pytest.mark.unlawful_journals
-@pytest.mark.parametrize(("format", "age"), [("3", "a newer"), ("1", "another")])
-def test_a_journal_of_another_format_is_refused(tmp_path: Path, format: str, age: str) -> None:
-    path = changed(tmp_path / "j.db", f"UPDATE meta SET value = '{format}' WHERE key = 'format'")
+@pytest.mark.parametrize(("version", "age"), [("3", "a newer"), ("1", "another")])
+def test_a_journal_of_another_format_is_refused(tmp_path: Path, version: str, age: str) -> None:
+    path = changed(tmp_path / "j.db", f"UPDATE meta SET value = '{version}' WHERE key = 'format'")
 
     assert unreadable(path) == refused(path)
     assert unreadable(path) == (
-        f"journal {path} has format {format}: {age} version of wavelane wrote it, and this one "
+        f"journal {path} has format {version}: {age} version of wavelane wrote it, and this one "
         "reads format 2; use that version"
     )
 

@@ -514,7 +514,7 @@ def test_a_journal_with_a_torn_page_is_called_damaged(tmp_path: Path) -> None:
 def test_what_is_asked_for_before_the_run_holds_in_the_continued_wave(tmp_path: Path) -> None:
     scheduler = Scheduler(
         WAVE,
-        Asked(),  # type: ignore[arg-type]
+        Asked(),
         journal=killed_in(tmp_path, "running"),
     )
     scheduler.park("a#2", "which footer?")

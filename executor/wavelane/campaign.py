@@ -55,11 +55,14 @@ class Campaign:
         except BaseException:
             self.scheduler.discard_journal()
             raise
+        all_told = False
         try:
             running = asyncio.ensure_future(self.scheduler.run())
             with self._signals(running, interrupted):
                 try:
-                    return await running
+                    report = await running
+                    all_told = True
+                    return report
                 except asyncio.CancelledError:
                     if not running.cancelled():
                         running.cancel()
@@ -67,7 +70,7 @@ class Campaign:
                         raise
                     return self.scheduler.report()
         finally:
-            await self.pipeline.close()
+            await self.pipeline.close(all_told=all_told)
 
     @contextmanager
     def _signals(

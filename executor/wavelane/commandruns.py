@@ -11,6 +11,7 @@ A command runs in the issue's worktree and learns of its task from the environme
     WAVELANE_FIX                                    0, or the number of the fix of a failing gate
     WAVELANE_DIR                                    the directory of the wave file
     WAVELANE_AGENT_BRANCH, WAVELANE_BRANCH          where it will be merged to, and its own branch
+    WAVELANE_SESSION                                a token of this run of the command alone
 
 What it prints goes to a log of its own, numbered in the order of the issue's runs.
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from wavelane.git import environment
+from wavelane.leftovers import TOKEN, Roster
 from wavelane.pipeline import Assignment, SessionFailed
 from wavelane.processes import Command, Exit, last_line, run, tail
 from wavelane.slugs import slug
@@ -67,9 +69,10 @@ class CommandRun:
 
 
 class Runner:
-    """Runs commands for issues. `grace`: seconds between SIGTERM and SIGKILL."""
+    """Runs commands for issues, on record. `grace`: seconds between SIGTERM and SIGKILL."""
 
     def __init__(self, state_dir: Path, wave_dir: Path, *, grace: float) -> None:
+        self.roster = Roster(state_dir / "sessions")
         self._state_dir = state_dir
         self._wave_dir = wave_dir
         self._grace = grace
@@ -89,16 +92,20 @@ class Runner:
 
         Raises `SessionFailed` when it cannot be started.
         """
+        token = self.roster.new_token()
         told = environment(directory) | dict(env) | self._task(issue, feedback, fix)
+        told[TOKEN] = token
         log = self._new_log(issue, what)
         try:
-            ended = await run(
-                self._found(command),
-                cwd=directory,
-                env={name: _for_environment(value) for name, value in told.items()},
-                log=log,
-                grace=self._grace,
-            )
+            with self.roster.session(token) as session:
+                ended = await run(
+                    self._found(command),
+                    cwd=directory,
+                    env={name: _for_environment(value) for name, value in told.items()},
+                    log=log,
+                    grace=self._grace,
+                    entered=session.entered,
+                )
         except (OSError, ValueError) as error:
             raise SessionFailed(f"{what} cannot be started: {error}") from error
         return CommandRun(what, ended, log)

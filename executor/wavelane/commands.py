@@ -14,15 +14,21 @@
    most `gate_attempts` times; then the issue is blocked. What gates and reviews change in the
    worktree is undone.
 4. Merging is `git merge --no-ff` into the wave's agent branch, in a worktree of its own. A merge
-   that is in already is not made again. On a conflict the issue's worktree and branch are
-   discarded, and the next attempt starts from what the agent branch then has.
+   that is in already is not made again. On a conflict the next attempt discards the issue's
+   worktree and branch, and starts from what the agent branch then has.
 5. The user's own checkouts are not touched.
+6. After a crash, sessions that outlived it are ended first, and a git command that still runs is
+   waited for. Then git tells what is left of an issue that was in flight: a merge that is in is
+   `Merged`; one that is not is made again; a review is made again, on what it began with; an
+   implementing session that died is discarded with its branch and worktree.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import IntEnum
@@ -31,13 +37,15 @@ from typing import Final
 
 from wavelane.commandruns import CommandRun, Runner
 from wavelane.git import Git, GitError
-from wavelane.pipeline import Assignment, SessionFailed
+from wavelane.lock import InUseError, Lock
+from wavelane.pipeline import Assignment, Discarded, Found, Resumed, SessionFailed
 from wavelane.preflight import Preflight, RepoFacts
 from wavelane.processes import Command, uninterrupted
 from wavelane.repos import Repo, agent_branch, feature_branch, signed
 from wavelane.settings import IssueCommands, PipelineError, RepoSettings
 from wavelane.slugs import slug
 from wavelane.worktrees import Worktree
+from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import (
     Approved,
     Blocked,
@@ -60,7 +68,11 @@ __all__ = [
 ]
 
 _DIFF_BYTES: Final = 65_536
+_LEASH: Final = "git-leash"
+_PATIENCE: Final = 60.0
+"""Seconds for which a git command of the run before is waited for."""
 _SUBJECT_LENGTH: Final = 200
+_ONE_AT_A_TIME: Final = "one run at a time works in it: wait for the end of that one, or stop it"
 
 
 class SessionExit(IntEnum):
@@ -102,6 +114,9 @@ class CommandPipeline:
         self._state_dir = state_dir.resolve()
         self._wave_dir = wave_dir.resolve()
         self._gate_attempts = gate_attempts
+        self._grace = grace
+        self._lock: Lock | None = None
+        self._leash: int | None = None
         self._runner = Runner(self._state_dir, self._wave_dir, grace=grace)
         self._repos: dict[str, Repo] = {}
 
@@ -138,13 +153,22 @@ class CommandPipeline:
         """Check everything, then make the agent branches and their worktrees.
 
         `before_repos` is called when all is checked and `state_dir` is there, and no repo has
-        been touched; what it raises goes through. An agent branch that is there already is kept.
-        Raises `PipelineError` with all problems at once, and then has changed nothing.
+        been touched; what it raises goes through. Then what is left running of a run that was
+        killed is ended. An agent branch that is there already is kept. Raises `PipelineError` with
+        all problems at once, and then has changed nothing.
         """
         facts = await self.check()
+        try:
+            await self._claim(before_repos)
+            await self._make_repos(facts)
+        except BaseException:
+            self._release()
+            raise
+
+    async def _make_repos(self, facts: Mapping[str, RepoFacts]) -> None:
         repos = {
             name: Repo(
-                Git(self._settings[name].path, found.identity),
+                Git(self._settings[name].path, found.identity, leash=self._leash),
                 found.base,
                 found.common_dir,
                 wave=self._name,
@@ -152,7 +176,7 @@ class CommandPipeline:
             )
             for name, found in facts.items()
         }
-        await self._make(repos, before_repos)
+        await self._make(repos)
         self._repos = repos
 
     async def implement(
@@ -164,6 +188,9 @@ class CommandPipeline:
         """
         repo = self._repo(issue)
         tree = await repo.issue_tree(issue.id)
+        if await repo.marked("conflicted", issue.id) is not None:
+            await uninterrupted(repo.discard(issue.id))
+            tree = await repo.issue_tree(issue.id)
         if not tree.is_new:
             await self._commit(tree, _message("Found in the worktree: ", issue))
             await tree.catch_up(repo.agent_branch)
@@ -182,8 +209,10 @@ class CommandPipeline:
         if not await repo.has_branch_of(issue.id):
             raise SessionFailed(self._nothing_to("review", issue))
         tree = await repo.issue_tree(issue.id)
+        await repo.set_mark("reviewed", issue.id, await tree.head())
         async with repo.putting_back(tree):
             run = await self._run(issue, "review", command, repo, tree, issue.feedback)
+        await repo.drop_mark("reviewed", issue.id)
         match run.exit.code:
             case SessionExit.DONE:
                 return Approved()
@@ -213,23 +242,52 @@ class CommandPipeline:
             return conflicted
         # The merge is in, whatever becomes of the rest; `close` removes what is left.
         with suppress(GitError, OSError, asyncio.CancelledError):
-            await uninterrupted(repo.discard(issue.id))
+            await uninterrupted(repo.advance(issue.id))
         return Merged()
+
+    async def recover(self, issue: Assignment, state: State) -> Found:
+        """What is left of an issue that was in flight in `state`. Raises `GitError`, `OSError`."""
+        repo = self._repo(issue)
+        if state == "running":
+            await uninterrupted(repo.discard(issue.id))
+            return Discarded()
+        if state == "merging" and await repo.is_in(issue.id):
+            await uninterrupted(repo.advance(issue.id))
+            return Merged()
+        if await repo.has_branch_of(issue.id):
+            await uninterrupted(repo.put_back(issue.id))
+            return Resumed()
+        if state == "admitted":
+            return Resumed()
+        return Blocked(
+            f'its branch "{self.feature_branch(issue.id)}" is gone, and it is not merged; '
+            "unpark it to have it implemented anew, or cancel it"
+        )
 
     async def discard(self, issue: Issue) -> None:
         """Remove an issue's worktree and branch, with all that is in them."""
         await uninterrupted(self._repo(issue).discard(issue.id))
 
-    async def close(self) -> None:
+    async def close(self, *, all_told: bool = True) -> None:
         """Remove the worktrees that nobody needs: for merging, and of merged issues.
 
-        Those of other issues stay, and so does what has uncommitted changes. Raises `GitError`
-        or `OSError` for the first repo where that fails, after having tried all.
+        Those of other issues stay, and so does what has uncommitted changes. The folder of
+        worktrees is free for others then. `all_told`: it is on record which issues are merged, so
+        that `recover` need not be able to tell. Raises `GitError` or `OSError` for the first repo
+        where that fails, after having tried all.
         """
+        try:
+            await self._tidy(all_told)
+        finally:
+            self._release()
+
+    async def _tidy(self, all_told: bool) -> None:
         trouble: Exception | None = None
         for repo in self._repos.values():
             try:
                 await uninterrupted(repo.tidy())
+                if all_told:
+                    await uninterrupted(repo.forget_unchanged())
             except (GitError, OSError) as error:
                 trouble = trouble or error
         if trouble is not None:
@@ -248,14 +306,41 @@ class CommandPipeline:
             )
         return self._repos[issue.repo]
 
-    async def _make(self, repos: Mapping[str, Repo], before_repos: Callable[[], None]) -> None:
+    async def _claim(self, before_repos: Callable[[], None]) -> None:
+        """Have the folder of worktrees for ourselves, with nothing of a killed run left in it."""
+        try:
+            await asyncio.to_thread(_make_hidden, self._state_dir)
+            self._lock = Lock(self._state_dir / "worktrees", "folder", _ONE_AT_A_TIME)
+        except InUseError as error:
+            raise PipelineError([str(error)]) from None
+        except OSError as error:
+            raise PipelineError([_cannot_make(self._state_dir, error)]) from error
+        before_repos()
+        try:
+            await self._runner.roster.end_leftovers(self._grace)
+            self._leash = os.open(
+                self._state_dir / _LEASH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
+            )
+        except OSError as error:
+            raise PipelineError([_cannot_make(self._state_dir, error)]) from error
+        await _locked(self._leash, self._state_dir)
+
+    def _release(self) -> None:
+        if self._leash is not None:
+            (self._state_dir / _LEASH).unlink(missing_ok=True)
+            os.close(self._leash)
+            self._leash = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    async def _make(self, repos: Mapping[str, Repo]) -> None:
         """Make all, or on failure take back what was made."""
         begun: list[Repo] = []
         try:
-            await asyncio.to_thread(_make_hidden, self._state_dir)
-            before_repos()
             for repo in repos.values():
                 begun.append(repo)
+                repo.drop_lock_files()
                 await repo.make()
         except BaseException as error:
             for repo in begun:
@@ -364,7 +449,7 @@ class CommandPipeline:
         if not files:
             return None
         change = await repo.change_of(issue.id, _DIFF_BYTES)
-        await repo.discard(issue.id)
+        await repo.set_mark("conflicted", issue.id, f"refs/heads/{branch}")
         return Conflicted(
             f"merging into {repo.agent_branch} conflicts in {', '.join(files)}. "
             f"The earlier change was:\n{change}"
@@ -383,6 +468,26 @@ async def _is_surely_in(repo: Repo, issue: Issue) -> bool:
     with suppress(asyncio.CancelledError, GitError, OSError):
         await uninterrupted(look)
     return not look.cancelled() and look.exception() is None and look.result()
+
+
+async def _locked(leash: int, state_dir: Path) -> None:
+    """Wait until no git command of a killed run is under way."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(leash, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if clock() >= deadline:
+                raise PipelineError(
+                    [
+                        "a git command of the run before is still under way, or something that a "
+                        f"hook of it has started (it has {state_dir}/{_LEASH} open); end it"
+                    ]
+                ) from None
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 def _message(prefix: str, issue: Issue) -> str:

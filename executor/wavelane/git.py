@@ -7,7 +7,9 @@
    Only then is it ended, and git takes its lock files away.
 3. The user's settings and hooks count, but for those that would ask, page, colour, run in the
    background or remember. No configuration is ever written.
-4. Where the user has no name or e-mail address, commits get a fallback one from the environment.
+4. A command inherits the `leash`, an open file with a lock. While somebody holds that lock, git may
+   still be running, even if who started it is gone.
+5. Where the user has no name or e-mail address, commits get a fallback one from the environment.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -78,16 +80,18 @@ class Git:
     """Git in one directory.
 
     `identity` is added to the environment, see `fallback_identity`. `patience` is the time in
-    seconds that a command has to finish after a cancellation.
+    seconds that a command has to finish after a cancellation. `leash` is an open file that each
+    command inherits.
     """
 
     directory: Path
     identity: Mapping[str, str] = field(default_factory=dict)
     patience: float = 30.0
+    leash: int | None = None
 
     def at(self, directory: Path) -> Git:
         """The same in another directory."""
-        return Git(directory, self.identity, self.patience)
+        return replace(self, directory=directory)
 
     async def run(self, *arguments: str, limit: int | None = None) -> Answer:
         """Run a git command, whatever its exit code. `limit`: bytes of output that are read.
@@ -97,8 +101,9 @@ class Git:
         settings = (part for setting in _SETTINGS for part in ("-c", setting))
         argv = ("git", "--no-pager", "-C", str(self.directory), *settings, *arguments)
         env = environment(self.directory) | _QUIET | dict(self.identity)
+        keeps = () if self.leash is None else (self.leash,)
         try:
-            return await ask(argv, env=env, limit=limit, patience=self.patience)
+            return await ask(argv, env=env, limit=limit, patience=self.patience, keeps=keeps)
         except OSError as error:
             raise GitError(f"git cannot be started: {error.strerror or error}") from error
 

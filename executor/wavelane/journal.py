@@ -34,7 +34,7 @@ from wavelane.encoding import JournalError as JournalError
 from wavelane.encoding import as_json, first_seal, issue_of, sealed, storable
 from wavelane.encoding import decoded as decoded
 from wavelane.encoding import encoded as encoded
-from wavelane.lock import JournalLock
+from wavelane.lock import InUseError, Lock
 from wavelane_model.cap import Cap
 from wavelane_model.events import Event
 from wavelane_model.lifecycle import LaneRelease, State
@@ -46,6 +46,9 @@ FORMAT: Final = 2
 EVENT_VERSION: Final = 1
 """Version of the events' data, one for all kinds."""
 
+_ONE_AT_A_TIME: Final = (
+    "a journal has one scheduler at a time: wait for the end of that one, or stop it"
+)
 _SCHEMA: Final = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE event (
@@ -124,7 +127,7 @@ class Journal:
         self._failed: Exception | None = None
         self._seal = ""
         with _explained(path, "made"):
-            self._lock = JournalLock(path)
+            self._lock = Lock(path, "journal", _ONE_AT_A_TIME)
             try:
                 self.is_new = self._opened(settings)
                 """Whether it was made just now."""
@@ -401,6 +404,8 @@ def _explained(path: Path, what: str) -> Iterator[None]:
     """Turn the errors of files and SQLite into one that says what to do."""
     try:
         yield
+    except InUseError as error:
+        raise JournalError(str(error)) from None
     except (OSError, sqlite3.Error, UnicodeError) as error:
         raise JournalError(_in_words(path, what, error)) from error
 

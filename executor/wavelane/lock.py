@@ -1,6 +1,6 @@
-"""The lock of a journal: it has one scheduler at a time.
+"""Locks: a journal has one scheduler at a time, and so has a folder of worktrees.
 
-An advisory lock on a file beside the journal, which the kernel gives back when its holder dies,
+An advisory lock on a file beside what it is for, which the kernel gives back when its holder dies,
 however it dies. The file says who holds it; it is removed when it is given back in order. What is
 left of a holder that was killed is taken over.
 """
@@ -14,8 +14,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
-
-from wavelane.encoding import JournalError
 
 _LOOKING: Final = 0.2
 """Seconds for which somebody who only looks may be in the way."""
@@ -34,13 +32,20 @@ class Holder(NamedTuple):
         return f"process {self.pid} (since {since})"
 
 
-class JournalLock:
-    """The lock of the journal at `path`, held from its making until `release`."""
+class InUseError(RuntimeError):
+    """Somebody else holds a lock; the text names what it is for, and the holder."""
 
-    def __init__(self, path: Path) -> None:
-        """Take the lock. Raises `JournalError`, which names the holder, and `OSError`."""
+
+class Lock:
+    """The lock of the file or folder at `path`, held from its making until `release`.
+
+    `what` is how the thing is called, e.g. "journal"; `advice` is what to do when it is in use.
+    """
+
+    def __init__(self, path: Path, what: str, advice: str) -> None:
+        """Take the lock. Raises `InUseError`, which names the holder, and `OSError`."""
         self._path = _beside(path)
-        self._fd = _taken(self._path, path)
+        self._fd = _taken(self._path, f"{what} {path}", advice)
         try:
             os.ftruncate(self._fd, 0)
             os.write(self._fd, json.dumps([os.getpid(), time.time()]).encode())
@@ -57,7 +62,7 @@ class JournalLock:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Who holds the journal at `path` now, if anybody."""
+    """Who holds the lock of `path` now, if anybody."""
     try:
         fd = os.open(_beside(path), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -74,7 +79,7 @@ def _beside(path: Path) -> Path:
     return path.with_name(path.name + "-lock")
 
 
-def _taken(lock: Path, journal: Path) -> int:
+def _taken(lock: Path, what: str, advice: str) -> int:
     """The descriptor of the lock file, locked, and still the one that is at its path."""
     give_up_at = time.monotonic() + _LOOKING
     while True:
@@ -84,10 +89,7 @@ def _taken(lock: Path, journal: Path) -> int:
                 if _is_at(fd, lock):
                     return fd
             elif time.monotonic() >= give_up_at:
-                raise JournalError(
-                    f"journal {journal} is in use by {_said_in(fd)}; "
-                    "a journal has one scheduler at a time: wait for its end, or stop it"
-                )
+                raise InUseError(f"{what} is in use by {_said_in(fd)}; {advice}")
             else:
                 time.sleep(0.01)
         except BaseException:

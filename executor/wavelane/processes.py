@@ -7,6 +7,8 @@
    cancellation goes on when the whole group is gone.
 4. Nothing but that group is ever signalled. A process that made a session of its own (a daemon)
    has left the group and is not ended.
+5. A command that is to be known to later runs (`entered`) begins only when that is on record: it
+   waits at a gate, and ends there when nobody opens it.
 
 A group's number stays taken while the group has a member, and the kernel hands out numbers in
 turn; so a number that answered an instant ago is still that group's.
@@ -17,9 +19,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from errno import EACCES, ENOENT
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TypeVar
@@ -28,6 +32,9 @@ Command = str | tuple[str, ...]
 """Text is run by `sh -c`; a tuple is run as it is, without a shell."""
 
 T = TypeVar("T")
+
+_GATE = ("sh", "-c", 'read -r open && exec "$@" </dev/null', "sh")
+"""Waits for a line on its input, and becomes the command that follows."""
 
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
@@ -76,16 +83,32 @@ class Answer:
 
 
 async def run(
-    command: Command, *, cwd: Path, env: Mapping[str, str], log: Path, grace: float = 5.0
+    command: Command,
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    grace: float = 5.0,
+    entered: Callable[[int], None] = lambda pid: None,
 ) -> Exit:
     """Run `command` in `cwd` and wait for its end and its group's.
 
-    Its input is empty; both its outputs go to the new file `log`. `grace` is in seconds. Raises
-    `OSError` when it cannot be started, or when `log` is there already.
+    Its input is empty; both its outputs go to the new file `log`. `grace` is in seconds. `entered`
+    is called with its process id before it begins; what that raises goes through. Raises `OSError`
+    when it cannot be started, or when `log` is there already.
     """
     argv = ("sh", "-c", command) if isinstance(command, str) else command
+    _look_for(argv[0], cwd, env)
     with _new_file(log) as output:
-        return await execute(argv, cwd=cwd, env=env, stdout=output, stderr=output, grace=grace)
+        return await execute(
+            (*_GATE, *argv),
+            cwd=cwd,
+            env=env,
+            stdout=output,
+            stderr=output,
+            grace=grace,
+            entered=entered,
+        )
 
 
 async def ask(
@@ -94,15 +117,22 @@ async def ask(
     env: Mapping[str, str],
     limit: int | None = None,
     patience: float = 0.0,
+    keeps: tuple[int, ...] = (),
 ) -> Answer:
     """Run a short command for what it says; see `execute`. `limit`: bytes of output to read.
 
-    What it left running in the background is left alone. Raises `OSError` when it cannot be
-    started.
+    `keeps` are open files that it inherits. What it left running in the background is left alone.
+    Raises `OSError` when it cannot be started.
     """
     with TemporaryFile() as out, TemporaryFile() as errors:
         ended = await execute(
-            argv, env=env, stdout=out, stderr=errors, patience=patience, leave_rest=True
+            argv,
+            env=env,
+            stdout=out,
+            stderr=errors,
+            patience=patience,
+            leave_rest=True,
+            keeps=keeps,
         )
         return Answer(ended, _read(out, limit), _read(errors, 65_536))
 
@@ -117,9 +147,12 @@ async def execute(
     patience: float = 0.0,
     grace: float = 5.0,
     leave_rest: bool = False,
+    keeps: tuple[int, ...] = (),
+    entered: Callable[[int], None] | None = None,
 ) -> Exit:
     """Run `argv` and wait for its end. The outputs are real files, so nothing ever blocks on them.
 
+    With `entered`, it is given a line of input when that has returned, and no input without it.
     Cancelled, the process has `patience` seconds more to end by itself before its group is ended.
     With `leave_rest`, what it left running in the background is left alone. Raises `OSError` when
     it cannot be started.
@@ -131,16 +164,20 @@ async def execute(
             *argv,
             cwd=cwd,
             env=env,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if entered else asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            pass_fds=keeps,
         )
         try:
+            if entered is not None:
+                entered(process.pid)
+                _open_gate(process)
             await _end_or_cancellation(process, cancelled, patience)
         finally:
             if process.returncode is None or not leave_rest:
-                await _end_group(process.pid, grace)
+                await end_group(process.pid, grace)
         return Exit.of(await process.wait())
 
     return await uninterrupted(lead(), on_cancel=cancelled.set)
@@ -187,6 +224,15 @@ def last_line(log: Path) -> str:
     return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
 
 
+async def end_group(group: int, grace: float) -> None:
+    """End a process group: SIGTERM, `grace` seconds, SIGKILL. Returns when it is gone."""
+    if not _signal_group(group, signal.SIGTERM):
+        return
+    if not await _group_ends(group, grace):
+        _signal_group(group, signal.SIGKILL)
+        await _group_ends(group, None)
+
+
 def group_is_alive(group: int) -> bool:
     """Whether a process group has a member that is more than a zombie."""
     try:
@@ -195,6 +241,21 @@ def group_is_alive(group: int) -> bool:
         return False
     members = _member_states(group)
     return members is None or any(state not in "ZX" for state in members)
+
+
+def _open_gate(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    process.stdin.write(b"\n")
+    process.stdin.close()
+
+
+def _look_for(program: str, cwd: Path, env: Mapping[str, str]) -> None:
+    """Raise `OSError` for a program that cannot be started."""
+    path = os.path.join(cwd, program) if "/" in program else program  # noqa: PTH118
+    if shutil.which(path, path=env.get("PATH")) is None:
+        if os.path.exists(path):  # noqa: PTH110
+            raise PermissionError(EACCES, os.strerror(EACCES), program)
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), program)
 
 
 def _new_file(path: Path) -> IO[bytes]:
@@ -226,14 +287,6 @@ async def _end_or_cancellation(
         ended.cancel()
         told.cancel()
         await asyncio.wait((ended, told))
-
-
-async def _end_group(group: int, grace: float) -> None:
-    if not _signal_group(group, signal.SIGTERM):
-        return
-    if not await _group_ends(group, grace):
-        _signal_group(group, signal.SIGKILL)
-        await _group_ends(group, None)
 
 
 async def _group_ends(group: int, within: float | None) -> bool:

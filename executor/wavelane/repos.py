@@ -7,6 +7,9 @@
 3. A worktree that is not sound is made again. Its branch keeps its commits.
 4. A merge is in when the feature branch is contained in the agent branch. Where the feature branch
    is gone, the trailer in the merge's message tells.
+5. A *mark* is a ref outside of the branches that says, over a crash, what was being done to a
+   branch: `reviewed` is where it was when its review began, `conflicted` is what did not merge,
+   `unchanged` is the tip of one that had nothing to merge.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
 from wavelane.git import Git, GitError
@@ -25,6 +28,7 @@ from wavelane.slugs import slug
 from wavelane.worktrees import Worktree, worktrees
 
 TRAILER: Final = "Wavelane-Issue"
+Mark = Literal["reviewed", "conflicted", "unchanged"]
 AGENT_TREE: Final = "@agent"
 """Directory of the worktree for merging; no slug has an `@`."""
 
@@ -90,7 +94,50 @@ class Repo:
         tip = await self.git.commit_of(f"refs/heads/{self.feature_branch(issue_id)}")
         if tip is not None:
             return await self._contains(tip)
-        return trailer(issue_id) in await self._merges("%B")
+        return (
+            trailer(issue_id) in await self._merges("%B")
+            or await self.marked("unchanged", issue_id) is not None
+        )
+
+    async def advance(self, issue_id: str) -> None:
+        """Remove the worktree and the branch of an issue that is in; `is_in` stays true."""
+        tip = await self.git.commit_of(f"refs/heads/{self.feature_branch(issue_id)}")
+        if tip is not None and trailer(issue_id) not in await self._merges("%B"):
+            await self.set_mark("unchanged", issue_id, tip)
+        await self.discard(issue_id)
+
+    async def forget_unchanged(self) -> None:
+        """Drop the marks of what had nothing to merge: somebody else remembers that now."""
+        prefix = f"refs/wavelane/{self._wave}/unchanged/"
+        for ref in (await self.git.out("for-each-ref", "--format=%(refname)", prefix)).split():
+            await self.git.out("update-ref", "-d", ref)
+
+    async def set_mark(self, mark: Mark, issue_id: str, commit: str) -> None:
+        """Remember a commit of an issue's branch over a crash."""
+        await self.git.out("update-ref", self._mark(mark, issue_id), commit)
+
+    async def marked(self, mark: Mark, issue_id: str) -> str | None:
+        """The commit that was marked, if any."""
+        return await self.git.commit_of(self._mark(mark, issue_id))
+
+    async def drop_mark(self, mark: Mark, issue_id: str) -> None:
+        """Forget a mark, if it is there."""
+        if await self.marked(mark, issue_id) is not None:
+            await self.git.out("update-ref", "-d", self._mark(mark, issue_id))
+
+    async def put_back(self, issue_id: str) -> None:
+        """Undo what a step that was cut off has left in an issue's worktree and on its branch."""
+        start = await self.marked("reviewed", issue_id)
+        tree = await self.issue_tree(issue_id)
+        await self._put_back(tree, start or await tree.head())
+        await self.drop_mark("reviewed", issue_id)
+
+    def drop_lock_files(self) -> None:
+        """Remove lock files of the wave's branches. No git may be running there."""
+        branches = self._common_dir / "refs" / "heads" / "wavelane" / self._wave
+        marks = self._common_dir / "refs" / "wavelane" / self._wave
+        for lock in (*branches.rglob("*.lock"), *marks.rglob("*.lock")):
+            lock.unlink(missing_ok=True)
 
     async def change_of(self, issue_id: str, limit: int) -> str:
         """What the issue's branch changes, as a diff of at most `limit` bytes."""
@@ -118,6 +165,8 @@ class Repo:
         async with self._lock:
             await self._forget(self.root / slug(issue_id))
             await self._delete_branch(self.feature_branch(issue_id))
+            await self.drop_mark("reviewed", issue_id)
+            await self.drop_mark("conflicted", issue_id)
 
     async def tidy(self) -> None:
         """Remove the worktree for merging, and those of merged issues; not what has changes."""
@@ -133,6 +182,9 @@ class Repo:
                     if not is_agent:
                         await self._delete_branch(one.branch)
         await asyncio.to_thread(_remove_if_empty, self.root)
+
+    def _mark(self, mark: Mark, issue_id: str) -> str:
+        return f"refs/wavelane/{self._wave}/{mark}/{slug(issue_id)}"
 
     def _tree(self, name: str, branch: str) -> Worktree:
         return Worktree(self.git.at(self.root / name), branch, self._common_dir)
