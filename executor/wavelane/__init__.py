@@ -19,6 +19,7 @@ from wavelane.pipeline import (
 from wavelane.report import IssueReport, Recovered, Report
 from wavelane.scheduler import Scheduler
 from wavelane.status import LaneStatus, Status
+from wavelane_model.ladder import UsageLadder
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
     Approved,
@@ -65,6 +66,7 @@ __all__ = [
     "Scheduler",
     "SessionFailed",
     "Status",
+    "UsageLadder",
     "Wave",
     "WaveError",
     "__version__",

@@ -1,0 +1,152 @@
+"""The usage ladder: which level the cap has at which reading of a usage meter.
+
+A ladder for a cap with ceiling N has N steps, which are utilisations in percent. Rules:
+
+1. A step is *reached* at a reading at or above it. Each step that is reached takes a level away, so
+   the level is N below the first step and 0, paused, from the last step on.
+2. A step is *released* at a reading that is at least `margin` points below it. At a reading of 0
+   all steps are released, or a run whose first step is below the margin would never come back.
+3. The level goes down at once, as far as steps are reached, and up at once, as far as steps are
+   released. Between the two it stays where it is.
+
+Both ways may take several levels in one answer, so that the same reading, asked again, changes
+nothing: a meter that is reset brings the run back at the next reading, and not N readings later.
+
+So a level that has gone down goes up again only after the meter has fallen from a step to where
+that step is released, and a level that has gone up goes down again only after the meter has risen
+as far. Between two changes in opposite directions lie `margin` points, or the whole of a step that
+is below the margin; readings that move less than that never make the level go back and forth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wavelane_model.cap import Cap
+
+THRESHOLD: Final = 80.0
+"""Percent: where a ladder pauses, if not said otherwise."""
+MARGIN: Final = 10.0
+"""Percentage points that the meter falls below a step before it is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLadder:
+    """Gives the level of the cap for a reading of a usage meter; pure, with hysteresis.
+
+    steps     utilisations in percent, above 0, at most 100, each higher than the one before; one
+              for each level below the ceiling: `(50, 65, 80)` is 3 below 50, then 2, 1, paused
+    margin    percentage points, above 0, at most 100
+
+    A monitor reads the meter, asks the ladder, sets the cap:
+
+        ladder = UsageLadder.even(scheduler.cap.ceiling)
+        while True:
+            utilisation = await read_meter()
+            level = ladder.level(utilisation, scheduler.cap.level)
+            scheduler.cap.set(level)
+            await asyncio.sleep(300)
+
+    The ladder knows the current level and not who set it. A cap that the ladder drives is its own:
+    what an operator sets by hand is put right at the next reading, up as well as down, and a pause
+    is lifted if the meter is low. A limit of the operator's goes around the ladder:
+    `scheduler.cap.set(min(limit, level))`, with a limit of 0 for a pause that holds.
+
+    Raises `ValueError` and `TypeError` for steps or a margin that are none.
+    """
+
+    steps: Sequence[float]
+    margin: float = MARGIN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", _checked_steps(self.steps))
+        if not _is_number(self.margin):
+            raise TypeError(f"the margin is {self.margin!r}; give percentage points, a number")
+        if not 0 < self.margin <= 100:
+            raise ValueError(
+                f"the margin is {self.margin}; give percentage points, above 0 and at most 100"
+            )
+
+    @classmethod
+    def even(
+        cls, ceiling: int, threshold: float = THRESHOLD, margin: float = MARGIN
+    ) -> UsageLadder:
+        """The ladder for a cap with this ceiling: steps evenly spread, paused from `threshold` on.
+
+        For 3 and 80 percent the steps are 26.7, 53.3 and 80. Raises as `UsageLadder` does, and for
+        a ceiling that no cap has.
+        """
+        Cap.at(ceiling)
+        if not _is_number(threshold):
+            raise TypeError(f"the threshold is {threshold!r}; give percent, a number")
+        if not 0 < threshold <= 100:
+            raise ValueError(f"the threshold is {threshold}; give percent, above 0 and at most 100")
+        below = (threshold * number / ceiling for number in range(1, ceiling))
+        return cls((*below, threshold), margin)
+
+    @property
+    def ceiling(self) -> int:
+        """The level below the first step: as many as there are steps."""
+        return len(self.steps)
+
+    @property
+    def releases(self) -> tuple[float, ...]:
+        """For each step the utilisation, in percent, at or below which it is released."""
+        return tuple(max(step - self.margin, 0) for step in self.steps)
+
+    def level(self, utilisation: float, current: int) -> int:
+        """The level to set at this reading of the meter, in percent (not a fraction of 1).
+
+        `current` is the level that holds now; 0 is paused. A reading above 100 counts as full.
+        Raises `ValueError` for a reading below 0 or NaN, which a meter gives when it does not know:
+        then leave the cap as it is. Raises `ValueError` for a current level that the ladder does
+        not have, and `TypeError` for what is no number.
+        """
+        _check_reading(utilisation)
+        self._check_level(current)
+        at_most = sum(utilisation < step for step in self.steps)
+        at_least = sum(utilisation <= release for release in self.releases)
+        return min(max(current, at_least), at_most)
+
+    def _check_level(self, current: int) -> None:
+        if isinstance(current, bool) or not isinstance(current, int):
+            raise TypeError(f"the current level is {current!r}; give a whole number")
+        if not 0 <= current <= self.ceiling:
+            raise ValueError(
+                f"the current level is {current}, and the ladder's levels are 0 to {self.ceiling}; "
+                "give it as many steps as the cap's ceiling"
+            )
+
+
+def _check_reading(utilisation: float) -> None:
+    if not _is_number(utilisation):
+        raise TypeError(f"the utilisation is {utilisation!r}; give percent, a number")
+    if not utilisation >= 0:
+        raise ValueError(
+            f"the utilisation is {utilisation}; give percent, 0 or more, "
+            "and leave the cap as it is when the meter cannot be read"
+        )
+
+
+def _checked_steps(given: Sequence[float]) -> tuple[float, ...]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise TypeError(f"the steps are {given!r}; give a list of percents, e.g. [50, 65, 80]")
+    if not given:
+        raise ValueError("there are no steps; give one for each level, e.g. [80] for a cap of 1")
+    for number, step in enumerate(given, 1):
+        if not _is_number(step):
+            raise TypeError(f"step {number} is {step!r}; give percent, a number")
+        if not 0 < step <= 100:
+            raise ValueError(f"step {number} is {step}; give percent, above 0 and at most 100")
+        if number > 1 and step <= given[number - 2]:
+            raise ValueError(
+                f"step {number} is {step}, not above step {number - 1}, {given[number - 2]}; "
+                "give steps that rise"
+            )
+    return tuple(given)
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
