@@ -79,6 +79,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "reason": TEXTS,
     "repo": TEXTS,
     "ticket": TEXTS,
+    "issues": st.lists(
+        st.builds(Issue, TEXTS, TEXTS, st.lists(TEXTS), title=TEXTS, priority=st.integers())
+    ).map(tuple),
+    "done": st.lists(TEXTS).map(tuple),
 }
 EVENTS: st.SearchStrategy[Any] = st.one_of(
     *(
@@ -94,7 +98,7 @@ def test_every_event_with_every_outcome_is_read_back_as_it_was_written(event: Ev
 
 
 def test_every_kind_of_event_and_outcome_is_among_those() -> None:
-    assert len(get_args(Event)) == 16
+    assert len(get_args(Event)) == 17
     assert len(get_args(Outcome)) == 10
 
 

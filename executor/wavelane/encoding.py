@@ -24,9 +24,9 @@ from typing import (
     get_type_hints,
 )
 
-from wavelane_model.events import Event, SessionEnded
+from wavelane_model.events import Event, SessionEnded, WaveAmended
 from wavelane_model.outcomes import Outcome
-from wavelane_model.wave import Issue
+from wavelane_model.wave import ISSUE_FIELDS, Issue
 
 T = TypeVar("T")
 Check = Callable[[object], bool]
@@ -57,6 +57,9 @@ def _check_of(hint: Any) -> Check:
         return lambda value: isinstance(value, str) and value in get_args(hint)
     if origin is Sequence:
         return lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if origin is tuple:  # of any length; JSON has lists, which `decoded` turns into tuples
+        item = get_args(hint)[0]
+        return lambda value: isinstance(value, tuple) and all(isinstance(i, item) for i in value)
     if hint is float:
         return lambda value: isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
     if hint is int:
@@ -88,6 +91,8 @@ def encoded(event: Event) -> tuple[str, str | None, str | None]:
         for name, field in _FIELDS[type(outcome)].items():
             if (value := getattr(outcome, name)) != field.default:
                 data[name] = value
+    if isinstance(event, WaveAmended):
+        data["issues"] = [definition_of(one) for one in event.issues]
     return kind.__name__, issue, as_json(data) if data else None
 
 
@@ -102,6 +107,9 @@ def decoded(kind: str, issue: str | None, data: str | None) -> Event:
             outcome = _made(_OUTCOMES[values.pop("outcome")], values)
             _require(SessionEnded, of_event)
             return SessionEnded(of_event["issue"], of_event["session"], outcome)
+        if kind == WaveAmended.__name__:
+            values["issues"] = tuple(_made(Issue, one) for one in values["issues"])
+            values["done"] = tuple(values["done"])
         return _made(_EVENTS[kind], values)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise JournalError(
@@ -117,6 +125,11 @@ def sealed(seal: str, row: Iterable[object]) -> str:
 def first_seal(meta: Iterable[tuple[str, str]], definitions: Iterable[str]) -> str:
     """The seal of a journal without events, from the rows of meta and of the issues."""
     return sealed("", [sorted(meta), list(definitions)])
+
+
+def definition_of(issue: Issue) -> dict[str, object]:
+    """An issue as plain values."""
+    return {name: getattr(issue, name) for name in ISSUE_FIELDS}
 
 
 def issue_of(definition: str) -> Issue:

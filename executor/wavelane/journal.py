@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast, get_args
 
 from wavelane.encoding import JournalError as JournalError
-from wavelane.encoding import as_json, first_seal, issue_of, sealed, storable
+from wavelane.encoding import as_json, definition_of, first_seal, issue_of, sealed, storable
 from wavelane.encoding import decoded as decoded
 from wavelane.encoding import encoded as encoded
 from wavelane.lock import InUseError, Lock
@@ -39,7 +39,7 @@ from wavelane_model.cap import Cap
 from wavelane_model.events import Event
 from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
-from wavelane_model.wave import ISSUE_FIELDS, Issue, Wave
+from wavelane_model.wave import Wave
 
 FORMAT: Final = 2
 """Version of the file's layout."""
@@ -212,7 +212,7 @@ class Journal:
             for statement in _SCHEMA.split(";")[:-1]:
                 self._db.execute(statement)
             meta = _meta_rows(settings)
-            definitions = [as_json(_definition(issue)) for issue in settings.wave.issues]
+            definitions = [as_json(definition_of(issue)) for issue in settings.wave.issues]
             self._seal = first_seal(meta, definitions)
             self._db.executemany("INSERT INTO meta VALUES (?, ?)", [*meta, ("seal", self._seal)])
             self._db.executemany(
@@ -368,10 +368,6 @@ def _meta_rows(settings: Settings) -> list[tuple[str, str]]:
         ("lane_release", as_json(settings.lane_release)),
         ("limits", as_json(asdict(settings.limits))),
     ]
-
-
-def _definition(issue: Issue) -> dict[str, object]:
-    return {name: getattr(issue, name) for name in ISSUE_FIELDS}
 
 
 def _claimed(path: Path) -> bool:

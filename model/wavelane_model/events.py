@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wavelane_model.cap import Move
 from wavelane_model.outcomes import Outcome
+from wavelane_model.wave import Issue
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,17 @@ class AttemptUnclear:
 
 
 @dataclass(frozen=True, slots=True)
+class WaveAmended:
+    """`issues` were added to the wave, or changed before they started.
+
+    `done` are further ids outside the wave that are done already.
+    """
+
+    issues: tuple[Issue, ...]
+    done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CapMoved:
     """The cap was moved; `level` is the one asked for by "set"."""
 
@@ -132,6 +144,7 @@ Event = (
     | AttemptResumed
     | MergeFound
     | AttemptUnclear
+    | WaveAmended
     | CapMoved
     | ParkRequested
     | UnparkRequested

@@ -10,6 +10,7 @@ Entries of the heaps may be out of date: they are checked when they come up, and
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from copy import copy
 from heapq import heappop, heappush
 from typing import Final, Literal, NamedTuple
@@ -215,10 +216,8 @@ class WaveState:
         self.records = [
             Record(at, wave.repo_of[at], len(wave.dependencies[at])) for at in range(len(wave))
         ]
-        self.by_rank = admission_order(wave)
-        self.rank = [0] * len(wave)
-        for rank, position in enumerate(self.by_rank):
-            self.rank[position] = rank
+        self.by_rank: list[int] = []
+        self.rank: list[int] = []
         self.idle: list[tuple[int, int]] = []
         """Heap of (rank of an issue that is ready, its lane), for lanes that may be free."""
         self.held: OrderedDict[int, None] = OrderedDict()
@@ -227,9 +226,7 @@ class WaveState:
         """Lanes that are free and have rework waiting."""
         self.turns_due: OrderedDict[int, None] = OrderedDict()
         """Lanes whose merge queue has somebody and whose turn is free."""
-        for record in self.records:
-            if record.ready:
-                self._list(record)
+        self._rank()
 
     @property
     def ended(self) -> bool:
@@ -440,6 +437,36 @@ class WaveState:
             for who in [who for who in lane.merges if isinstance(who, str)]:
                 self.leave_merges(at, who)
         self.tickets = 0
+
+    def amend(self, wave: Wave, changed: Iterable[int]) -> None:
+        """Go on with `wave`: this one with issues added, or `changed` while they were queued."""
+        self.wave = wave
+        self.records.extend(
+            Record(at, wave.repo_of[at], 0) for at in range(len(self.records), len(wave))
+        )
+        for at in changed:
+            record = self.records[at]
+            record.lane = wave.repo_of[at]
+            record.unmet = sum(
+                self.records[needed].state != "done" for needed in wave.dependencies[at]
+            )
+        self._rank()
+
+    def _rank(self) -> None:
+        """Put all that is ready in the order of admission."""
+        self.by_rank = admission_order(self.wave)
+        self.rank = [0] * len(self.by_rank)
+        for rank, position in enumerate(self.by_rank):
+            self.rank[position] = rank
+        self.ready = 0
+        self.idle = []
+        for lane in self.lanes:
+            lane.ready = []
+        for record in self.records:
+            record.listed = False
+        for record in self.records:
+            if record.ready:
+                self._list(record)
 
     # For exploration
 

@@ -53,6 +53,7 @@ from wavelane_model.events import (
     SessionWithheld,
     StopRequested,
     UnparkRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.guards import PREDICATES, start_revoked
@@ -71,6 +72,7 @@ from wavelane_model.outcomes import (
     Stopped,
 )
 from wavelane_model.state import Record, Sentence, WaveState
+from wavelane_model.wave import WaveError
 
 
 class IllegalEvent(ValueError):
@@ -397,6 +399,24 @@ def _account(
     return record
 
 
+def _wave_amended(state: WaveState, event: WaveAmended, effects: list[Effect]) -> None:
+    for issue in event.issues:
+        if issue.id in state.wave and not _unbegun(state.find(issue.id)):
+            raise IllegalEvent(
+                f'issue "{issue.id}" is {state.find(issue.id).state} and has begun: '
+                "what has begun cannot be changed"
+            )
+    try:
+        wave = state.wave.amended(event.issues, event.done)
+    except WaveError as error:
+        raise IllegalEvent(str(error)) from error
+    state.amend(wave, [wave.position[issue.id] for issue in event.issues])
+
+
+def _unbegun(record: Record) -> bool:
+    return record.state in ("queued", "parked") and record.session == 0
+
+
 def _cap_moved(state: WaveState, event: CapMoved, effects: list[Effect]) -> None:
     cap = moved(state.cap, event.move, event.level)
     if cap is None:
@@ -496,6 +516,7 @@ ACCOUNTS: Final = (AttemptDiscarded, AttemptResumed, MergeFound, AttemptUnclear)
 """Between runs: what is left of an issue that was in flight when the run before ended."""
 _BEFORE_START: Final = (
     WaveStarted,
+    WaveAmended,
     CapMoved,
     ParkRequested,
     UnparkRequested,
@@ -515,6 +536,7 @@ _HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None
     AttemptResumed: _attempt_resumed,
     MergeFound: _merge_found,
     AttemptUnclear: _attempt_unclear,
+    WaveAmended: _wave_amended,
     CapMoved: _cap_moved,
     ParkRequested: _park_requested,
     UnparkRequested: _unpark_requested,

@@ -107,6 +107,15 @@ class Wave:
     def __repr__(self) -> str:
         return f"<Wave of {len(self.issues)} issues in {len(self.repos)} repos>"
 
+    def amended(self, issues: Iterable[Issue], done: Iterable[str] = ()) -> Wave:
+        """This wave with `issues` in place of those of the same ids, and the others added.
+
+        Positions stay as they are; what is added follows. Raises `WaveError`.
+        """
+        by_id = {issue.id: issue for issue in self.issues}
+        by_id.update((issue.id, issue) for issue in issues)
+        return Wave(by_id.values(), repos=self.repos, done=self.done.union(done))
+
     def topological(self) -> list[int]:
         """Positions of all issues, each after everything that it depends on."""
         unmet = [len(found) for found in self.dependencies]
