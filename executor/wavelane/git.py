@@ -7,9 +7,10 @@
    Only then is it ended, and git takes its lock files away.
 3. The user's settings and hooks count, but for those that would ask, page, colour, run in the
    background or remember. No configuration is ever written.
-4. A command inherits the `leash`, an open file with a lock. While somebody holds that lock, git may
+4. What a command has written is on disk when it is through, from git 2.36 on.
+5. A command inherits the `leash`, an open file with a lock. While somebody holds that lock, git may
    still be running, even if who started it is gone.
-5. Where the user has no name or e-mail address, commits get a fallback one from the environment.
+6. Where the user has no name or e-mail address, commits get a fallback one from the environment.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ _SETTINGS: Final = (
     "commit.cleanup=whitespace",
     "core.filesRefLockTimeout=5000",
     "core.fsmonitor=false",
+    "core.fsync=all",
     "core.packedRefsTimeout=10000",
     "gc.auto=0",
     "maintenance.auto=false",

@@ -1,0 +1,287 @@
+"""The table: what it costs to go on with a wave whose process was killed in mid-run.
+
+    uv run --locked python -m benchmarks.recovery [--sizes 1000,10000,100000] [--repeat 3]
+                                                  [--json] [--check]
+
+The journal is that of the wave of `benchmarks.workload`, cut off when half of its issues are done.
+*To go on* is from nothing to the moment at which the first session starts: open the journal, fold
+it through the model, check its seal, ask about what was in flight. Beside it stands what it costs
+to read the same rows from the same file and take their JSON apart, and to do nothing with them.
+
+With `--check` the exit code is 1 when an event costs more than `STEEPEST` times what it costs in
+the next smaller journal, or when going on takes more than `DEAREST` times as long as reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.scale import machine
+from benchmarks.workload import CAP, NoOpSessions, issues
+from wavelane import Approved, Issue, Limits, Scheduler, Wave
+from wavelane.journal import Entry, Journal, Settings, Standing
+from wavelane.report import state_of
+from wavelane_model.events import Event, SessionEnded, WaveStarted
+from wavelane_model.lifecycle import State
+from wavelane_model.outcomes import Implemented, Merged, Outcome
+from wavelane_model.state import WaveState
+from wavelane_model.step import step
+
+STEEPEST: Final = 3.0
+DEAREST: Final = 12.0
+_GROUP: Final = 1_000
+_GOOD: Final[dict[State, Outcome]] = {
+    "running": Implemented(),
+    "review": Approved(),
+    "merging": Merged(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One size. Seconds are medians; `peak` is in bytes, by `tracemalloc`."""
+
+    issues: int
+    events: int
+    seconds: float
+    fastest: float
+    slowest: float
+    reading: float
+    peak: int
+    journal_bytes: int
+
+    @property
+    def micros_per_event(self) -> float:
+        """To go on, by event."""
+        return self.seconds / self.events * 1e6
+
+    @property
+    def ratio(self) -> float:
+        """To go on, to reading alone."""
+        return self.seconds / self.reading
+
+
+class _Started(Exception):
+    """The first session has started: the measurement ends."""
+
+
+class _EndsAtOnce(NoOpSessions):
+    """Sessions of a run that is measured up to the start of the first one."""
+
+    def __init__(self, started: Callable[[], None]) -> None:
+        super().__init__()
+        self.implement = self.review = self.merge = self._start  # type: ignore[method-assign, assignment]
+        self._started = started
+
+    async def _start(self, issue: Issue) -> None:
+        self._started()
+        await asyncio.sleep(3600)
+
+
+def cut_off(path: Path, size: int) -> int:
+    """Write the journal of a run of `size` issues that was cut off half-way; its events."""
+    settings = Settings(Wave(issues(size)), CAP, "done", Limits())
+    state = state_of(settings)
+    journal = Journal(path, settings)
+    written, group = 0, []
+    for event in _half_a_run(state):
+        group.append(Entry(1e9 + written, event))
+        written += 1
+        if len(group) == _GROUP:
+            journal.append(group)
+            group = []
+    standings = [
+        (issue.id, Standing(record.state, 1e9, record.attempts, record.reason))
+        for issue, record in zip(state.wave.issues, state.records, strict=True)
+        if record.session
+    ]
+    journal.append(group, standings)
+    journal.close()
+    return written
+
+
+def _half_a_run(state: WaveState) -> Iterator[Event]:
+    def taken(event: Event) -> Event:
+        step(state, event)
+        return event
+
+    yield taken(WaveStarted())
+    while state.done < len(state.records) // 2:
+        record = state.records[next(iter(state.flight))]
+        yield taken(SessionEnded(state.issue_id(record), record.session, _GOOD[record.state]))
+
+
+def seconds_to_go_on(path: Path, size: int) -> float:
+    """From nothing to the start of the first session."""
+    wave = Wave(issues(size))
+    started: list[float] = []
+
+    def first() -> None:
+        started.append(time.perf_counter())
+        raise _Started
+
+    async def go() -> None:
+        running = asyncio.ensure_future(
+            Scheduler(wave, _EndsAtOnce(first), cap=CAP, journal=path).run()
+        )
+        while not started:
+            await asyncio.sleep(0.001)
+        running.cancel()
+        await asyncio.wait([running])
+
+    began = time.perf_counter()
+    asyncio.run(go())
+    return started[0] - began
+
+
+def seconds_to_read(path: Path) -> float:
+    """To read the rows of the events and take their JSON apart."""
+    began = time.perf_counter()
+    with closing(sqlite3.connect(path)) as database:
+        for *_, data in database.execute("SELECT at, kind, issue, data FROM event ORDER BY seq"):
+            if data is not None:
+                json.loads(data)
+    return time.perf_counter() - began
+
+
+def row_of(size: int, repeat: int) -> Row:
+    """Measure one size, each time on a fresh copy and in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.db"
+        events = cut_off(path, size)
+        seconds = [_apart("seconds", path, size) for _ in range(repeat)]
+        reading = [_apart("reading", path, size) for _ in range(repeat)]
+        return Row(
+            size,
+            events,
+            median(seconds),
+            min(seconds),
+            max(seconds),
+            median(reading),
+            int(_apart("peak", path, size)),
+            path.stat().st_size,
+        )
+
+
+def _apart(what: str, path: Path, size: int) -> float:
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.recovery", "--one", what, str(copy), str(size)],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def _one(what: str, path: Path, size: int) -> float:
+    if what == "reading":
+        return seconds_to_read(path)
+    if what == "seconds":
+        return seconds_to_go_on(path, size)
+    tracemalloc.start()
+    try:
+        seconds_to_go_on(path, size)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def excesses(rows: Sequence[Row]) -> Iterator[str]:
+    """What passes a limit, a sentence each."""
+    for smaller, larger in pairwise(rows):
+        growth = larger.micros_per_event / smaller.micros_per_event
+        if growth > STEEPEST:
+            yield (
+                f"an event costs {growth:.1f} times as much in a journal of {larger.events} as in "
+                f"one of {smaller.events}; at most {STEEPEST:g} is allowed"
+            )
+    for row in rows:
+        if row.ratio > DEAREST:
+            yield (
+                f"going on with {row.issues} issues takes {row.ratio:.1f} times as long as reading "
+                f"their journal; at most {DEAREST:g} is allowed"
+            )
+
+
+def table_of(rows: Sequence[Row]) -> Table:
+    """The rows for people; as it is printed it is Markdown too."""
+    table = Table(box=box.MARKDOWN)
+    for heading in (
+        "issues",
+        "events",
+        "seconds to go on (min–max)",
+        "µs/event",
+        "× reading",
+        "peak KiB/issue",
+        "journal MB",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            f"{row.issues:,}",
+            f"{row.events:,}",
+            f"{row.seconds:.3f} ({row.fastest:.3f}–{row.slowest:.3f})",
+            f"{row.micros_per_event:.1f}",
+            f"{row.ratio:.1f}",
+            f"{row.peak / row.issues / 1024:.2f}",
+            f"{row.journal_bytes / 1e6:.1f}",
+        )
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and return the exit code."""
+    given = _parser().parse_args(arguments)
+    if given.one:
+        what, path, size = given.one
+        print(_one(what, Path(path), int(size)))
+        return 0
+    rows = [row_of(int(size), given.repeat) for size in given.sizes.split(",")]
+    if given.json:
+        print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2))
+    else:
+        print(*(f"{name} {value}" for name, value in machine().items()), sep=" · ")
+        Console(width=None if sys.stdout.isatty() else 120).print(table_of(rows))
+    passed = list(excesses(rows)) if given.check else []
+    for excess in passed:
+        print(f"error: {excess}", file=sys.stderr)
+    return 1 if passed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.recovery",
+        description="What it costs to go on with a wave whose process was killed in mid-run.",
+    )
+    parser.add_argument("--sizes", default="1000,10000,100000", help="default: %(default)s")
+    parser.add_argument("--repeat", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a limit is passed")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
