@@ -430,7 +430,7 @@ class Outside:
         self._close(issue)
         yield from self._moved_by(event.issue, meant or ACCOUNT[type(event)], effects)
         self.fresh[issue] = False
-        if isinstance(event, AttemptDiscarded):
+        if isinstance(event, AttemptDiscarded) and meant is None:
             self.implemented[issue] = False
 
     def _counts_on(
