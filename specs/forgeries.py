@@ -1,8 +1,8 @@
 """Forged journals: what a lawful run's journal cannot say, a change each.
 
-Every base is the journal of a real run in virtual time. A forgery changes the file as an SQL client
-would, and seals it anew where it can, so that the rules alone have to find it. `says` is a part of
-the sentence that a user is to read.
+Every base is the journal of a real run in virtual time, or is told by its events, as the runs that
+are cut off. A forgery changes the file as an SQL client would, and seals it anew where it can, so
+that the rules alone have to find it. `says` is a part of the sentence that a user is to read.
 """
 
 from __future__ import annotations
@@ -16,24 +16,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wavelane import Scheduler
+from specs.told import tell
+from wavelane import Limits, Scheduler
 from wavelane.encoding import first_seal, sealed
-from wavelane.journal import encoded
+from wavelane.journal import Settings, encoded
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane_model.events import (
     AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
+    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
+    StopRequested,
     UnparkRequested,
     WaveStarted,
 )
+from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import (
     Approved,
     Blocked,
@@ -111,6 +118,38 @@ PAUSED: Final = Base(moves={30.0: "pause", 400.0: "resume"})
 """1 start; 2 paused; 3 api#1 implemented, its review is held; 4 app#1 parked; 5 resumed; …"""
 POSTPONED: Final = Base(Wave((Issue("etc#1", "etc"),)), cap=1)
 """1 start; 2 etc#1 is postponed; 3 its wait ends, 300 s later; …"""
+
+
+@dataclass(frozen=True)
+class Told(Base):
+    """Runs whose journal is lawful, told by their events."""
+
+    events: tuple[Event, ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Let the events happen, with the journal at `path`."""
+        lane_release: LaneRelease = "review" if self.pipelined else "done"
+        tell(path, Settings(self.wave, self.cap, lane_release, Limits()), self.events)
+
+
+CUT_OFF: Final = Told(
+    events=(
+        WaveStarted(),  # 1: api#1 and app#1 begin
+        SessionEnded("api#1", 1, Implemented()),
+        CancelRequested("app#1"),
+        RunCutOff(),  # 4: while api#1 is reviewed and app#1 is to be cancelled
+        AttemptResumed("api#1"),
+        AttemptDiscarded("app#1"),  # 6: which cancels it
+        CapMoved("step_down"),
+        WaveStarted(),  # 8: api#1 is reviewed again
+        SessionEnded("api#1", 3, Approved()),
+        RunCutOff(),  # 10: while api#1 is merged
+        MergeFound("api#1"),
+        WaveStarted(),  # 12: api#2 begins
+        StopRequested(),
+        SessionEnded("api#2", 1, Implemented()),  # 14: which ends the run
+    )
+)
 
 
 class Forger:
@@ -294,9 +333,10 @@ FORGERIES: Final = (
     Forgery(
         "an event after the end",
         STRICT,
-        lambda f: f.insert(11, CapMoved("step_down")),
+        lambda f: f.insert(11, _ended("web#1", 3, Merged())),
         "end",
-        "event 12 (CapMoved): the run had ended (blocked); CapMoved comes after its end",
+        "event 12 (SessionEnded web#1): the run had ended (blocked); "
+        "SessionEnded comes after its end",
     ),
     Forgery(
         "an event before the start",
@@ -388,10 +428,132 @@ FORGERIES: Final = (
     Forgery(
         "a discarded attempt that was none",
         STRICT,
-        lambda f: f.insert(1, AttemptDiscarded("api#2")),
+        lambda f: f.insert(11, AttemptDiscarded("app#1")),
         "table",
-        "the attempt at api#2 was discarded, but it was not in flight: "
-        "it is queued (lane api held by api#1)",
+        "the attempt at app#1 was discarded, but it was not in flight: it is parked: which colour?",
+    ),
+    # What a run that was cut off leaves
+    Forgery(
+        "a session that reports after its run was cut off",
+        CUT_OFF,
+        lambda f: f.insert(4, _ended("api#1", 2, Approved())),
+        "end",
+        "event 5 (SessionEnded api#1): session 2 of api#1 cannot report any more: "
+        "the run had been cut off",
+    ),
+    Forgery(
+        "a withheld start of a run that was cut off",
+        CUT_OFF,
+        lambda f: f.insert(4, SessionWithheld("app#1", 1)),
+        "end",
+        "session 1 of app#1 cannot report any more: the run had been cut off",
+    ),
+    Forgery(
+        "a session that starts between runs",
+        CUT_OFF,
+        lambda f: f.insert(5, _ended("api#1", 3, Approved())),
+        "end",
+        "session 3 of api#1 was never started: the run had been cut off",
+    ),
+    Forgery(
+        "a start before it is told what is left",
+        CUT_OFF,
+        lambda f: f.drop(6),
+        "end",
+        "event 7 (WaveStarted): a run was started before it was told what is left of "
+        "session 1 of app#1",
+    ),
+    Forgery(
+        "a start at once after a run was cut off",
+        CUT_OFF,
+        lambda f: f.insert(4, WaveStarted()),
+        "end",
+        "what is left of session 2 of api#1, session 1 of app#1",
+    ),
+    Forgery(
+        "an account during a run",
+        CUT_OFF,
+        lambda f: f.insert(2, AttemptDiscarded("api#1")),
+        "end",
+        "the attempt at api#1 was discarded while the run was under way; "
+        "that is told of a run that is over",
+    ),
+    Forgery(
+        "an account before the first run",
+        CUT_OFF,
+        lambda f: f.replace(1, MergeFound("api#1")),
+        "end",
+        "MergeFound comes before the run has started",
+    ),
+    Forgery(
+        "an account of what was not in flight",
+        CUT_OFF,
+        lambda f: f.insert(4, AttemptResumed("api#2")),
+        "table",
+        "the attempt at api#2 was resumed, but it was not in flight: it is queued",
+    ),
+    Forgery(
+        "a merge found of what was done",
+        CUT_OFF,
+        lambda f: f.insert(11, MergeFound("api#1")),
+        "table",
+        "the merge of api#1 was found, but it was not in flight: it is done",
+    ),
+    Forgery(
+        "two accounts of one session",
+        CUT_OFF,
+        lambda f: f.insert(6, AttemptUnclear("app#1", "its branch is gone")),
+        "table",
+        "the attempt at app#1 was called unclear, but it was not in flight: it is cancelled",
+    ),
+    Forgery(
+        "an account of an unknown issue",
+        CUT_OFF,
+        lambda f: f.insert(4, MergeFound("api#9")),
+        "wave",
+        'there is no issue "api#9" in the wave',
+    ),
+    Forgery(
+        "a run that is cut off twice",
+        CUT_OFF,
+        lambda f: f.insert(4, RunCutOff()),
+        "end",
+        "the run had been cut off; RunCutOff comes after that",
+    ),
+    Forgery(
+        "a run that is cut off before it starts",
+        CUT_OFF,
+        lambda f: f.replace(1, RunCutOff()),
+        "end",
+        "RunCutOff comes before the run has started",
+    ),
+    Forgery(
+        "a run that is cut off after its end",
+        STRICT,
+        lambda f: f.insert(11, RunCutOff()),
+        "end",
+        "the run had ended (blocked); RunCutOff comes after its end",
+    ),
+    Forgery(
+        "a cut-off taken out",
+        CUT_OFF,
+        lambda f: f.drop(4),
+        "end",
+        "the attempt at api#1 was resumed while the run was under way",
+    ),
+    Forgery(
+        "a cancel that is lost with the run",
+        CUT_OFF,
+        lambda f: f.drop(3),
+        "standing",
+        "the row of app#1 says state 'cancelled'; by the events it is 'queued'",
+    ),
+    Forgery(
+        "a merge that was found and was not",
+        CUT_OFF,
+        lambda f: f.replace(11, AttemptResumed("api#1")),
+        "pause",
+        "session 1 of api#2 ended with Implemented, but api#2 was never started: stopping",
     ),
     # What an operator cannot do
     Forgery(

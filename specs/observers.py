@@ -1,7 +1,8 @@
 """Observers: they see sessions and merges start and end, and the cap's lever; nothing else.
 
 They know neither the model nor the scheduler's state. Whoever drives them tells what an operator
-or an outcome took out of flight. What they complain about is a rule that was broken in the world.
+or an outcome took out of flight, and when the process that ran the wave is gone, with all sessions.
+What they complain about is a rule that was broken in the world.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class RuleBroken(AssertionError):
 
 @dataclass
 class Observer:
-    """Watches one run of a wave, and raises `RuleBroken` at the start that breaks a rule."""
+    """Watches the runs of a wave, and raises `RuleBroken` at the start that breaks a rule."""
 
     wave: Wave
     lane_release: LaneRelease
@@ -35,18 +36,53 @@ class Observer:
     turns: dict[str, str] = field(default_factory=dict)
     highest: int = 0
     starts: int = 0
+    over: bool = False
+    """Whether the run has ended, or was cut off."""
+    lost: set[str] = field(default_factory=set)
+    """Issues whose session was lost with the run, and of which nothing was told since."""
 
     def __post_init__(self) -> None:
         self.highest = self.level
 
     def cap_moved(self, level: int) -> None:
         self.level = level
-        self.highest = max(self.highest, level)
+        if not self.over:
+            self.highest = max(self.highest, level)
+
+    def run_ended(self) -> None:
+        """The run has ended by itself."""
+        self._require(not self.open, "end", f"the run ends while {sorted(self.open)} are open")
+        self.over = True
+        self.stopping = False
+
+    def run_cut_off(self) -> None:
+        """The process is gone, and with it all sessions and all others who merge."""
+        self.over = True
+        self.stopping = False
+        self.lost = set(self.open)
+        self.open.clear()
+        self.turns.clear()
+        for repo, queue in self.queues.items():
+            self.queues[repo] = [who for who in queue if who in self.wave]
+
+    def told(self, issue_id: str, *, merged: bool) -> None:
+        """It is told what is left of an issue. `merged`: its merge is in."""
+        self.lost.discard(issue_id)
+        if merged:
+            self.left_flight(issue_id)
+            self.merged.add(issue_id)
+
+    def run_started(self) -> None:
+        """Another run starts."""
+        self._require(not self.lost, "end", f"nothing was told of {sorted(self.lost)}")
+        self.over = False
+        self.highest = max(self.level, len(self.underway))
 
     def started(self, step: Step, issue_id: str) -> None:
         """A session or merge starts: the moment at which every rule is checked."""
         self.starts += 1
         repo = self.wave[issue_id].repo
+        self._require(not self.over, "end", f"{issue_id} starts {step} between runs")
         self._require(issue_id not in self.open, "once", f"{issue_id} has two sessions at once")
         self._require(issue_id not in self.merged, "once", f"{issue_id} is merged already")
         if step == "merge":
@@ -86,6 +122,7 @@ class Observer:
         self.queues[repo].append(ticket)
 
     def turn_granted(self, repo: str, ticket: str) -> None:
+        self._require(not self.over, "end", f"{ticket} has its turn between runs")
         self._require(repo not in self.turns, "merge", f"{repo} has two merges at once")
         self._require(self.queues[repo][0] == ticket, "merge", f"{ticket} is out of turn")
         self.turns[repo] = ticket

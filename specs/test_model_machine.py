@@ -1,11 +1,13 @@
 """The model under any events in any order, watched by an observer of the world.
 
 The world is what the model's orders make of it: a session that was ordered is open until its end
-is reported. The machine reports what may happen to such a world; everything else about it, the
-observer has to find out by itself.
+is reported, or until the run is cut off. The machine reports what may happen to such a world;
+everything else about it, the observer has to find out by itself.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -37,13 +39,17 @@ from wavelane_model.effects import (
 )
 from wavelane_model.events import (
     AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
+    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
@@ -67,7 +73,7 @@ from wavelane_model.outcomes import (
 )
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
-from wavelane_model.step import IllegalEvent, may_start, outcomes_of, step
+from wavelane_model.step import ACCOUNTS, IllegalEvent, may_start, outcomes_of, step
 from wavelane_model.wave import Wave
 from wavelane_model.why import why
 
@@ -91,7 +97,13 @@ OUTCOMES: tuple[Outcome, ...] = (
     Failed("it broke"),
     Stopped(),
 )
-
+TOLD: tuple[Callable[[str], Event], ...] = (
+    AttemptDiscarded,
+    AttemptResumed,
+    AttemptResumed,
+    MergeFound,
+    lambda issue: AttemptUnclear(issue, "its branch is gone"),
+)
 
 HAPPY: dict[State, Outcome] = {
     "running": Implemented(),
@@ -122,11 +134,9 @@ class ModelMachine(RuleBasedStateMachine):
     ) -> None:
         self.wave = wave
         self.state = WaveState(wave, cap=Cap.at(ceiling), lane_release=lane_release, limits=limits)
-        self.observer = Observer(wave, lane_release, ceiling)
-        self.over = False
+        self.observer = Observer(wave, lane_release, ceiling, over=True)
         for move in moves:
             self.take(CapMoved(move))
-        self.observer.highest = self.observer.level
         self.take(WaveStarted())
 
     def take(self, event: Event) -> bool:
@@ -142,6 +152,14 @@ class ModelMachine(RuleBasedStateMachine):
             self.world_ends(event, effects)
         elif isinstance(event, SessionWithheld):
             self.observer.ended(event.issue)
+        elif isinstance(event, ACCOUNTS):
+            self.observer.told(event.issue, merged=isinstance(event, MergeFound))
+        elif isinstance(event, WaveStarted):
+            self.observer.run_started()
+        elif isinstance(event, RunCutOff):
+            self.observer.run_cut_off()
+        elif isinstance(event, StopRequested):
+            self.observer.stopping = True
         elif isinstance(event, MergeTurnRequested):
             self.observer.turn_requested(event.repo, event.ticket)
         elif isinstance(event, MergeTurnReturned):
@@ -172,11 +190,12 @@ class ModelMachine(RuleBasedStateMachine):
             case GrantMergeTurn(repo, ticket):
                 self.observer.turn_granted(repo, ticket)
             case FinishWave():
-                self.over = True
+                self.observer.run_ended()
             case _:
                 pass
 
-    running = precondition(lambda self: not self.over)
+    running = precondition(lambda self: not self.observer.over)
+    between_runs = precondition(lambda self: self.observer.over)
 
     @running
     @precondition(lambda self: self.observer.open)
@@ -202,23 +221,19 @@ class ModelMachine(RuleBasedStateMachine):
         to_be_withheld = not may and record.sentence is None
         assert self.take(SessionWithheld(issue, record.session)) == to_be_withheld
 
-    @running
     @rule(move=st.sampled_from(("step_down", "step_up", "pause", "resume")))
     def the_cap_moves(self, move: Move) -> None:
         self.take(CapMoved(move))
 
-    @running
     @rule(level=st.integers(-1, 5))
     def the_cap_is_set(self, level: int) -> None:
         self.take(CapMoved("set", level))
 
-    @running
     @rule(data=st.data(), park=st.booleans())
     def somebody_takes_an_issue_out(self, data: st.DataObject, park: bool) -> None:
         issue = data.draw(st.sampled_from(self.wave.issues)).id
         self.take(ParkRequested(issue, "a question") if park else CancelRequested(issue))
 
-    @running
     @rule(data=st.data())
     def somebody_unparks_an_issue(self, data: st.DataObject) -> None:
         self.take(UnparkRequested(data.draw(st.sampled_from(self.wave.issues)).id))
@@ -229,13 +244,25 @@ class ModelMachine(RuleBasedStateMachine):
         self.take(PostponementEnded(data.draw(st.sampled_from(self.wave.issues)).id))
 
     @running
-    @rule(data=st.data())
-    def an_attempt_is_discarded(self, data: st.DataObject) -> None:
-        issue = data.draw(st.sampled_from(self.wave.issues)).id
-        if issue not in self.observer.open:
-            self.take(AttemptDiscarded(issue))
+    @rule(late=st.integers(0, 9))
+    def the_run_is_cut_off(self, late: int) -> None:
+        if late == 0:
+            assert self.take(RunCutOff())
+
+    @between_runs
+    @precondition(lambda self: self.state.flight)
+    @rule(data=st.data(), kind=st.sampled_from(TOLD))
+    def it_is_told_what_is_left(self, data: st.DataObject, kind: Callable[[str], Event]) -> None:
+        at = data.draw(st.sampled_from(sorted(self.state.flight)), "issue")
+        assert self.take(kind(self.wave.issues[at].id))
 
     @running
+    @rule(data=st.data(), kind=st.sampled_from(TOLD))
+    def nothing_is_told_of_what_is_left_while_the_run_is_under_way(
+        self, data: st.DataObject, kind: Callable[[str], Event]
+    ) -> None:
+        assert not self.take(kind(data.draw(st.sampled_from(self.wave.issues)).id))
+
     @rule(data=st.data(), number=st.integers(1, 3), target=tickets)
     def somebody_else_wants_to_merge(
         self, data: st.DataObject, number: int
@@ -244,28 +271,30 @@ class ModelMachine(RuleBasedStateMachine):
         taken = self.take(MergeTurnRequested(repo, f"turn-{number}"))
         return (repo, f"turn-{number}") if taken else multiple()
 
-    @running
     @rule(ticket=consumes(tickets))
     def somebody_else_has_merged(self, ticket: tuple[str, str]) -> None:
         self.take(MergeTurnReturned(*ticket))
 
-    @running
     @rule(late=st.integers(0, 20))
     def a_stop_is_asked_for(self, late: int) -> None:
-        if late == 0 and self.take(StopRequested()):
-            self.observer.stopping = True
+        if late == 0:
+            assert self.take(StopRequested())
 
-    @precondition(lambda self: self.over)
-    @rule()
-    def nothing_happens_after_the_end(self) -> None:
-        assert not self.take(CapMoved("set", 0 if self.state.cap.level else 1))
-        assert not self.take(CancelRequested(self.wave.issues[0].id))
+    @between_runs
+    @rule(data=st.data())
+    def nothing_of_a_run_happens_between_runs(self, data: st.DataObject) -> None:
+        issue = data.draw(st.sampled_from(self.wave.issues)).id
+        session = self.state.find(issue).session
+        assert not self.take(RunCutOff())
+        assert not self.take(PostponementEnded(issue))
+        assert not self.take(SessionWithheld(issue, session))
+        assert not self.take(SessionEnded(issue, session, Implemented()))
 
-    @precondition(lambda self: self.over)
+    @between_runs
     @rule()
-    def the_run_goes_on(self) -> None:
-        self.over = self.observer.stopping = False
-        self.take(WaveStarted())
+    def the_next_run_starts(self) -> None:
+        may = not self.observer.lost
+        assert self.take(WaveStarted()) == may
 
     @invariant()
     def no_property_is_broken(self) -> None:
@@ -283,18 +312,22 @@ class ModelMachine(RuleBasedStateMachine):
         if not hasattr(self, "state"):
             return
         self.take(CapMoved("set", self.state.cap.ceiling))
+        if self.state.outcome == "unfinished":
+            for one in sorted(self.observer.lost):
+                self.take(AttemptResumed(one))
+            self.take(WaveStarted())
         for at, lane in enumerate(self.state.lanes):
             for who in [one for one in lane.merges if isinstance(one, str)]:
                 self.take(MergeTurnReturned(self.wave.repos[at], who))
         for _ in range(20 * len(self.wave)):
-            if self.over:
+            if self.observer.over:
                 break
             for issue in self.wave.issues:
                 self.take(PostponementEnded(issue.id))
             for one in list(self.observer.open):
                 record = self.state.find(one)
                 self.take(SessionEnded(one, record.session, HAPPY[record.state]))
-        assert self.over, "progress: the wave does not end"
+        assert self.observer.over, "progress: the wave does not end"
 
 
 TestModelMachine = ModelMachine.TestCase

@@ -16,8 +16,10 @@ from specs.proof.moves import EVENTS
 from specs.proof.rules import RULES
 from specs.proof.verdict import Verdict
 from specs.search.worlds import THREE_REPOS
+from wavelane_model import step as step_module
 from wavelane_model.cap import CAP_TABLE, CapRow, CapTarget
 from wavelane_model.cap import Move as CapMove
+from wavelane_model.effects import RunOutcome
 from wavelane_model.guards import PREDICATES
 from wavelane_model.lifecycle import STATES, TABLE, Guard, Row, State, Trigger
 from wavelane_model.state import WaveState
@@ -123,6 +125,10 @@ def test_a_dropped_guard_breaks_its_rule_and_is_told_in_words(
         ("implemented", "running", "review", "merging", "stages"),
         ("postpone", "running", "queued", "admitted", "due"),
         ("fail", "review", "parked", "review", "limits"),
+        ("reset", "review", "queued", "done", "stages"),
+        ("resume", "running", "admitted", "running", "once"),
+        ("resume", "admitted", "admitted", "review", "stages"),
+        ("find_merged", "merging", "done", "merging", "stages"),
     ],
 )
 def test_a_wrong_target_breaks_a_rule(
@@ -143,6 +149,24 @@ def test_a_cap_that_moves_elsewhere_breaks_the_lever(move: CapMove, wrong: CapTa
     verdicts = proved((), (row,))
 
     assert any(one.property == "always lever" and not one.holds for one in verdicts)
+
+
+def test_a_run_that_was_cut_off_may_have_sessions_open_and_one_that_ended_by_itself_not() -> None:
+    second = Second("done")
+    left = {"started": True, "ended": True, "open": dict.fromkeys(range(4), True)}
+    moment = Walk(THREE_REPOS, second, agreement.Count()).reading | left
+
+    assert not second.rules["end"](moment)
+    assert second.rules["end"](moment | {"cut_off": True})
+
+
+def test_a_stop_that_outlives_its_run_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end_run(state: WaveState, outcome: RunOutcome) -> None:
+        state.outcome = outcome
+
+    monkeypatch.setattr(step_module, "_end_run", end_run)
+
+    assert "stopping: the model says True" in agreement_breaks()["same moves"]
 
 
 def test_two_rows_that_may_both_apply_are_found() -> None:
@@ -222,6 +246,8 @@ def test_a_moment_that_breaks_a_rule_is_seen_as_python() -> None:
         "once": {"state": dict.fromkeys(range(4), "running")},
         "limits": {"rounds": dict.fromkeys(range(4), 2)},
         "lever": {"level": 4},
+        "end": {"started": True, "ended": True, "open": dict.fromkeys(range(4), True)},
+        "between": {"starting": dict.fromkeys(range(4), True)},
     }
 
     for rule, change in changes.items():

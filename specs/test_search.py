@@ -15,7 +15,7 @@ import pytest
 
 from specs.results import Result
 from specs.search import run, search
-from specs.search.actions import action, actions_of
+from specs.search.actions import Due, action, actions_of, due, is_rare
 from specs.search.examples import Examples
 from specs.search.explore import Graph, digest, explore, initial
 from specs.search.fairness import never_drains, never_ends
@@ -25,7 +25,15 @@ from specs.search.watchdog import watched
 from specs.search.worlds import PIPELINED, THREE_REPOS, WORLDS, World
 from wavelane_model import step as step_module
 from wavelane_model.effects import AnnounceCap, Effect, EndSession
-from wavelane_model.events import CapMoved, SessionEnded, WaveStarted
+from wavelane_model.events import (
+    AttemptResumed,
+    CapMoved,
+    Event,
+    MergeFound,
+    RunCutOff,
+    SessionEnded,
+    WaveStarted,
+)
 from wavelane_model.lifecycle import TABLE, Guard, Trigger
 from wavelane_model.outcomes import Implemented
 from wavelane_model.state import WaveState
@@ -36,7 +44,9 @@ BY_NAME = {world.name: world for world in WORLDS}
 ENDS_IN_EVERY_WAY = BY_NAME["sessions end in every way"]
 REWORK = BY_NAME["rework beside new work"]
 WITHHELD = BY_NAME["starts are withheld"]
-RUNS = BY_NAME["crashes, stops and further runs"]
+RUNS = BY_NAME["stops and further runs"]
+CUT_OFF = BY_NAME["runs are cut off"]
+CUT_OFF_PIPELINED = BY_NAME["runs are cut off, pipelined"]
 
 
 def broken(world: World, *, to_the_end: bool = False) -> dict[str, Result]:
@@ -300,6 +310,53 @@ def test_the_start_of_the_wave_is_due_in_the_end() -> None:
     assert actions_of(THREE_REPOS)[0].settles == ("start",)
 
 
+def test_after_a_cut_off_what_is_left_of_each_session_is_due_and_then_the_next_start() -> None:
+    state, outside = initial(CUT_OFF)
+    first: tuple[Event, ...] = (WaveStarted(), RunCutOff(), AttemptResumed("web#1"))
+    for event in first:
+        outside.take(event, step(state, event))
+
+    sessions = due(outside)
+    outside.take(MergeFound("api#1"), step(state, MergeFound("api#1")))
+
+    assert sessions == {("session", "api#1")}
+    assert due(outside) == {("start",)}
+    assert not is_rare(MergeFound("api#1"))
+    assert is_rare(RunCutOff())
+
+
+def test_a_next_run_that_nobody_starts_is_a_wave_that_never_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(
+        explore.__globals__,
+        "due",
+        lambda outside: frozenset[Due]() if outside.cut_off else due(outside),
+    )
+
+    assert "eventually progress" in broken(CUT_OFF_PIPELINED, to_the_end=True)
+
+
+def test_others_who_keep_their_place_when_the_run_is_cut_off_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(WaveState, "drop_tickets", lambda state: None)
+
+    assert "always merge" in broken(CUT_OFF_PIPELINED)
+
+
+def test_a_start_between_runs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def and_on(state: WaveState, event: CapMoved, effects: list[Effect]) -> None:
+        moved(state, event, effects)
+        if state.ended:
+            step_module.dispatch(state, effects)
+
+    moved = step_module._HANDLERS[CapMoved]
+    monkeypatch.setitem(step_module._HANDLERS, CapMoved, and_on)
+
+    assert "always end" in broken(CUT_OFF)
+
+
 # The script that a violation is told as
 
 
@@ -341,8 +398,8 @@ def changed_model(folder: Path, name: str, old: str, new: str) -> Path:
         ),
         (
             "step.py",
-            "    if state.started:\n        dispatch(state, effects)",
-            "    if state.started and not isinstance(event, CapMoved):\n"
+            "    if state.started and not state.ended:\n        dispatch(state, effects)",
+            "    if state.started and not state.ended and not isinstance(event, CapMoved):\n"
             "        dispatch(state, effects)",
             "eventually progress",
         ),

@@ -18,6 +18,7 @@ def test_journals_are_believed_and_forgeries_rejected() -> None:
     assert [result.detail for result in results if not result.passed] == []
     assert [result.property for result in results] == [
         "believes",
+        "goes on",
         "rejects",
         "notices",
         "survives",
@@ -54,5 +55,6 @@ def test_a_seal_that_does_not_cover_the_events_lets_damage_through(
     for name in ("wavelane.journal", "wavelane.verify", "specs.forgeries"):
         monkeypatch.setattr(f"{name}.sealed", lambda seal, row: sealed(seal, ()))
     list(traces._believes(tmp_path, 100))
+    list(traces._goes_on(tmp_path, 100))
 
     assert any("not found" in found for found in traces._damaged(tmp_path, 100, sealed=False))

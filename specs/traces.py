@@ -1,12 +1,14 @@
 """Layer 4: journals are validated by `wavelane.verify`, which trusts nobody.
 
     believes   the journals of random runs of the real executor are lawful, and end as reported
+    goes on    so are those of random waves whose runs are cut off and followed by others
     rejects    every forgery of `specs.forgeries` is found, by its rule and with its sentence
     notices    random damage that is not sealed anew is always found
     survives   random damage that is sealed anew ends in a verdict, never in an error
 
-A random run has a random wave, cap, lane policy, script and lever. All of it follows from a seed,
-so that a seed that fails can be tried again.
+A random run has a random wave, cap, lane policy, script and lever. A random wave whose runs are cut
+off is told by the events that happen to it (specs/told.py), whatever the step takes. All of it
+follows from a seed, so that a seed that fails can be tried again.
 """
 
 from __future__ import annotations
@@ -17,18 +19,38 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final, get_args
 
 from specs.forgeries import FORGERIES, Base, Forger, forge
 from specs.results import Result
-from wavelane import Issue, Report, Scheduler, Wave
+from specs.told import Scribe
+from wavelane import Issue, Limits, Report, Scheduler, Wave
+from wavelane.journal import Settings
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.verify import verify
 from wavelane_model.cap import Move
-from wavelane_model.events import CapMoved, Event, SessionEnded, StopRequested, WaveStarted
+from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
+    CancelRequested,
+    CapMoved,
+    Event,
+    MergeFound,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    ParkRequested,
+    PostponementEnded,
+    RunCutOff,
+    SessionEnded,
+    SessionWithheld,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import (
     Approved,
@@ -43,6 +65,8 @@ from wavelane_model.outcomes import (
     Postponed,
     Stopped,
 )
+from wavelane_model.state import WaveState
+from wavelane_model.step import IllegalEvent
 
 LAYER: Final = "traces"
 ENDINGS: Final[dict[str, list[object]]] = {
@@ -67,6 +91,7 @@ def run(nightly: bool = False) -> list[Result]:
         folder = Path(name)
         return [
             _timed("believes", "runs", runs, lambda: _believes(folder, runs)),
+            _timed("goes on", "waves", runs, lambda: _goes_on(folder, runs)),
             _timed("rejects", "forgeries", len(FORGERIES), lambda: _rejects(folder)),
             _timed("notices", "damages", runs, lambda: _damaged(folder, runs, sealed=False)),
             _timed("survives", "damages", runs, lambda: _damaged(folder, runs, sealed=True)),
@@ -101,6 +126,64 @@ def random_run(path: Path, seed: int) -> Report:
     return run_virtual(main)
 
 
+def random_history(path: Path, seed: int) -> int:
+    """What may happen to a wave over several runs, with its journal at `path`.
+
+    Returns how often it was cut off.
+    """
+    random = Random(f"history {seed}")
+    wave = random_wave(random)
+    scribe = Scribe(
+        path,
+        Settings(wave, random.randint(1, 4), random.choice(get_args(LaneRelease)), Limits()),
+    )
+    cuts = 0
+    try:
+        scribe.take(WaveStarted())
+        for _ in range(random.randint(10, 60)):
+            event = random.choice(list(_what_may_happen(random, scribe.state)))
+            with suppress(IllegalEvent):
+                scribe.take(event)
+                cuts += isinstance(event, RunCutOff)
+    finally:
+        scribe.close()
+    return cuts
+
+
+def _what_may_happen(random: Random, state: WaveState) -> Iterator[Event]:
+    issue = random.choice(state.wave.issues).id
+    yield from (CancelRequested(issue), ParkRequested(issue, "a question"), UnparkRequested(issue))
+    yield from (CapMoved(random.choice(_MOVES)), CapMoved("set", random.randint(0, 4)))
+    if state.ended:
+        told = (AttemptDiscarded, AttemptResumed, MergeFound)
+        yield AttemptUnclear(issue, "its branch is gone")
+        for record in state.records:
+            yield random.choice(told)(state.issue_id(record))
+        yield from (WaveStarted(), WaveStarted(), StopRequested())
+        return
+    yield RunCutOff()
+    repo, ticket = random.choice(state.wave.repos), f"turn-{random.randint(1, 2)}"
+    yield from (MergeTurnRequested(repo, ticket), MergeTurnReturned(repo, ticket))
+    for record in state.records:
+        name = state.issue_id(record)
+        if record.postponed:
+            yield PostponementEnded(name)
+        if record.open:
+            yield SessionWithheld(name, record.session)
+            for outcome in _HOW_SESSIONS_END:
+                yield SessionEnded(name, record.session, outcome)
+
+
+_HOW_SESSIONS_END: Final[tuple[Outcome, ...]] = (
+    Implemented(),
+    Approved(),
+    Merged(),
+    Checkpoint("half"),
+    ChangesRequested("again"),
+    Conflicted("b.py"),
+    Postponed(0.0, "quota"),
+    Stopped(),
+)
 _MOVES: Final = [move for move in get_args(Move) if move != "set"]
 
 
@@ -130,6 +213,8 @@ def random_damage(random: Random, path: Path) -> Callable[[Forger], object]:
         (
             WaveStarted(),
             StopRequested(),
+            RunCutOff(),
+            MergeFound(rows[other - 1][1] or "nobody#1"),
             CapMoved("set", random.randint(0, 9)),
             SessionEnded(
                 rows[other - 1][1] or "nobody#1", random.randint(1, 4), random.choice(OUTCOMES)
@@ -157,6 +242,18 @@ def _believes(folder: Path, runs: int) -> Iterator[str]:
             yield f"seed {seed}, reported as {report.outcome}: {verdict}"
 
 
+def _goes_on(folder: Path, waves: int) -> Iterator[str]:
+    cuts = 0
+    for seed in range(waves):
+        path = folder / f"history{seed}.db"
+        cuts += random_history(path, seed)
+        verdict = verify(path)
+        if not verdict.lawful:
+            yield f"history {seed}: {verdict}"
+    if not cuts:
+        yield "no run was cut off"
+
+
 def _rejects(folder: Path) -> Iterator[str]:
     bases: dict[int, Path] = {}
     for number, forgery in enumerate(FORGERIES):
@@ -178,7 +275,8 @@ def _base(folder: Path, base: Base, known: dict[int, Path]) -> Path:
 def _damaged(folder: Path, runs: int, *, sealed: bool) -> Iterator[str]:
     for seed in range(runs):
         random = Random(seed)
-        path = Path(shutil.copy(folder / f"run{seed}.db", folder / "damaged.db"))
+        kind = random.choice(("run", "history"))
+        path = Path(shutil.copy(folder / f"{kind}{seed}.db", folder / "damaged.db"))
         forge(path, random_damage(random, path), seal=sealed)
         try:
             lawful = verify(path).lawful

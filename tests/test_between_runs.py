@@ -156,6 +156,16 @@ def test_a_cancel_that_waited_for_the_end_of_a_session_survives_the_crash(accoun
     assert model.record("a#1").state == "cancelled"
 
 
+def test_a_park_that_goes_before_what_is_told_notes_nothing_of_it() -> None:
+    model = cut_off("review")
+    model.take(ParkRequested("a#1", "which footer?"))
+
+    model.take(AttemptDiscarded("a#1"))
+
+    assert model.why("a#1") == "parked: which footer?"
+    assert model.record("a#1").implemented
+
+
 def test_a_merge_that_went_in_goes_before_a_cancel() -> None:
     model = cut_off("merging")
     model.take(CancelRequested("a#1"))

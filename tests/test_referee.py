@@ -19,10 +19,14 @@ from wavelane_model.effects import (
     WakeAt,
 )
 from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
     CapMoved,
     Event,
     MergeTurnRequested,
     MergeTurnReturned,
+    PostponementEnded,
+    RunCutOff,
     SessionEnded,
     StopRequested,
     WaveStarted,
@@ -249,7 +253,7 @@ BROKEN: list[tuple[Story, LaneRelease, Breach]] = [
     (
         [
             (WaveStarted(), [AnnounceCap(2), FinishWave("blocked")]),
-            (CapMoved("step_down"), [AnnounceCap(1)]),
+            (PostponementEnded("a#1"), []),
         ],
         "done",
         Breach("end", "it comes after the end of the run (blocked)"),
@@ -258,6 +262,118 @@ BROKEN: list[tuple[Story, LaneRelease, Breach]] = [
         [started("a#1"), (SessionEnded("a#1", 1, Stopped()), [StartReviewing("a#1", 2)])],
         "done",
         Breach("table", "reviewing of a#1 starts, which is running"),
+    ),
+    (
+        [started("a#1"), (RunCutOff(), []), (WaveStarted(), [AnnounceCap(2)])],
+        "done",
+        Breach("end", "the run starts before it is told what is left of session 1 of a#1"),
+    ),
+    (
+        [started("a#1"), (RunCutOff(), []), (CapMoved("step_down"), admitted("c#1"))],
+        "done",
+        Breach("end", "c#1 is admitted outside of a run"),
+    ),
+    (
+        [
+            started("a#1"),
+            (RunCutOff(), []),
+            (MergeTurnRequested("b", "turn-1"), [GrantMergeTurn("b", "turn-1")]),
+        ],
+        "done",
+        Breach("end", 'ticket "turn-1" has the merge turn of b outside of a run'),
+    ),
+    (
+        [
+            started("a#1"),
+            implemented("a#1", *admitted("a#2")),
+            (
+                SessionEnded("a#1", 2, ChangesRequested()),
+                [AnnounceIssue("a#1", "request_changes", "review", "admitted")],
+            ),
+            (RunCutOff(), []),
+            (
+                AttemptDiscarded("a#2"),
+                [
+                    AnnounceIssue("a#2", "reset", "running", "queued"),
+                    AnnounceIssue("a#1", "take_lane", "admitted", "admitted"),
+                ],
+            ),
+        ],
+        "review",
+        Breach("end", "a#1 takes lane a outside of a run"),
+    ),
+    (
+        [
+            started("a#1"),
+            (MergeTurnRequested("b", "turn-1"), [GrantMergeTurn("b", "turn-1")]),
+            (RunCutOff(), []),
+            (AttemptDiscarded("a#1"), [AnnounceIssue("a#1", "reset", "running", "queued")]),
+            (MergeTurnReturned("b", "turn-1"), []),
+        ],
+        "done",
+        Breach("merge", 'ticket "turn-1" has no place in the merge queue of b'),
+    ),
+    (
+        [
+            started("a#1"),
+            (AttemptDiscarded("a#1"), [AnnounceIssue("a#1", "reset", "running", "queued")]),
+        ],
+        "done",
+        Breach("end", "what is left of a#1 is told, and no run has ended before"),
+    ),
+    (
+        [started("a#1"), (RunCutOff(), []), (AttemptResumed("a#2"), [])],
+        "done",
+        Breach("table", "what is left of a#2 is told, which is queued"),
+    ),
+    (
+        [
+            started("a#1"),
+            (RunCutOff(), []),
+            (
+                AttemptResumed("a#1"),
+                [AnnounceIssue("a#1", "find_merged", "running", "done")],
+            ),
+        ],
+        "done",
+        Breach("once", "a#1 counts as found merged, which nobody reported"),
+    ),
+    (
+        [
+            started("c#1"),
+            (
+                SessionEnded("c#1", 1, Postponed()),
+                [AnnounceIssue("c#1", "postpone", "running", "queued"), WakeAt("c#1", None)],
+            ),
+            (RunCutOff(), []),
+            (WaveStarted(), [AnnounceCap(2)]),
+        ],
+        "done",
+        Breach("wait", "the run starts, and nobody is to wake c#1 from its wait"),
+    ),
+    (
+        [
+            started("a#1"),
+            (StopRequested(), []),
+            (RunCutOff(), []),
+            (AttemptDiscarded("a#1"), [AnnounceIssue("a#1", "reset", "running", "queued")]),
+            (WaveStarted(), [AnnounceCap(2), FinishWave("stopped")]),
+        ],
+        "done",
+        Breach("end", "the run ends as stopped, and nobody asked for a stop"),
+    ),
+    (
+        [
+            started("a#1"),
+            (CapMoved("step_down"), [AnnounceCap(1)]),
+            (RunCutOff(), []),
+            (CapMoved("step_up"), [AnnounceCap(2)]),
+            (AttemptResumed("a#1"), [AnnounceIssue("a#1", "resume", "running", "admitted")]),
+            (CapMoved("step_down"), [AnnounceCap(1)]),
+            (WaveStarted(), [AnnounceCap(1), *admitted("c#1")]),
+        ],
+        "done",
+        Breach("bound", "c#1 is admitted beside 1 others; the highest cap was 1"),
     ),
 ]
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from specs.forgeries import FORGERIES, PIPELINED, STRICT, Base, Forger, Forgery, forge
+from specs.forgeries import CUT_OFF, FORGERIES, PIPELINED, STRICT, Base, Forger, Forgery, forge
+from specs.told import tell
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Report, Scheduler, Wave
@@ -27,6 +28,9 @@ from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane.verify import Finding, verify
 from wavelane_model import step as steps
 from wavelane_model.events import (
+    AttemptResumed,
+    PostponementEnded,
+    RunCutOff,
     SessionEnded,
     WaveStarted,
 )
@@ -145,6 +149,44 @@ def test_a_run_that_goes_on_is_lawful_and_its_open_sessions_are_named(tmp_path: 
         "session 1 of api#1 is still open: the run goes on, or was cut off",
         "session 1 of app#1 is still open: the run goes on, or was cut off",
     )
+
+
+def test_a_wave_whose_runs_were_cut_off_is_lawful_to_its_end(
+    journal_of: Callable[[Base], Path],
+) -> None:
+    verdict = verify(journal_of(CUT_OFF))
+
+    assert str(verdict) == "lawful: 14 events, stopped"
+
+
+def test_a_run_that_was_cut_off_is_lawful_and_what_is_not_told_yet_is_named(tmp_path: Path) -> None:
+    tell(tmp_path / "journal.db", Settings(STRICT.wave, 2, "done", Limits()), CUT_OFF.events[:5])
+
+    verdict = assert_lawful(tmp_path / "journal.db")
+
+    assert verdict.outcome == "unfinished"
+    assert verdict.notes == ("session 1 of app#1 was cut off; what is left of it is not told yet",)
+
+
+@pytest.mark.parametrize(("until", "rules"), [(240.0, []), (900.0, ["wait"])])
+def test_a_wait_goes_on_over_a_run_that_was_cut_off(
+    tmp_path: Path, until: float, rules: list[str]
+) -> None:
+    wave = Wave([Issue("a#1", "a"), Issue("b#1", "b")])
+    tell(
+        tmp_path / "journal.db",
+        Settings(wave, 2, "done", Limits()),
+        (
+            WaveStarted(),
+            SessionEnded("a#1", 1, Postponed(1_000_000_000.0 + until)),
+            RunCutOff(),
+            AttemptResumed("b#1"),
+            WaveStarted(),
+            PostponementEnded("a#1"),
+        ),
+    )
+
+    assert [found.rule for found in verify(tmp_path / "journal.db").findings] == rules
 
 
 def test_a_journal_without_events_is_that_of_a_run_that_has_not_begun(tmp_path: Path) -> None:

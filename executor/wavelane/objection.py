@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from wavelane.referee import Breach
+from wavelane.referee import DURING_A_RUN, Account, Breach
 from wavelane_model.events import (
     AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
+    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
@@ -26,7 +29,7 @@ from wavelane_model.events import (
 )
 from wavelane_model.outcomes import Outcome, Stopped
 from wavelane_model.state import Record, WaveState
-from wavelane_model.step import outcomes_of
+from wavelane_model.step import ACCOUNTS, outcomes_of
 from wavelane_model.why import ReasonCode, why
 
 _RULES: Final[dict[ReasonCode, str]] = {
@@ -49,11 +52,8 @@ _RULES: Final[dict[ReasonCode, str]] = {
 
 def objection(state: WaveState, event: Event, refusal: str) -> Breach:
     """Why `event`, which the model refused with the text `refusal`, is not legal in `state`."""
-    name = type(event).__name__
-    if state.ended and not isinstance(event, WaveStarted):
-        return Breach("end", f"the run had ended ({state.outcome}); {name} comes after its end")
-    if not state.started and not isinstance(event, WaveStarted):
-        return Breach("end", f"{name} comes before the run has started")
+    if untimely := _of_time(state, event):
+        return untimely
     issue = getattr(event, "issue", None)
     if issue is not None and issue not in state.wave:
         return Breach("wave", f'there is no issue "{issue}" in the wave')
@@ -70,12 +70,9 @@ def objection(state: WaveState, event: Event, refusal: str) -> Breach:
             return Breach(
                 "wait", f"the wait of {issue} ended, but it was not postponed: {_now(state, issue)}"
             )
-        case AttemptDiscarded(issue):
-            return Breach(
-                "table",
-                f"the attempt at {issue} was discarded, but it was not in flight: "
-                f"{_now(state, issue)}",
-            )
+        case _ if isinstance(event, Account):
+            said = _TOLD[type(event)].format(event.issue)
+            return Breach("table", f"{said}, but it was not in flight: {_now(state, event.issue)}")
         case ParkRequested(issue) | CancelRequested(issue):
             asked = "be parked" if isinstance(event, ParkRequested) else "be cancelled"
             return Breach("table", f"{issue} was to {asked}, but {_now(state, issue)}")
@@ -88,9 +85,52 @@ def objection(state: WaveState, event: Event, refusal: str) -> Breach:
         case MergeTurnRequested() | MergeTurnReturned():
             return Breach("merge", refusal)
         case WaveStarted():
-            return Breach("end", "the run was started again before it had ended")
+            return _of_start(state)
         case _:
             return Breach("table", refusal)
+
+
+def _of_time(state: WaveState, event: Event) -> Breach | None:
+    """What is wrong with an event that belongs into a run, or between two, and comes elsewhere."""
+    name = type(event).__name__
+    if not state.started:
+        too_early = isinstance(event, (*DURING_A_RUN, *ACCOUNTS))
+        return Breach("end", f"{name} comes before the run has started") if too_early else None
+    if not state.ended and isinstance(event, Account):
+        said = _TOLD[type(event)].format(event.issue)
+        return Breach(
+            "end", f"{said} while the run was under way; that is told of a run that is over"
+        )
+    if not (state.ended and isinstance(event, DURING_A_RUN)):
+        return None
+    if state.outcome != "unfinished":
+        return Breach("end", f"the run had ended ({state.outcome}); {name} comes after its end")
+    if isinstance(event, SessionEnded | SessionWithheld) and event.issue in state.wave:
+        said = f"session {event.session} of {event.issue}"
+        if event.session > state.find(event.issue).session:
+            return Breach("end", f"{said} was never started: the run had been cut off")
+        return Breach("end", f"{said} cannot report any more: the run had been cut off")
+    return Breach("end", f"the run had been cut off; {name} comes after that")
+
+
+_TOLD: Final[dict[type[Account], str]] = {
+    AttemptDiscarded: "the attempt at {} was discarded",
+    AttemptResumed: "the attempt at {} was resumed",
+    MergeFound: "the merge of {} was found",
+    AttemptUnclear: "the attempt at {} was called unclear",
+}
+
+
+def _of_start(state: WaveState) -> Breach:
+    """What is wrong with a start."""
+    if not state.ended:
+        return Breach("end", "the run was started again before it had ended")
+    sessions = ", ".join(
+        f"session {record.session} of {state.issue_id(record)}"
+        for record in state.records
+        if record.open
+    )
+    return Breach("end", f"a run was started before it was told what is left of {sessions}")
 
 
 def _of_session(state: WaveState, issue: str, session: int, what: str) -> Breach | None:

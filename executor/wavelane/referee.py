@@ -13,17 +13,18 @@ The rules, by name:
     merge   one merge at a time in a repo, in the order in which they joined its queue
     order   an issue is admitted only when all that it depends on is done
     pause   no session starts at cap 0 or after a stop
-    wait    a postponed issue is not admitted before its wait is over
+    wait    a postponed issue is not admitted before its wait is over; each run says when that is
     once    sessions of an issue are numbered without a gap, one at a time, each with one end; an
             issue is done by one merge that went in
     table   an issue moves from where it is, by a row of the table
-    end     nothing happens after the end of a run, or before its start, and it ends in order
+    end     nothing starts before a run, between two, or after the last, and a run ends in order; it
+            starts when it is told what is left of each session of one that was cut off
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from wavelane_model.effects import (
@@ -41,17 +42,21 @@ from wavelane_model.effects import (
 )
 from wavelane_model.events import (
     AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
     CapMoved,
     Event,
+    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
     WaveStarted,
 )
-from wavelane_model.lifecycle import IN_FLIGHT, TABLE, LaneRelease, State, lane_states
+from wavelane_model.lifecycle import IN_FLIGHT, TABLE, LaneRelease, State, Trigger, lane_states
 from wavelane_model.outcomes import Approved, Merged
 from wavelane_model.wave import Wave
 
@@ -73,6 +78,10 @@ class Place(NamedTuple):
         return f'ticket "{self.name}"' if self.is_ticket else self.name
 
 
+Account = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
+"""It is told what is left of an issue that was in flight when its run ended."""
+DURING_A_RUN: Final = (SessionEnded, SessionWithheld, PostponementEnded, RunCutOff)
+"""What happens only while a run is under way."""
 StartOrder = StartImplementing | StartReviewing | StartMerging
 
 _MOVES: Final = frozenset((row.trigger, row.source, row.target) for row in TABLE)
@@ -83,8 +92,18 @@ _STARTS: Final[dict[type[StartOrder], tuple[str, State]]] = {
 }
 
 
+_REPORTS: Final[dict[Trigger, tuple[type[Event], type[Merged | Approved] | None, str]]] = {
+    "merged": (SessionEnded, Merged, "Merged"),
+    "approve": (SessionEnded, Approved, "Approved"),
+    "reset": (AttemptDiscarded, None, "discarded"),
+    "resume": (AttemptResumed, None, "resumed"),
+    "find_merged": (MergeFound, None, "found merged"),
+}
+"""Moves that somebody has to report: by which event, with which outcome, and in a word."""
+
+
 class Referee:
-    """Watches one run of a wave, from its first event."""
+    """Watches the runs of a wave, from the first event."""
 
     def __init__(self, wave: Wave, *, ceiling: int, lane_release: LaneRelease) -> None:
         self._wave = wave
@@ -107,7 +126,7 @@ class Referee:
         self._turns: dict[str, Place] = {}
         self._tickets = 0
 
-    def watch(self, event: Event, effects: Iterable[Effect]) -> Iterator[Breach]:
+    def watch(self, event: Event, effects: Sequence[Effect]) -> Iterator[Breach]:
         """Take in one step; what it broke comes out. Read it to the end."""
         yield from self._happened(event)
         for effect in effects:
@@ -117,6 +136,10 @@ class Referee:
                 yield from self._cap_moved(effect.level, event)
             else:
                 yield from _WATCHERS[type(effect)](self, effect)
+        if isinstance(event, WaveStarted):
+            woken = {effect.issue for effect in effects if isinstance(effect, WakeAt)}
+            for issue in sorted(self._waiting - woken):
+                yield Breach("wait", f"the run starts, and nobody is to wake {issue} from its wait")
 
     @property
     def open_sessions(self) -> dict[str, int]:
@@ -126,15 +149,17 @@ class Referee:
     # Events
 
     def _happened(self, event: Event) -> Iterator[Breach]:
-        if self._outcome is not None and not isinstance(event, WaveStarted):
+        if self._outcome is not None and isinstance(event, DURING_A_RUN):
             yield Breach("end", f"it comes after the end of the run ({self._outcome})")
         match event:
             case WaveStarted():
                 yield from self._run_began()
             case SessionEnded(issue, session) | SessionWithheld(issue, session):
                 yield from self._session_over(issue, session)
-            case AttemptDiscarded(issue):
-                self._close(issue)
+            case RunCutOff():
+                self._cut_off()
+            case _ if isinstance(event, Account):
+                yield from self._accounted(event)
             case PostponementEnded(issue):
                 self._waiting.discard(issue)
             case StopRequested():
@@ -150,11 +175,33 @@ class Referee:
     def _run_began(self) -> Iterator[Breach]:
         if self._started and self._outcome is None:
             yield Breach("end", "the run starts again before it has ended")
+        for issue, session in self._open.items():
+            yield Breach(
+                "end",
+                f"the run starts before it is told what is left of session {session} of {issue}",
+            )
         self._started = True
-        if self._outcome is not None:
-            self._stopping = False
         self._outcome = None
         self._highest = max(self._level, self._in_flight)
+
+    def _cut_off(self) -> None:
+        self._outcome = "unfinished"
+        self._stopping = False
+        self._tickets = 0
+        for queue in self._queues.values():
+            for place in [one for one in queue if one.is_ticket]:
+                del queue[place]
+        for repo, place in list(self._turns.items()):
+            if place.is_ticket:
+                del self._turns[repo]
+
+    def _accounted(self, event: Account) -> Iterator[Breach]:
+        issue = event.issue
+        if self._under_way or not self._started:
+            yield Breach("end", f"what is left of {issue} is told, and no run has ended before")
+        if self._state[issue] not in IN_FLIGHT:
+            yield Breach("table", f"what is left of {issue} is told, which is {self._state[issue]}")
+        self._close(issue)
 
     def _session_over(self, issue: str, session: int) -> Iterator[Breach]:
         if self._open.get(issue) != session:
@@ -193,8 +240,8 @@ class Referee:
             yield Breach("lane", f"{issue} begins without the lane of {self._repo(issue)}")
         elif trigger == "begin_merge":
             yield from self._took_turn(self._repo(issue), Place(issue))
-        elif trigger in ("merged", "approve"):
-            yield from self._reported(issue, Merged if trigger == "merged" else Approved, event)
+        if trigger in _REPORTS:
+            yield from self._reported(issue, trigger, event)
         self._state[issue] = target
         self._waiting.discard(issue)
         self._keep(issue, trigger, source, target)
@@ -231,12 +278,14 @@ class Referee:
 
     def _took_lane(self, issue: str) -> Iterator[Breach]:
         repo = self._repo(issue)
+        yield from self._in_a_run(f"{issue} takes lane {repo}")
         if repo in self._holder:
             yield Breach("lane", f"{issue} takes lane {repo} from {self._holder[repo]}")
         self._rework[repo].discard(issue)
         self._holder[repo] = issue
 
     def _took_turn(self, repo: str, place: Place) -> Iterator[Breach]:
+        yield from self._in_a_run(f"{place} has the merge turn of {repo}")
         if repo in self._turns:
             yield Breach(
                 "merge", f"{place} has the merge turn of {repo} beside {self._turns[repo]}"
@@ -248,15 +297,14 @@ class Referee:
             )
         self._turns[repo] = place
 
-    def _reported(
-        self, issue: str, outcome: type[Merged | Approved], event: Event
-    ) -> Iterator[Breach]:
+    def _reported(self, issue: str, trigger: Trigger, event: Event) -> Iterator[Breach]:
+        kind, outcome, word = _REPORTS[trigger]
         if not (
-            isinstance(event, SessionEnded)
-            and event.issue == issue
-            and isinstance(event.outcome, outcome)
+            isinstance(event, kind)
+            and getattr(event, "issue", None) == issue
+            and (outcome is None or isinstance(getattr(event, "outcome", None), outcome))
         ):
-            yield Breach("once", f"{issue} counts as {outcome.__name__}, which nobody reported")
+            yield Breach("once", f"{issue} counts as {word}, which nobody reported")
 
     def _keep(self, issue: str, trigger: str, source: State, target: State) -> None:
         """Add up what a move does to slots, lanes and queues."""
@@ -322,7 +370,7 @@ class Referee:
         if isinstance(event, CapMoved) and level - before != by.get(event.move, level - before):
             yield Breach("cap", f'"{event.move}" moves the cap from {before} to {level}')
         self._level = level
-        if self._started:
+        if self._under_way:
             self._highest = max(self._highest, level)
 
     def _finished(self, order: FinishWave) -> Iterator[Breach]:
@@ -338,16 +386,20 @@ class Referee:
         if order.outcome == "blocked" and self._in_flight:
             yield Breach("end", f"the run ends as blocked with {self._in_flight} issues in flight")
         self._outcome = order.outcome
+        self._stopping = False
 
     # What more than one of them needs
 
     def _session_allowed(self, what: str) -> Iterator[Breach]:
-        if not self._started or self._outcome is not None:
-            yield Breach("end", f"{what} outside of a run")
+        yield from self._in_a_run(what)
         if self._level == 0:
             yield Breach("pause", f"{what} while the cap is paused")
         if self._stopping:
             yield Breach("pause", f"{what} after a stop was asked for")
+
+    def _in_a_run(self, what: str) -> Iterator[Breach]:
+        if not self._under_way:
+            yield Breach("end", f"{what} outside of a run")
 
     def _free_turn(self, repo: str, place: Place) -> None:
         if self._turns.get(repo) == place:
@@ -355,6 +407,10 @@ class Referee:
 
     def _repo(self, issue: str) -> str:
         return self._wave[issue].repo
+
+    @property
+    def _under_way(self) -> bool:
+        return self._started and self._outcome is None
 
     @property
     def _cap(self) -> str:

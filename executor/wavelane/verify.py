@@ -1,4 +1,4 @@
-"""Verification: whether a journal tells a run that kept the rules. It trusts nobody.
+"""Verification: whether a journal tells of runs that kept the rules. It trusts nobody.
 
 A journal is taken at its word about two things, what the run was started with and which events
 happened, and judged by four:
@@ -6,7 +6,8 @@ happened, and judged by four:
 1. *Rows.* Events are numbered from 1 without a gap, can be read, and their times do not run back.
 2. *Model.* The events are folded through `wavelane_model.step`; each has to be legal where it
    stands. Sessions are started by the model alone, so every end has to be that of a session that
-   the rules allowed to start, and no session ends twice.
+   the rules allowed to start, and no session ends twice. Of a session whose run was cut off no
+   end is told, but what is left of its issue, before the next run starts.
 3. *Rules.* After each step the `Referee` looks at what was announced and ordered, and every so
    often, and at the end, the named properties of `wavelane_model.properties` look at the state. How
    often depends on the size of the wave, so that the cost of a step does not.
@@ -82,7 +83,8 @@ class Verdict:
 
     `lawful`: nothing was found. `events`: how many there are. `outcome`: how the run ended, as far
     as the events were followed; "unfinished" for a run that goes on or was cut off. `notes` are
-    remarks that break no rule: sessions that are still open, a clock that was set back a little.
+    remarks that break no rule: sessions that are still open or were cut off, a clock that was set
+    back a little.
     """
 
     lawful: bool
@@ -133,7 +135,7 @@ def verify(path: str | Path) -> Verdict:
 
 
 class _Fold:
-    """A run, folded event by event, with everybody who watches it."""
+    """The runs of a wave, folded event by event, with everybody who watches it."""
 
     def __init__(self, settings: Settings) -> None:
         self.state = WaveState(
@@ -272,9 +274,12 @@ class _Hearing:
     def _check_end(self) -> None:
         for breach in self._fold.properties():
             self._find(breach.rule, f"after the last event, {breach.text}")
+        is_cut_off = self._fold.state.outcome == "unfinished"
         for issue, session in self._fold.referee.open_sessions.items():
             self._notes.append(
-                f"session {session} of {issue} is still open: the run goes on, or was cut off"
+                f"session {session} of {issue} was cut off; what is left of it is not told yet"
+                if is_cut_off
+                else f"session {session} of {issue} is still open: the run goes on, or was cut off"
             )
 
     def _check_standings(self, reader: JournalReader) -> None:

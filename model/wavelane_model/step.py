@@ -367,8 +367,9 @@ def _postponement_ended(state: WaveState, event: PostponementEnded, effects: lis
 
 def _attempt_discarded(state: WaveState, event: AttemptDiscarded, effects: list[Effect]) -> None:
     record = _account(state, event.issue, "reset", "", effects)
-    record.implemented = False
-    record.feedback = ""
+    if record.state == "queued":
+        record.implemented = False
+        record.feedback = ""
 
 
 def _attempt_resumed(state: WaveState, event: AttemptResumed, effects: list[Effect]) -> None:

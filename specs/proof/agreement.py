@@ -41,6 +41,7 @@ from wavelane_model.events import (
     MergeTurnRequested,
     MergeTurnReturned,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
@@ -198,7 +199,8 @@ class Walk:
             self._compare()
 
     def _over(self) -> bool:
-        return len(self.events) == STEPS or (self.state.ended and not self.world.restarts)
+        rests = self.state.ended and self.state.outcome != "unfinished"
+        return len(self.events) == STEPS or (rests and not self.world.restarts)
 
     def _took_one(self, random: Random) -> bool:
         """Take the first event, in a random order, that the step takes; whether there is one."""
@@ -317,6 +319,8 @@ def shifts(state: WaveState, event: Event, effects: list[Effect]) -> Iterator[Sh
     match event:
         case WaveStarted():
             yield Shift("the run starts")
+        case RunCutOff():
+            yield Shift("the run is cut off")
         case StopRequested():
             yield Shift("stop")
         case CapMoved(move, level):
@@ -362,6 +366,7 @@ def read(state: WaveState, tickets: list[tuple[int, str]]) -> Reading:
         "highest": state.highest_cap,
         "started": state.started,
         "ended": state.ended,
+        "cut_off": state.outcome == "unfinished",
         "stopping": state.stopping,
     }
 

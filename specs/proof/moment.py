@@ -99,6 +99,8 @@ class Moment:
     highest: Annotated[Term, INT]
     started: Annotated[Term, BOOL]
     ended: Annotated[Term, BOOL]
+    cut_off: Annotated[Term, BOOL]
+    """It has ended by being cut off."""
     stopping: Annotated[Term, BOOL]
 
 

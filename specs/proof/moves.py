@@ -2,8 +2,8 @@
 
 A row of the issue table does what `WaveState.move` and the notes of `wavelane_model.step` do; from
 its source and target follow slots, lanes and queues, from its trigger the notes. The rest are the
-events that are not in the table: the cap's moves, a stop, the start and end of a run, a time that
-comes, and the merge turns of others.
+events that are not in the table: the cap's moves, a stop, the start and end of a run, that it is
+cut off, a time that comes, and the merge turns of others.
 
 `Move.allowed` is no stricter than the step, with one exception that the agreement checks: while
 an issue is `starting`, nothing happens but the start of its session.
@@ -29,7 +29,7 @@ from specs.proof.logic import (
     z3,
 )
 from specs.proof.moment import Moment, Setting
-from specs.proof.phrases import is_at, is_first, nobody_has_turn, nobody_starting
+from specs.proof.phrases import is_at, is_first, nobody_has_turn, nobody_starting, under_way
 from wavelane_model.cap import CapRow
 from wavelane_model.lifecycle import IN_FLIGHT, OPENS, Row, Trigger, lane_states
 from wavelane_model.step import TRIGGER_OF
@@ -37,8 +37,10 @@ from wavelane_model.step import TRIGGER_OF
 ENDS_SESSION: Final = frozenset(TRIGGER_OF.values())
 """The triggers that the end of a session pulls; `block` is also pulled without one."""
 _TAKES_OUT: Final[frozenset[Trigger]] = frozenset(("block", "cancel"))
-_BEFORE_START: Final[frozenset[Trigger]] = frozenset(("block", "cancel", "unpark"))
-"""People may ask for these before the run has started."""
+_AT_ANY_TIME: Final[frozenset[Trigger]] = frozenset(("block", "cancel", "unpark"))
+"""People may ask for these before, during and between runs."""
+ACCOUNTS: Final[frozenset[Trigger]] = frozenset(("reset", "resume", "find_merged"))
+"""It is told between runs what is left of an issue; `block` and `cancel` come of that as well."""
 _STARTS_SESSION: Final[frozenset[Trigger]] = frozenset(("begin", "begin_review"))
 
 WHO: Final[Term] = z3.Const("who", ISSUE)
@@ -70,8 +72,7 @@ def by_row(setting: Setting, now: Moment, row: Row) -> Move:
     """A row of the issue table is applied to `WHO`."""
     allowed = z3.And(
         row_applies(setting, now, WHO, row),
-        z3.Not(now.ended),
-        z3.BoolVal(True) if row.trigger in _BEFORE_START else now.started,
+        _in_time(now, row),
         _only_start(now) if row.trigger in _STARTS_SESSION else nobody_starting(now),
     )
     after = _with_state(now, row)
@@ -85,16 +86,14 @@ def by_cap_row(setting: Setting, now: Moment, row: CapRow) -> Move:
     """A row of the cap's table is applied; `LEVEL` is the one asked for."""
     level = CAP_LEVEL[row.target](now, LEVEL)
     before_pause = z3.If(level != 0, level, z3.If(now.level != 0, now.level, now.before_pause))
-    higher = z3.And(now.started, level > now.highest)
+    higher = z3.And(under_way(now), level > now.highest)
     after = replace(
         now,
         level=level,
         before_pause=before_pause,
         highest=z3.If(higher, level, now.highest),
     )
-    allowed = z3.And(
-        cap_row_applies(setting, now, LEVEL, row), z3.Not(now.ended), nobody_starting(now)
-    )
+    allowed = z3.And(cap_row_applies(setting, now, LEVEL, row), nobody_starting(now))
     return Move(f"cap {row.move}", now, after, allowed, cap_row=row)
 
 
@@ -104,33 +103,43 @@ def start_of_run(setting: Setting, now: Moment) -> Move:
         now,
         started=z3.BoolVal(True),
         ended=z3.BoolVal(False),
-        stopping=z3.And(now.stopping, z3.Not(now.ended)),
+        cut_off=z3.BoolVal(False),
         highest=z3.If(now.level > now.in_flight, now.level, now.in_flight),
     )
-    may = z3.Or(z3.Not(now.started), now.ended)
-    return Move("the run starts", now, after, z3.And(may, nobody_starting(now)))
+    may = z3.And(z3.Not(under_way(now)), _no_session(now), nobody_starting(now))
+    return Move("the run starts", now, after, may)
 
 
 def end_of_run(setting: Setting, now: Moment) -> Move:
     """The run ends: no session is open and nobody else has a place in a merge queue."""
-    idle = z3.And(
-        every(ISSUE, have=lambda j: z3.Not(now.open(j))),
-        every(TICKET, have=lambda t: z3.Not(now.wants(t))),
+    idle = z3.And(_no_session(now), every(TICKET, have=lambda t: z3.Not(now.wants(t))))
+    after = replace(now, ended=z3.BoolVal(True), stopping=z3.BoolVal(False))
+    return Move("the run ends", now, after, z3.And(_during_run(now), idle))
+
+
+def cut_off(setting: Setting, now: Moment) -> Move:
+    """The run is cut off: sessions stay as they are, and all others who merge are gone."""
+    after = replace(
+        now,
+        ended=z3.BoolVal(True),
+        cut_off=z3.BoolVal(True),
+        stopping=z3.BoolVal(False),
+        wants=lambda t: z3.BoolVal(False),
+        granted=lambda t: z3.BoolVal(False),
     )
-    after = replace(now, ended=z3.BoolVal(True))
-    return Move("the run ends", now, after, z3.And(_between_rows(now), now.started, idle))
+    return Move("the run is cut off", now, after, _during_run(now))
 
 
 def stop(setting: Setting, now: Moment) -> Move:
     """Somebody asks for a stop."""
-    return Move("stop", now, replace(now, stopping=z3.BoolVal(True)), _between_rows(now))
+    return Move("stop", now, replace(now, stopping=z3.BoolVal(True)), nobody_starting(now))
 
 
 def time_comes(setting: Setting, now: Moment) -> Move:
     """The time until which `WHO` was postponed has come."""
     after = replace(now, postponed=changed(now.postponed, WHO, z3.BoolVal(False)))
-    waited = z3.And(now.started, is_at(now, WHO, "queued"), now.postponed(WHO))
-    return Move("the time has come", now, after, z3.And(_between_rows(now), waited))
+    waited = z3.And(is_at(now, WHO, "queued"), now.postponed(WHO))
+    return Move("the time has come", now, after, z3.And(_during_run(now), waited))
 
 
 def turn_requested(setting: Setting, now: Moment) -> Move:
@@ -141,7 +150,7 @@ def turn_requested(setting: Setting, now: Moment) -> Move:
         asked=changed(now.asked, WHOSE, now.next_place),
         next_place=now.next_place + 1,
     )
-    may = z3.And(_between_rows(now), z3.Not(now.wants(WHOSE)))
+    may = z3.And(nobody_starting(now), z3.Not(now.wants(WHOSE)))
     return Move("a turn is requested", now, after, may)
 
 
@@ -156,8 +165,7 @@ def turn_granted(setting: Setting, now: Moment) -> Move:
         ),
     )
     may = z3.And(
-        _between_rows(now),
-        now.started,
+        _during_run(now),
         now.wants(WHOSE),
         nobody_has_turn(setting, now, repo),
         is_first(setting, now, repo, now.asked(WHOSE)),
@@ -172,12 +180,13 @@ def turn_returned(setting: Setting, now: Moment) -> Move:
         wants=changed(now.wants, WHOSE, z3.BoolVal(False)),
         granted=changed(now.granted, WHOSE, z3.BoolVal(False)),
     )
-    return Move("a turn is returned", now, after, z3.And(_between_rows(now), now.wants(WHOSE)))
+    return Move("a turn is returned", now, after, z3.And(nobody_starting(now), now.wants(WHOSE)))
 
 
 EVENTS: Final = (
     start_of_run,
     end_of_run,
+    cut_off,
     stop,
     time_comes,
     turn_requested,
@@ -202,8 +211,18 @@ def all_moves(
 # What may happen when
 
 
-def _between_rows(now: Moment) -> Formula:
-    return z3.And(z3.Not(now.ended), nobody_starting(now))
+def _in_time(now: Moment, row: Row) -> Formula:
+    if row.trigger in ACCOUNTS:
+        return now.ended
+    return z3.BoolVal(True) if row.trigger in _AT_ANY_TIME else under_way(now)
+
+
+def _during_run(now: Moment) -> Formula:
+    return z3.And(under_way(now), nobody_starting(now))
+
+
+def _no_session(now: Moment) -> Formula:
+    return every(ISSUE, have=lambda j: z3.Not(now.open(j)))
 
 
 def _only_start(now: Moment) -> Formula:
@@ -315,7 +334,7 @@ def _with_notes(now: Moment, row: Row) -> Moment:
     false, true, zero = z3.BoolVal(False), z3.BoolVal(True), z3.IntVal(0)
     if row.trigger == "admit":
         return note("fresh", true)
-    if row.trigger in ENDS_SESSION | _TAKES_OUT or row.trigger == "reset":
+    if row.trigger in ENDS_SESSION | _TAKES_OUT | ACCOUNTS:
         now = note("fresh", false)
     if row.trigger == "withhold" and row.target == "queued":
         now = note("fresh", false)

@@ -17,6 +17,11 @@ def flies(now: Moment, issue: Term) -> Formula:
     return is_in(now.state(issue), IN_FLIGHT)
 
 
+def under_way(now: Moment) -> Formula:
+    """A run has started and not ended."""
+    return z3.And(now.started, z3.Not(now.ended))
+
+
 def is_active(setting: Setting, now: Moment, issue: Term) -> Formula:
     """The issue is in a state in which it needs its lane."""
     return is_in(now.state(issue), lane_states(setting.lane_release))

@@ -16,8 +16,8 @@ from typing import Final
 from specs.proof.guards import sessions_allowed, start_revoked
 from specs.proof.logic import INT, ISSUE, TICKET, Formula, every, is_in, z3
 from specs.proof.moment import Moment, Setting
-from specs.proof.moves import ENDS_SESSION, WHO, Move
-from specs.proof.phrases import flies, is_active, is_at, is_first, merges
+from specs.proof.moves import ACCOUNTS, ENDS_SESSION, WHO, Move
+from specs.proof.phrases import flies, is_active, is_at, is_first, merges, under_way
 from wavelane_model.lifecycle import IN_FLIGHT, OPENS, State
 
 TRUE: Final[Formula] = z3.BoolVal(True)
@@ -178,18 +178,21 @@ def begins_unpaused(setting: Setting, move: Move) -> Formula:
 
 
 def bounded(setting: Setting, now: Moment) -> Formula:
-    within = z3.And(now.in_flight <= now.highest, now.level <= now.highest)
-    return z3.Implies(now.started, within)
+    return z3.And(
+        z3.Implies(now.started, now.in_flight <= now.highest),
+        z3.Implies(under_way(now), now.level <= now.highest),
+    )
 
 
 def highest_is_kept(setting: Setting, move: Move) -> Formula:
     before, after = move.before, move.after
-    ran, runs = (z3.And(now.started, z3.Not(now.ended)) for now in (before, after))
+    ran, runs = under_way(before), under_way(after)
     kept = z3.Or(after.highest == before.highest, after.highest == after.level)
     at_start = z3.Or(after.highest == after.level, after.highest == after.in_flight)
     return z3.And(
         z3.Implies(ran, z3.And(kept, after.highest >= before.highest)),
         z3.Implies(z3.And(z3.Not(ran), runs), at_start),
+        z3.Implies(z3.Not(z3.Or(ran, runs)), after.highest == before.highest),
     )
 
 
@@ -222,6 +225,8 @@ def implemented_first(setting: Setting, now: Moment) -> Formula:
 
 def skips_no_stage(setting: Setting, move: Move) -> Formula:
     row = move.row
+    if row is not None and row.trigger == "find_merged":
+        return z3.BoolVal(row.target == "done" and row.source in IN_FLIGHT)
     if row is None or row.source == row.target:
         return TRUE
     ended = move.before.open(WHO)
@@ -292,13 +297,56 @@ def moves_its_lever(setting: Setting, move: Move) -> Formula:
 
 
 def ends_idle(setting: Setting, now: Moment) -> Formula:
-    return z3.Implies(
-        now.ended,
-        z3.And(
-            every(ISSUE, have=lambda i: z3.Not(now.open(i))),
-            every(TICKET, have=lambda t: z3.Not(now.wants(t))),
-        ),
+    by_itself = z3.And(now.ended, z3.Not(now.cut_off))
+    return z3.And(
+        z3.Implies(by_itself, every(ISSUE, have=lambda i: z3.Not(now.open(i)))),
+        z3.Implies(now.ended, every(TICKET, have=lambda t: z3.Not(now.granted(t)))),
+        z3.Implies(now.cut_off, now.ended),
+        z3.Implies(now.ended, now.started),
     )
+
+
+def ends_and_starts_in_order(setting: Setting, move: Move) -> Formula:
+    """No session is open when a run starts, and none when it ends by itself; a stop is for one run.
+
+    What a run that is cut off leaves open stays so until it is told what is left of it.
+    """
+    before, after = move.before, move.after
+    ended, started = _comes(before.ended, after.ended), _comes(under_way(before), under_way(after))
+    idle = z3.And(
+        every(ISSUE, have=lambda i: z3.Not(before.open(i))),
+        every(TICKET, have=lambda t: z3.Not(before.wants(t))),
+    )
+    no_session = every(ISSUE, have=lambda i: z3.Not(after.open(i)))
+    gone = every(TICKET, have=lambda t: z3.Not(after.wants(t)))
+    return z3.And(
+        z3.Implies(ended, z3.And(z3.Not(after.stopping), gone, z3.Or(after.cut_off, idle))),
+        z3.Implies(started, no_session),
+    )
+
+
+def _comes(before: Formula, after: Formula) -> Formula:
+    return z3.And(z3.Not(before), after)
+
+
+def rests_between_runs(setting: Setting, now: Moment) -> Formula:
+    return z3.Implies(z3.Not(under_way(now)), every(ISSUE, have=lambda i: z3.Not(now.starting(i))))
+
+
+def starts_nothing_between_runs(setting: Setting, move: Move) -> Formula:
+    """Outside of a run nothing is admitted, no session starts and no turn is given."""
+    before, after = move.before, move.after
+    if move.row is not None and move.row.trigger in ACCOUNTS:
+        told = z3.And(before.started, before.ended, z3.Not(after.open(WHO)))
+    else:
+        told = TRUE
+    rests = z3.And(
+        after.in_flight <= before.in_flight,
+        every(ISSUE, have=lambda i: z3.Implies(after.open(i), before.open(i))),
+        every(ISSUE, have=lambda i: z3.Implies(after.turn(i), before.turn(i))),
+        every(TICKET, have=lambda t: z3.Implies(after.granted(t), before.granted(t))),
+    )
+    return z3.And(told, z3.Implies(z3.Not(under_way(before)), rests))
 
 
 def is_numbered(setting: Setting, now: Moment) -> Formula:
@@ -389,7 +437,8 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "once": Rule("an issue has one session at a time", one_session, opens_and_ends_once),
     "stages": Rule(
-        "what is done was merged, what merges was approved, what is reviewed was implemented",
+        "what is done was merged, or found merged; what merges was approved; what is reviewed was "
+        "implemented",
         implemented_first,
         skips_no_stage,
     ),
@@ -400,7 +449,16 @@ RULES: Final[Mapping[str, Rule]] = {
     "limits": Rule("what is not parked is within its limits", within_limits),
     "due": Rule("what is postponed waits in the queue until its time comes", waits_its_time),
     "lever": Rule("the cap moves as its table says", keeps_its_lever, moves_its_lever),
-    "end": Rule("a run that has ended has no session and no turn open", ends_idle),
+    "end": Rule(
+        "a run that has ended by itself has no session and no turn open, and none starts with one",
+        ends_idle,
+        ends_and_starts_in_order,
+    ),
+    "between": Rule(
+        "between runs nothing starts, and only then it is told what is left of an issue",
+        rests_between_runs,
+        starts_nothing_between_runs,
+    ),
     "size": Rule("the counter of issues in flight is their number", is_numbered),
     "bookkeeping": Rule("holders, queues and turns agree with the states", keeps_books),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from specs.proof.finite import SmallWorld
@@ -19,6 +19,12 @@ _FLAGS: Final = {
     "holds": "holds the lane",
     "waits": "waits for the lane",
     "turn": "has the merge turn",
+}
+_OF_RUN: Final[dict[str, Callable[[Moment], Formula]]] = {
+    "started": lambda now: now.started,
+    "stopping": lambda now: now.stopping,
+    "ended": lambda now: now.ended,
+    "cut off": lambda now: now.cut_off,
 }
 _COUNTERS: Final = ("checkpoints", "rounds", "conflicts", "failures")
 
@@ -57,11 +63,7 @@ class Teller:
             f"cap {self._number(now.level)} of {self._number(self.setting.ceiling)} "
             f"(before a pause {self._number(now.before_pause)}, "
             f"highest {self._number(now.highest)}), counted in flight {self._number(now.in_flight)}"
-            + "".join(
-                f", {name}"
-                for name in ("started", "stopping", "ended")
-                if self._is(getattr(now, name))
-            )
+            + "".join(f", {name}" for name, is_so in _OF_RUN.items() if self._is(is_so(now)))
         )
         for issue in self.world.elements[ISSUE]:
             yield f"issue {self._issue(now, issue)}"

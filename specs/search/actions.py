@@ -6,10 +6,11 @@ surroundings know. That is what lets states with other numbers be one state.
 How an event counts for progress:
 
 - It may *settle* what is *due*: what must happen in the end if it can all the while. A session
-  that is open ends; the time of a postponed issue comes; a turn that was given is returned; the
-  wave is started.
+  that is open ends, or what is left of it is told once the run was cut off; the time of a
+  postponed issue comes; a turn that was given is returned; the wave is started, for the first
+  time and after a run that was cut off.
 - It may be *rare*: it happens finitely often. A postponement, a withheld start, what people ask
-  for (park, unpark, cancel, stop, a merge turn), a crash.
+  for (park, unpark, cancel, stop, a merge turn), the end of a run by being cut off.
 - Neither: it may happen for ever, or never. The cap's moves.
 
 Failures, change requests, conflicts and checkpoints are ends of a session like any other: that
@@ -21,17 +22,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from specs.search.outside import Outside
+from specs.search.outside import Account, Outside
 from specs.search.worlds import World
 from wavelane_model.events import (
     AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
+    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
@@ -125,7 +130,8 @@ def due(outside: Outside) -> frozenset[Due]:
         for repo, who in zip(wave.repos, outside.turns, strict=True)
         if isinstance(who, str)
     }
-    start = set() if outside.started else {("start",)}
+    waits = not outside.started or (outside.cut_off and not sessions)
+    start = {("start",)} if waits else set()
     return frozenset[Due]().union(sessions, times, turns, start)
 
 
@@ -134,6 +140,8 @@ def settled_by(event: Event) -> Due | None:
     match event:
         case SessionEnded(issue, _, outcome) if not isinstance(outcome, Postponed):
             return ("session", issue)
+        case _ if isinstance(event, Account):
+            return ("session", event.issue)
         case PostponementEnded(issue):
             return ("time", issue)
         case MergeTurnReturned(repo, ticket):
@@ -160,6 +168,7 @@ def actions_of(world: World) -> tuple[Action, ...]:
         *_about_the_cap(world),
         *_about_turns(world),
         action(StopRequested(), world.stops),
+        action(RunCutOff(), world.cuts),
         *_about_nothing(),
     )
 
@@ -179,10 +188,19 @@ def _about_issues(world: World) -> Iterator[Action]:
     for issue in world.wave.issues:
         one = issue.id
         yield action(PostponementEnded(one), True)
-        yield action(AttemptDiscarded(one), one in world.discards)
+        yield from (action(event, type(event) in world.accounts) for event in _accounts_of(one))
         yield action(ParkRequested(one, "a question"), one in world.parks)
         yield action(UnparkRequested(one), one in world.unparks)
         yield action(CancelRequested(one), one in world.cancels)
+
+
+def _accounts_of(issue: str) -> tuple[Account, ...]:
+    return (
+        AttemptDiscarded(issue),
+        AttemptResumed(issue),
+        MergeFound(issue),
+        AttemptUnclear(issue, "its branch is gone"),
+    )
 
 
 def _about_the_cap(world: World) -> Iterator[Action]:
@@ -206,7 +224,7 @@ def _about_nothing() -> Iterator[Action]:
     yield action(SessionEnded(nobody, 1, Implemented()))
     yield action(SessionWithheld(nobody, 1))
     yield action(PostponementEnded(nobody))
-    yield action(AttemptDiscarded(nobody))
+    yield from map(action, _accounts_of(nobody))
     yield action(ParkRequested(nobody, "a question"))
     yield action(UnparkRequested(nobody))
     yield action(CancelRequested(nobody))

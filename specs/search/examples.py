@@ -10,11 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, get_args
 
-from specs.search.outside import Outside
+from specs.search.outside import WAYS_BACK, Account, Outside, Step
 from specs.search.worlds import World
 from wavelane_model.cap import MOVES
-from wavelane_model.effects import AnnounceIssue, Effect, FinishWave, RunOutcome
-from wavelane_model.events import CapMoved, Event, SessionEnded, WaveStarted
+from wavelane_model.effects import (
+    AnnounceIssue,
+    Effect,
+    EndSession,
+    FinishWave,
+    RunOutcome,
+    WakeAt,
+)
+from wavelane_model.events import (
+    AttemptResumed,
+    CapMoved,
+    Event,
+    MergeFound,
+    RunCutOff,
+    SessionEnded,
+    WaveStarted,
+)
 from wavelane_model.lifecycle import IN_FLIGHT, TABLE
 from wavelane_model.outcomes import Merged
 from wavelane_model.state import WaveState
@@ -159,6 +174,117 @@ def a_run_goes_on_after_its_end(seen: Seen) -> bool:
     return isinstance(seen.event, WaveStarted) and any(at != "queued" for at in seen.outside.at)
 
 
+def _cut_off_during(seen: Seen, step: Step) -> bool:
+    return isinstance(seen.event, RunCutOff) and step in seen.before.open
+
+
+def a_run_is_cut_off_during_an_implementation(seen: Seen) -> bool:
+    return _cut_off_during(seen, "implement")
+
+
+def a_run_is_cut_off_during_a_review(seen: Seen) -> bool:
+    return _cut_off_during(seen, "review")
+
+
+def a_run_is_cut_off_during_a_merge(seen: Seen) -> bool:
+    return _cut_off_during(seen, "merge")
+
+
+def others_lose_their_turn_with_the_run(seen: Seen) -> bool:
+    return isinstance(seen.event, RunCutOff) and any(
+        isinstance(turn, str) for turn in seen.before.turns
+    )
+
+
+def a_run_that_goes_on_with_an_attempt_is_cut_off_too(seen: Seen) -> bool:
+    """Nothing but a resumption brings an issue back to work in a world without ways back."""
+    return (
+        isinstance(seen.event, RunCutOff)
+        and not set(WAYS_BACK) & set(seen.world.outcomes)
+        and any(
+            doing == "implement" and not fresh
+            for doing, fresh in zip(seen.before.open, seen.before.fresh, strict=True)
+        )
+    )
+
+
+def _is_account(seen: Seen, at: str, ending: str | None, target: str) -> bool:
+    """It is told of an issue that was in `at`, to be taken out or not, and leads to `target`."""
+    if not isinstance(seen.event, Account):
+        return False
+    issue = seen.world.wave.position[seen.event.issue]
+    before = seen.before.at[issue], seen.before.ending[issue], seen.outside.at[issue]
+    return before == (at, ending, target)
+
+
+def a_cancel_survives_a_run_that_is_cut_off(seen: Seen) -> bool:
+    return isinstance(seen.event, AttemptResumed) and _is_account(
+        seen, "running", "cancel", "cancelled"
+    )
+
+
+def a_park_survives_a_run_that_is_cut_off(seen: Seen) -> bool:
+    return isinstance(seen.event, AttemptResumed) and _is_account(seen, "review", "block", "parked")
+
+
+def a_merge_is_found_though_its_issue_was_to_be_taken_out(seen: Seen) -> bool:
+    return isinstance(seen.event, MergeFound) and _is_account(seen, "merging", "cancel", "done")
+
+
+def an_issue_at_rest_is_found_merged(seen: Seen) -> bool:
+    """An account of an issue that had no session open."""
+    return (
+        isinstance(seen.event, MergeFound)
+        and seen.before.open[seen.world.wave.position[seen.event.issue]] is None
+    )
+
+
+def _starts_with(seen: Seen, trigger: str) -> bool:
+    return isinstance(seen.event, WaveStarted) and any(
+        isinstance(one, AnnounceIssue) and one.trigger == trigger for one in seen.effects
+    )
+
+
+def a_resumed_review_is_made_again(seen: Seen) -> bool:
+    return _starts_with(seen, "begin_review")
+
+
+def a_resumed_merge_is_tried_again_before_others(seen: Seen) -> bool:
+    return _starts_with(seen, "begin_merge") and any(
+        len(queue) > 1 for queue in seen.outside.queues
+    )
+
+
+def rework_takes_its_lane_at_the_start_of_a_run(seen: Seen) -> bool:
+    return _starts_with(seen, "take_lane")
+
+
+def a_postponed_issue_is_to_be_woken_in_the_next_run(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveStarted) and any(
+        isinstance(one, WakeAt) for one in seen.effects
+    )
+
+
+def the_cap_is_raised_between_runs(seen: Seen) -> bool:
+    return (
+        isinstance(seen.event, CapMoved)
+        and seen.before.ended
+        and seen.outside.level > seen.outside.highest
+    )
+
+
+def a_run_starts_with_more_in_flight_than_the_level(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveStarted) and seen.outside.in_flight > seen.outside.level
+
+
+def an_issue_is_taken_out_before_it_is_told_what_is_left_of_it(seen: Seen) -> bool:
+    return seen.before.cut_off and any(isinstance(one, EndSession) for one in seen.effects)
+
+
+def a_run_is_stopped_as_it_starts(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveStarted) and seen.outside.outcome == "stopped"
+
+
 SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     two_merges_queue,
     two_reviews_of_one_repo,
@@ -177,6 +303,23 @@ SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     a_postponed_issue_leaves_its_lane_to_another,
     a_dependent_stays_behind_a_parked_issue,
     a_run_goes_on_after_its_end,
+    a_run_is_cut_off_during_an_implementation,
+    a_run_is_cut_off_during_a_review,
+    a_run_is_cut_off_during_a_merge,
+    others_lose_their_turn_with_the_run,
+    a_run_that_goes_on_with_an_attempt_is_cut_off_too,
+    a_cancel_survives_a_run_that_is_cut_off,
+    a_park_survives_a_run_that_is_cut_off,
+    a_merge_is_found_though_its_issue_was_to_be_taken_out,
+    an_issue_at_rest_is_found_merged,
+    a_resumed_review_is_made_again,
+    a_resumed_merge_is_tried_again_before_others,
+    rework_takes_its_lane_at_the_start_of_a_run,
+    a_postponed_issue_is_to_be_woken_in_the_next_run,
+    the_cap_is_raised_between_runs,
+    a_run_starts_with_more_in_flight_than_the_level,
+    an_issue_is_taken_out_before_it_is_told_what_is_left_of_it,
+    a_run_is_stopped_as_it_starts,
 )
 
 
@@ -197,6 +340,8 @@ class Examples:
                 self.rows.discard((effect.trigger, effect.source, effect.target))
             elif isinstance(effect, FinishWave):
                 self.ends.discard(effect.outcome)
+        if isinstance(seen.event, RunCutOff):
+            self.ends.discard("unfinished")
         if isinstance(seen.event, CapMoved):
             self.moves.discard(seen.event.move)
         if self.reasons:

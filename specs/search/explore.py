@@ -11,7 +11,8 @@ answer every action alike, up to session numbers, and lead to states with one ke
   latest" or "one before"; a number that nobody was given cannot be reported.
 - Texts, times and the number of attempts are written and never read by a step.
 - The order in `flight` is never read. `lanes_due` and `turns_due` are empty between steps of a
-  started run, and before the start each turn is given by itself, in one step with all others.
+  run that is under way. Outside of one, each turn is given by itself, in one step with all others;
+  the order of `lanes_due`, which is that in which rework starts, is in the key of the search.
 - The heaps may differ between states of one key. What they propose may not: `index` shows after
   every transition, also into a known state, that all that is ready is listed and that the next
   candidate of every lane is proposed, and then the candidate is a function of the key: the first
@@ -36,7 +37,7 @@ from typing import Any, Final
 
 from specs.search.actions import Action, Due, actions_of, due
 from specs.search.examples import Examples, Seen
-from specs.search.outside import MEANT, Outside
+from specs.search.outside import MEANT, Account, Outside
 from specs.search.watchdog import watched
 from specs.search.worlds import World, view
 from wavelane_model.cap import Cap
@@ -94,6 +95,7 @@ class Graph:
     due: list[frozenset[Due]] = field(default_factory=list)
     """What must happen in the end, as long as each state lasts."""
     ended: bytearray = field(default_factory=bytearray)
+    """Whether the run has ended, and was not cut off."""
     above_zero: bytearray = field(default_factory=bytearray)
     """Whether the cap is above 0."""
     held_back: bytearray = field(default_factory=bytearray)
@@ -184,10 +186,14 @@ class _Search:
         self._refuse(here, refused, state, outside)
 
     def _happens(self, event: Event, outside: Outside) -> bool:
-        """Whether the surroundings do it at this time: before, during or after the run."""
-        if isinstance(event, WaveStarted):
-            return not outside.started or self.world.restarts
-        return outside.started or self.world.early
+        """Whether the surroundings do it at this time: before, during or between runs."""
+        if not outside.started:
+            return self.world.early or isinstance(event, WaveStarted)
+        if outside.cut_off:
+            return self.world.between or isinstance(event, Account | WaveStarted)
+        if outside.ended and isinstance(event, WaveStarted):
+            return self.world.restarts
+        return self.world.between or not outside.ended
 
     def _follow(
         self, here: int, number: int, event: Event, state: WaveState, before: Outside
@@ -218,7 +224,7 @@ class _Search:
         graph.by.append(by)
         now = due(outside)
         graph.due.append(self.dues.setdefault(now, now))
-        graph.ended.append(outside.ended)
+        graph.ended.append(outside.ended and not outside.cut_off)
         graph.above_zero.append(outside.level > 0)
         graph.held_back.append(outside.level == 0 or outside.stopping)
         graph.busy.append(any(outside.open) or any(outside.queues))
@@ -264,7 +270,7 @@ def digest(state: WaveState, outside: Outside) -> bytes:
     """The canonical encoding of both keys, hashed."""
     cap, *others = state.key()
     assert isinstance(cap, Cap)
-    key: Any = (tuple(cap), *others, counters(state), outside.key())
+    key: Any = (tuple(cap), *others, counters(state), tuple(state.lanes_due), outside.key())
     return blake2b(marshal.dumps(key, 2), digest_size=16).digest()
 
 
@@ -317,6 +323,7 @@ def not_refused(state: WaveState, event: Event) -> str | None:
 def state_findings(state: WaveState, outside: Outside) -> Iterator[str]:
     """What is broken in one state: the model's own properties, and those that need `outside`."""
     yield from broken(state)
+    yield from _otherwise_than_told(state, outside)
     for at, record in enumerate(state.records):
         if record.state != outside.at[at] or record.open != (outside.open[at] is not None):
             yield (
@@ -328,6 +335,19 @@ def state_findings(state: WaveState, outside: Outside) -> Iterator[str]:
             yield f"legal: that the session of {name} may or may not start is told wrongly"
         yield from _untrue_reasons(state, outside, record)
         yield from _loose_rows(state, record)
+
+
+def _otherwise_than_told(state: WaveState, outside: Outside) -> Iterator[str]:
+    """Whether run and merge queues stand otherwise than by what was told."""
+    if state.outcome != outside.outcome:
+        yield f"end: the outcome is {state.outcome}; told was {outside.outcome}"
+    for at, lane in enumerate(state.lanes):
+        queue, turn = list(lane.merges), lane.turn
+        if (queue, turn) != (outside.queues[at], outside.turns[at]):
+            yield (
+                f"merge: in {state.wave.repos[at]}, {queue} queue and {turn} has the turn; "
+                f"told was {outside.queues[at]}, {outside.turns[at]}"
+            )
 
 
 def _loose_rows(state: WaveState, record: Record) -> Iterator[str]:
@@ -411,7 +431,7 @@ def incomplete_indexes(state: WaveState) -> Iterator[str]:
             proposed = [rank for rank, of in state.idle if of == at]
             if not any(rank <= min(ready) for rank in proposed):
                 yield f"index: {state.wave.repos[at]} is idle and is not proposed"
-    if state.started and (state.lanes_due or state.turns_due):
+    if state.started and not state.ended and (state.lanes_due or state.turns_due):
         yield "index: a step ended with a lane or a turn still to be given"
 
 

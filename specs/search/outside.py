@@ -15,14 +15,17 @@ lane         a session starts only in a lane in which nobody else is at work
 cap          an issue is admitted only while fewer than the level are in flight
 order        an issue is admitted only when all that it depends on is done
 pause        no issue is admitted and no session starts at level 0 or after a stop
-merge        a turn is given only when the repo has none, and to who was approved first
+merge        a turn is given only when the repo has none, and to who was approved first; those who
+             waited or merged beside the issues are gone with a run that is cut off
 once         an issue has one session at a time, and is done by one merge that went in
 bound        never more in flight than the highest level in force since the run began
 glide        a session is ended on order only because its issue is parked or cancelled
-outcome      what a session ended with decides where its issue goes; who is implemented is reviewed
+outcome      what a session ended with, or what is told to be left of it, decides where its issue
+             goes; who is implemented is reviewed
 limits       a step is tried again as often as the limits allow, and then its issue is parked
 lever        the cap moves as its table says, and says so
-end          the run ends exactly when, and as, it should
+wake         the start of a run says of each postponed issue when it is to be woken
+end          the run ends exactly when, and as, it should; between runs nothing starts
 """
 
 from __future__ import annotations
@@ -46,13 +49,17 @@ from wavelane_model.effects import (
 )
 from wavelane_model.events import (
     AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
+    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
     PostponementEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
@@ -102,6 +109,14 @@ STEP_STATE: Final[dict[Step, State]] = {
     "review": "review",
     "merge": "merging",
 }
+Account = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
+ACCOUNT: Final[dict[type[Account], Trigger]] = {
+    AttemptDiscarded: "reset",
+    AttemptResumed: "resume",
+    MergeFound: "find_merged",
+    AttemptUnclear: "block",
+}
+"""What is told to be left of an issue between runs, and what that does to it."""
 WAYS_BACK: Final = (Failed, Conflicted, ChangesRequested, Checkpoint)
 """What sends an issue back, as often as the limits allow."""
 NONE_YET: Final = (0,) * len(WAYS_BACK)
@@ -128,6 +143,13 @@ LEADS: Final[dict[Trigger, dict[State, tuple[State, ...]]]] = {
     "withhold": {"running": ("queued", "admitted"), "review": ("queued", "review")},
     "block": dict.fromkeys(("queued", *IN_FLIGHT), ("parked",)),
     "reset": dict.fromkeys(IN_FLIGHT, ("queued",)),
+    "resume": {
+        "admitted": ("admitted",),
+        "running": ("admitted",),
+        "review": ("review",),
+        "merging": ("merging",),
+    },
+    "find_merged": dict.fromkeys(IN_FLIGHT, ("done",)),
     "unpark": {"parked": ("queued",)},
     "cancel": dict.fromkeys(("queued", "parked", *IN_FLIGHT), ("cancelled",)),
 }
@@ -135,7 +157,7 @@ LEADS: Final[dict[Trigger, dict[State, tuple[State, ...]]]] = {
 
 
 class Outside:
-    """The account of one run that somebody keeps who sees only events and orders."""
+    """The account of a wave that somebody keeps who sees only events and orders."""
 
     __slots__ = (
         "at",
@@ -233,8 +255,13 @@ class Outside:
 
     @property
     def ended(self) -> bool:
-        """Whether the run is over."""
+        """Whether the run is over, or was cut off."""
         return self.outcome is not None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the latest run was cut off, and none has started since."""
+        return self.outcome == "unfinished"
 
     @property
     def in_flight(self) -> int:
@@ -251,11 +278,12 @@ class Outside:
 
     def legal(self, event: Event) -> bool | None:
         """Whether `event` must be taken; None where either is right."""
-        if isinstance(event, WaveStarted):
-            return not self.started or self.ended
-        if self.ended:
-            return False
+        under_way = self.started and not self.ended
         match event:
+            case WaveStarted():
+                return not under_way and not any(self.open)
+            case RunCutOff():
+                return under_way
             case StopRequested():
                 return True
             case CapMoved(move, asked):
@@ -278,7 +306,9 @@ class Outside:
                 )
             case UnparkRequested():
                 return self.at[issue] == "parked"
-        if not self.started:
+        if isinstance(event, Account):
+            return self.ended and self.at[issue] in IN_FLIGHT
+        if not under_way:
             return False
         match event:
             case SessionEnded(_, session, outcome):
@@ -292,8 +322,6 @@ class Outside:
                 )
             case PostponementEnded():
                 return self.waking[issue]
-            case AttemptDiscarded():
-                return self.at[issue] in IN_FLIGHT
 
     def _may_end(self, issue: int, session: int, outcome: Outcome) -> bool | None:
         step = self.open[issue]
@@ -326,18 +354,29 @@ class Outside:
 
     def take(self, event: Event, effects: list[Effect]) -> list[str]:
         """Follow `event` and `effects`; what is broken, "property: what", a line each."""
-        return [*self._note(event, effects), *self._obey(event, effects), *self._judge()]
+        ended = None if isinstance(event, WaveStarted) else self.outcome
+        return [
+            *self._note(event, effects),
+            *(self._obey(event, effects) if ended is None else self._hear(event, effects)),
+            *self._judge(event, ended),
+        ]
 
     def _note(self, event: Event, effects: list[Effect]) -> Iterator[str]:
         """What the event itself says, and what has to be among its effects."""
         match event:
             case WaveStarted():
                 self.started = True
-                if self.ended:
-                    self.outcome = None
-                    self.stopping = False
+                self.outcome = None
                 self.highest = max(self.level, self.in_flight)
                 yield from self._told_level(effects)
+                yield from self._told_waits(effects)
+            case RunCutOff():
+                self.outcome = "unfinished"
+                self.stopping = False
+                for at, queue in enumerate(self.queues):
+                    self.queues[at] = [who for who in queue if isinstance(who, int)]
+                    if isinstance(self.turns[at], str):
+                        self.turns[at] = None
             case StopRequested():
                 self.stopping = True
             case CapMoved(move, asked):
@@ -345,7 +384,7 @@ class Outside:
                 assert level is not None
                 self.before = level or self.level or self.before
                 self.level = level
-                if self.started:
+                if self.started and not self.ended:
                     self.highest = max(self.highest, level)
                 yield from self._told_level(effects)
             case MergeTurnRequested(repo, ticket):
@@ -369,11 +408,8 @@ class Outside:
                 yield from self._moved_by(name, "withhold", effects)
                 if self.fresh[issue] != (_first_move(effects).target == "queued"):
                     yield f"outcome: {name} was withheld and has not the place that it had before"
-            case AttemptDiscarded(name):
-                issue = self.wave.position[name]
-                self._close(issue)
-                self.implemented[issue] = False
-                yield from self._moved_by(name, "reset", effects)
+            case AttemptDiscarded() | AttemptResumed() | MergeFound() | AttemptUnclear():
+                yield from self._accounted(event, effects)
             case PostponementEnded(name):
                 self.waking[self.wave.position[name]] = False
             case UnparkRequested(name):
@@ -384,6 +420,18 @@ class Outside:
                 yield from self._taken_out(name, "block", effects)
             case CancelRequested(name):
                 yield from self._taken_out(name, "cancel", effects)
+
+    def _accounted(self, event: Account, effects: list[Effect]) -> Iterator[str]:
+        """It is told what is left of an issue. What was asked for it goes before, but not before
+        a merge that is in.
+        """
+        issue = self.wave.position[event.issue]
+        meant = None if isinstance(event, MergeFound) else self.ending[issue]
+        self._close(issue)
+        yield from self._moved_by(event.issue, meant or ACCOUNT[type(event)], effects)
+        self.fresh[issue] = False
+        if isinstance(event, AttemptDiscarded) and meant is None:
+            self.implemented[issue] = False
 
     def _counts_on(
         self, issue: int, outcome: type[Outcome], effects: list[Effect]
@@ -433,6 +481,14 @@ class Outside:
         if told != [self.level]:
             yield f"lever: the cap is at {self.level}, and {told} is told"
 
+    def _told_waits(self, effects: list[Effect]) -> Iterator[str]:
+        waiting = [
+            issue.id for issue, waits in zip(self.wave.issues, self.waking, strict=True) if waits
+        ]
+        told = sorted(one.issue for one in effects if isinstance(one, WakeAt))
+        if told != sorted(waiting):
+            yield f"wake: a run starts with {waiting} postponed, and {told} is to be woken"
+
     @staticmethod
     def _moved_by(name: str, trigger: Trigger, effects: list[Effect]) -> Iterator[str]:
         first = _first_move(effects).trigger
@@ -470,6 +526,20 @@ class Outside:
                     if not isinstance(event, CapMoved | WaveStarted):
                         yield "lever: a level is told, and the cap has not moved"
 
+    def _hear(self, event: Event, effects: list[Effect]) -> Iterator[str]:
+        """Between runs: what was asked for and what is told is followed, and nothing else."""
+        about = getattr(event, "issue", None)
+        for effect in effects:
+            match effect:
+                case AnnounceIssue() if effect.issue == about:
+                    yield from self._issue_moves(event, effect)
+                case AnnounceCap() if isinstance(event, CapMoved):
+                    pass
+                case EndSession() if isinstance(event, ParkRequested | CancelRequested):
+                    pass
+                case _:
+                    yield f"end: {effect} is ordered between runs"
+
     def _issue_moves(self, event: Event, told: AnnounceIssue) -> Iterator[str]:
         issue = self.wave.position[told.issue]
         leads = LEADS[told.trigger].get(told.source, ())
@@ -484,11 +554,7 @@ class Outside:
             queue.append(issue)
         elif told.target != "merging" and issue in queue:
             queue.remove(issue)
-        if told.target == "done" and not (
-            isinstance(event, SessionEnded)
-            and event.issue == told.issue
-            and isinstance(event.outcome, Merged)
-        ):
+        if told.target == "done" and not _is_in(event, told.issue):
             yield f"once: {told.issue} is done without a merge"
         self.fresh[issue] = told.trigger == "admit" or (
             self.fresh[issue] and told.target in IN_FLIGHT
@@ -539,10 +605,16 @@ class Outside:
 
     # What has to be so after it
 
-    def _judge(self) -> Iterator[str]:
+    def _judge(self, event: Event, ended: RunOutcome | None) -> Iterator[str]:
+        """`ended`: how the run had ended before the event."""
         if self.started and self.in_flight > self.highest:
             yield f"bound: {self.in_flight} are in flight; the highest cap was {self.highest}"
-        due = self._end_due() if self.started else None
+        due = ended
+        if isinstance(event, RunCutOff):
+            due = "unfinished"
+        elif self.started and ended is None:
+            due = self._end_due()
+            self.stopping = self.stopping and due is None
         if self.outcome != due:
             yield f"end: the run should have ended as {due}, and it is {self.outcome}"
 
@@ -561,6 +633,15 @@ class Outside:
         return self.at[issue] == "queued" and all(
             self.at[needed] == "done" for needed in self.wave.dependencies[issue]
         )
+
+
+def _is_in(event: Event, issue: str) -> bool:
+    """Whether the event says that the merge of the issue went in."""
+    match event:
+        case SessionEnded(one, _, Merged()) | MergeFound(one):
+            return one == issue
+        case _:
+            return False
 
 
 def _first_move(effects: list[Effect]) -> AnnounceIssue:

@@ -97,7 +97,8 @@ def _goes_round(state: WaveState, outside: Outside, cycle: Sequence[Event], brea
     for event in cycle:
         _told(state, outside, event, breaks)
         neglected &= due(outside) - {settled_by(event)}
-    return digest(state, outside) == before and not state.ended and not neglected
+    ended = state.ended and not outside.cut_off
+    return digest(state, outside) == before and not ended and not neglected
 
 
 def _told(state: WaveState, outside: Outside, event: Event, breaks: str) -> bool:

@@ -14,7 +14,8 @@ is a function of the key and adds no state.
 One action is one event and all that `step` answers with: the dispatch to a fixpoint is part of
 it, and orders are obeyed at once (a session that was ordered is open). The first state is the
 wave before `WaveStarted`, whose only action is `WaveStarted` (but see `World.early`). A run that
-has ended does nothing more (but see `World.restarts`).
+has ended does nothing more (but see `World.restarts` and `World.between`). A run that was cut off
+goes on: it is told what is left of its issues, and the next run starts.
 
 # The two worlds that layer 3 has too
 
@@ -41,7 +42,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from specs.search.outside import Account
 from wavelane_model.cap import Move
+from wavelane_model.events import AttemptDiscarded, AttemptResumed, AttemptUnclear, MergeFound
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
@@ -69,6 +72,12 @@ ALL_OUTCOMES: Final[tuple[type[Outcome], ...]] = (
     Postponed,
     Failed,
 )
+EVERY_ACCOUNT: Final[tuple[type[Account], ...]] = (
+    AttemptDiscarded,
+    AttemptResumed,
+    MergeFound,
+    AttemptUnclear,
+)
 ONE_EACH: Final = Limits(review_rounds=1, checkpoints=2, conflicts=1, failures=1)
 """Each way back is taken once; the second time parks."""
 
@@ -80,11 +89,14 @@ class World:
     outcomes    what sessions may end with, where the step allows it; ordered ends are always met
     moves       the moves of the cap; `levels` are the ones asked for by "set"
     withholds   ordered sessions may be reported withheld wherever `may_start` says no
-    parks, unparks, cancels, discards    ids of the issues to which it may happen at any time
+    parks, unparks, cancels    ids of the issues to which it may happen at any time
     tickets     (repo, ticket) of the others who want to merge
     stops       a stop may be asked for at any time
-    restarts    a run that has ended may be started again
+    cuts        the run may be cut off at any time, the next one too
+    accounts    what may be told between runs of each issue that was in flight
+    restarts    a run that has ended by itself may be started again
     early       what may be reported before the start is reported then, too
+    between     what may be reported between runs is reported then, too
     nightly     too large for CI
     viewed      layer 3 has it too: its views are counted as well
     """
@@ -101,11 +113,13 @@ class World:
     parks: tuple[str, ...] = ()
     unparks: tuple[str, ...] = ()
     cancels: tuple[str, ...] = ()
-    discards: tuple[str, ...] = ()
     tickets: tuple[tuple[str, str], ...] = ()
     stops: bool = False
+    cuts: bool = False
+    accounts: tuple[type[Account], ...] = ()
     restarts: bool = False
     early: bool = False
+    between: bool = False
     nightly: bool = False
     viewed: bool = False
 
@@ -173,7 +187,6 @@ WORLDS: Final[tuple[World, ...]] = (
         outcomes=(*SMOOTH, ChangesRequested),
         moves=("step_down", "step_up"),
         parks=("api#1",),
-        discards=("api#2",),
     ),
     World(
         "starts are withheld",
@@ -216,15 +229,40 @@ WORLDS: Final[tuple[World, ...]] = (
         cancels=("api#2",),
     ),
     World(
-        "crashes, stops and further runs",
+        "stops and further runs",
         wave("api#1", "api#2", "web#1"),
+        ceiling=2,
+        moves=("step_down", "step_up"),
+        parks=("api#1",),
+        unparks=("api#1",),
+        stops=True,
+        accounts=(AttemptDiscarded, MergeFound),
+        restarts=True,
+        between=True,
+    ),
+    World(
+        "runs are cut off",
+        wave("api#1", "web#1", "web#2 after api#1"),
         ceiling=2,
         outcomes=(*SMOOTH, Postponed),
         moves=("step_down", "step_up"),
-        discards=("api#1", "web#1"),
-        unparks=("api#1",),
-        stops=True,
+        cancels=("api#1",),
+        cuts=True,
+        accounts=EVERY_ACCOUNT,
         restarts=True,
+        between=True,
+    ),
+    World(
+        "runs are cut off, pipelined",
+        wave("api#1", "api#2"),
+        ceiling=2,
+        lane_release="review",
+        outcomes=(*SMOOTH, ChangesRequested),
+        parks=("api#1",),
+        tickets=(("api", "keep-current"),),
+        stops=True,
+        cuts=True,
+        accounts=EVERY_ACCOUNT,
     ),
     World(
         "before the start",
