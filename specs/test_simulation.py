@@ -210,7 +210,7 @@ class StartsAMergeTwice(Scheduler):
     def _start(self, at: float, order: StartOrder) -> None:
         super()._start(at, order)
         if isinstance(order, StartMerging):
-            issue = self._assignment(order)
+            issue = self._assignment(self._state.find(order.issue))
             self._group.create_task(self._pipeline.merge(issue))
 
 

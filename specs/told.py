@@ -35,7 +35,7 @@ class Scribe:
     def take(self, event: Event) -> list[Effect]:
         """Let an event happen. Raises `IllegalEvent`; then nothing is written."""
         effects = step(self.state, event)
-        self._recorder.note(self.at, effects)
+        self._recorder.note(self.at, event, effects)
         moved = {one.issue for one in effects if isinstance(one, AnnounceIssue)}
         self._journal.append(
             [Entry(self.at, event)], [(issue, self._standing(issue)) for issue in sorted(moved)]

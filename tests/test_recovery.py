@@ -16,6 +16,7 @@ from wavelane import (
     Assignment,
     Blocked,
     Discarded,
+    IllegalEvent,
     Issue,
     JournalError,
     Limits,
@@ -432,13 +433,17 @@ def other(change: Callable[[list[Issue]], list[Issue]], **settings: Any) -> Wave
             wave_of("x#1", "y#1"),
             "is of another wave: its issues are a#1, a#2, b#1, c#1, and those of this one x#1, y#1",
         ),
-        (other(lambda issues: [*issues, Issue("c#2", "c")]), "has no c#2"),
-        (other(lambda issues: issues[:3]), "has c#1, which this wave has not"),
+        (other(lambda issues: issues[:3]), "has c#1, which this wave has not; put it back"),
         (
-            other(lambda issues: [*issues[:3], Issue("c#1", "c", ["a#1"], title="Other")]),
-            "has c#1 with another depends_on and title",
+            other(lambda issues: [*issues[:3], Issue("c#1", "c", title="Other")]),
+            "is of this wave before it was changed, and this change cannot be: "
+            'issue "c#1" is running and has begun',
         ),
-        (other(lambda issues: issues, done=["z#1"]), "takes as done: none, not z#1"),
+        (
+            other(lambda issues: issues[:3], done=["c#1"]),
+            "says that c#1 is running, and this wave lists it under done; drop it there",
+        ),
+        (wave_of("a#1", "a#2", "b#1 < a#1", "c#1", repos=["a", "b", "c", "d"]), "is of the repos"),
     ],
 )
 def test_a_journal_of_another_wave_is_refused(tmp_path: Path, wave: Wave, says: str) -> None:
@@ -450,6 +455,59 @@ def test_a_journal_of_another_wave_is_refused(tmp_path: Path, wave: Wave, says: 
 
     assert str(caught.value).startswith(f"journal {path} {says}")
     assert path.read_bytes() == before
+
+
+def test_what_is_new_in_the_wave_and_what_has_changed_before_it_began_is_taken_in(
+    tmp_path: Path,
+) -> None:
+    path = killed_in(tmp_path, "running")
+    changed = Issue("a#2", "a", title="Other", estimate=60.0)
+    new = Issue("c#2", "c", ["c#1", "z#1"])
+    wave = other(lambda issues: [issues[0], changed, *issues[2:], new], done=["z#1"])
+    pipeline = Asked()
+
+    report = run_again(path, pipeline, wave)
+
+    assert report.outcome == "complete"
+    assert report.issues["a#2"].title == "Other"
+    assert ("merge", "c#2") in pipeline.names()
+    assert Report.from_journal(path) == report
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT id, state, at_first FROM issue ORDER BY position")
+        assert [(one, at, first is None or len(first) > 0) for one, at, first in rows] == [
+            ("a#1", "done", True),
+            ("a#2", "done", True),
+            ("b#1", "done", True),
+            ("c#1", "done", True),
+            ("c#2", "done", False),
+        ]
+
+
+def test_what_is_done_may_be_left_out_and_listed_as_done(tmp_path: Path) -> None:
+    killed = Killed(tmp_path / "j.db")
+    killed.reach("c#1", "done")
+    wave = other(lambda issues: [*issues[:3], Issue("c#2", "c", ["c#1"])], done=["c#1"])
+
+    assert run_again(killed.dies(), Asked(), wave).issues["c#2"].state == "done"
+
+
+def test_issues_are_added_to_a_live_run(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    scheduler = scheduler_of(WAVE, journal=path)
+
+    async def add_in_mid_run() -> Report:
+        running = asyncio.ensure_future(scheduler.run())
+        await asyncio.sleep(90)
+        scheduler.add(Issue("c#2", "c", ["c#1"]), Issue("b#2", "b"))
+        with pytest.raises(IllegalEvent, match='"a#1" is review and has begun'):
+            scheduler.add(Issue("a#1", "a", title="Too late"))
+        return await running
+
+    report = run_virtual(add_in_mid_run)
+
+    assert report.outcome == "complete"
+    assert len(report.issues) == len(scheduler.wave) == 6
+    assert run_again(path, ScriptedPipeline(), clock=a_day_later).outcome == "complete"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ One SQLite file in WAL mode with four tables, for any SQL client to read:
     meta     what the run was started with: format, wave, cap, lane_release, limits; and the seal
     event    one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
              data (JSON); never changed, never deleted
-    issue    one row an issue: what it is, and where it stands now
+    issue    one row an issue: what it is, what it was when the run was first started (at_first:
+             NULL where it has not changed, '' where it was not there yet), and where it stands now
     command  one row a command from outside: what was asked for, and the answer, once there is one
 
 The *seal* is a chain of digests over what the run was started with and every event since, in order.
@@ -36,10 +37,10 @@ from wavelane.encoding import decoded as decoded
 from wavelane.encoding import encoded as encoded
 from wavelane.lock import InUseError, Lock
 from wavelane_model.cap import Cap
-from wavelane_model.events import Event
+from wavelane_model.events import Event, WaveAmended
 from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
-from wavelane_model.wave import Wave
+from wavelane_model.wave import Issue, Wave
 
 FORMAT: Final = 2
 """Version of the file's layout."""
@@ -64,6 +65,7 @@ _SCHEMA: Final = """
         id TEXT NOT NULL UNIQUE,
         repo TEXT NOT NULL,
         definition TEXT NOT NULL,
+        at_first TEXT,
         state TEXT NOT NULL,
         since REAL,
         attempts INTEGER NOT NULL,
@@ -187,6 +189,9 @@ class Journal:
         for row in rows:
             self._seal = sealed(self._seal, row)
         self._db.execute("UPDATE meta SET value = ? WHERE key = 'seal'", (self._seal,))
+        for _, event in entries:
+            if isinstance(event, WaveAmended):
+                self._amend(event.issues)
         self._db.executemany(
             "UPDATE issue SET state = ?, since = ?, attempts = ?, reason = ? WHERE id = ?",
             [
@@ -194,6 +199,17 @@ class Journal:
                 for issue, (state, since, attempts, reason) in standings
             ],
         )
+
+    def _amend(self, issues: Iterable[Issue]) -> None:
+        """Add the rows of new issues, and let those that were changed say so."""
+        for issue in issues:
+            self._db.execute(
+                "INSERT INTO issue SELECT coalesce(max(position) + 1, 0), ?, ?, ?, '', "
+                "'queued', NULL, 0, '' FROM issue WHERE true "
+                "ON CONFLICT (id) DO UPDATE SET repo = excluded.repo, "
+                "at_first = coalesce(at_first, definition), definition = excluded.definition",
+                (issue.id, issue.repo, as_json(definition_of(issue))),
+            )
 
     def close(self) -> None:
         """Close the file; what was appended is in it."""
@@ -216,7 +232,7 @@ class Journal:
             self._seal = first_seal(meta, definitions)
             self._db.executemany("INSERT INTO meta VALUES (?, ?)", [*meta, ("seal", self._seal)])
             self._db.executemany(
-                "INSERT INTO issue VALUES (?, ?, ?, ?, 'queued', NULL, 0, '')",
+                "INSERT INTO issue VALUES (?, ?, ?, ?, NULL, 'queued', NULL, 0, '')",
                 (
                     (at, issue.id, issue.repo, definitions[at])
                     for at, issue in enumerate(settings.wave.issues)
@@ -342,8 +358,12 @@ class JournalReader:
         self._db.close()
 
     def _definitions(self) -> list[str]:
+        """What defined the issues when the run was first started."""
         with _explained(self.path, "read"):
-            rows = self._db.execute("SELECT definition FROM issue ORDER BY position")
+            rows = self._db.execute(
+                "SELECT coalesce(at_first, definition) FROM issue "
+                "WHERE at_first IS NOT '' ORDER BY position"
+            )
             return [definition for (definition,) in rows]
 
     def _setting(self, key: str, kind: type) -> Any:

@@ -30,12 +30,14 @@ from wavelane_model.events import (
     AttemptUnclear,
     Event,
     MergeFound,
+    WaveAmended,
 )
 from wavelane_model.lifecycle import State
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Blocked, Merged
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
-from wavelane_model.wave import ISSUE_FIELDS, Issue, Wave
+from wavelane_model.wave import Wave
 
 log = logging.getLogger("wavelane")
 
@@ -43,10 +45,10 @@ _MOST_NAMED: Final = 5
 
 
 def past_of(path: Path, settings: Settings) -> Folded:
-    """The wave as the journal at `path` tells it, if that is the wave of `settings`.
+    """The wave as the journal at `path` tells it.
 
-    Raises `JournalError` for a journal of another wave, or of other settings, and for one that was
-    changed or damaged.
+    Raises `JournalError` for a journal of other settings than these, and for one that was changed
+    or damaged.
     """
     with JournalReader(path) as reader:
         if differences := [*_differences(reader.settings(), settings)]:
@@ -114,40 +116,53 @@ def _event(issue_id: str, found: object) -> Event:
 # Whether a journal is that of the wave at hand
 
 
-def _differences(past: Settings, now: Settings) -> Iterable[str]:
-    """What does not fit, with what to do about it."""
-    theirs, ours = set(past.wave.position), set(now.wave.position)
-    if theirs and ours and not theirs & ours:
-        yield (
-            f"is of another wave: its issues are {_named(theirs)}, and those of this one "
-            f"{_named(ours)}; name another journal"
+def amendment_of(path: Path, state: WaveState, wave: Wave) -> WaveAmended | None:
+    """What has to be added to or changed in the wave of a journal to make it `wave`, if anything.
+
+    Issues that are done or cancelled may be missing or changed: nothing follows from it. Whether
+    another one may still be changed is the model's to say. Raises `JournalError` for another wave.
+    """
+    past = state.wave
+    if past.issues and wave.issues and not past.position.keys() & wave.position.keys():
+        raise JournalError(
+            f"journal {path} is of another wave: its issues are {_named(past.position)}, and those "
+            f"of this one {_named(wave.position)}; name another journal"
         )
-        return
-    yield from _wave_differences(past.wave, now.wave)
+    if problems := [*_unfit(state, wave)]:
+        raise JournalError(f"journal {path} {'; '.join(problems)}")
+    issues = tuple(
+        issue
+        for issue in wave.issues
+        if issue.id not in past or (issue != past[issue.id] and not _is_settled(state, issue.id))
+    )
+    done = tuple(sorted(wave.done - past.done - past.position.keys()))
+    return WaveAmended(issues, done) if issues or done else None
+
+
+def _unfit(state: WaveState, wave: Wave) -> Iterable[str]:
+    past = state.wave
+    gone = [one for one in past.position if one not in wave and not _is_settled(state, one)]
+    if gone := [one for one in gone if one not in wave.done]:
+        yield f"has {_named(gone)}, which this wave has not; put it back, or cancel it first"
+    for issue in sorted(wave.done & past.position.keys()):
+        if (found := state.find(issue).state) != "done":
+            yield f"says that {issue} is {found}, and this wave lists it under done; drop it there"
+    if set(past.repos) != set(wave.repos):
+        yield f"is of the repos {', '.join(past.repos)}, and this wave of {', '.join(wave.repos)}"
+
+
+def _is_settled(state: WaveState, issue_id: str) -> bool:
+    return state.find(issue_id).state in ("done", "cancelled")
+
+
+def _differences(past: Settings, now: Settings) -> Iterable[str]:
+    """What cannot be changed, with what to do about it."""
     for name, before, after in (
         ("lane_release", past.lane_release, now.lane_release),
         *_limit_differences(past.limits, now.limits),
     ):
         if before != after:
             yield f"was started with {name} {before}, and now it is {after}; give {before}"
-
-
-def _wave_differences(past: Wave, now: Wave) -> Iterable[str]:
-    if added := [one for one in now.position if one not in past]:
-        yield f"has no {_named(added)}; take what is new into a wave of its own"
-    if gone := [one for one in past.position if one not in now]:
-        yield f"has {_named(gone)}, which this wave has not; put it back, and cancel it if need be"
-    for issue in past.issues:
-        if issue.id in now and (changed := _changed(issue, now[issue.id])):
-            yield f"has {issue.id} with another {' and '.join(changed)}; put that back"
-    if past.repos != now.repos:
-        yield f"is of the repos {', '.join(past.repos)}, not {', '.join(now.repos)}"
-    if past.done != now.done:
-        yield f"takes as done: {_named(past.done)}, not {_named(now.done)}"
-
-
-def _changed(before: Issue, after: Issue) -> list[str]:
-    return [name for name in ISSUE_FIELDS if getattr(before, name) != getattr(after, name)]
 
 
 def _limit_differences(past: Limits, now: Limits) -> Iterable[tuple[str, Any, Any]]:

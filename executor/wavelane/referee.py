@@ -54,11 +54,12 @@ from wavelane_model.events import (
     SessionEnded,
     SessionWithheld,
     StopRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.lifecycle import IN_FLIGHT, TABLE, LaneRelease, State, Trigger, lane_states
 from wavelane_model.outcomes import Approved, Merged
-from wavelane_model.wave import Wave
+from wavelane_model.wave import Issue, Wave
 
 
 class Breach(NamedTuple):
@@ -160,6 +161,8 @@ class Referee:
                 self._cut_off()
             case _ if isinstance(event, Account):
                 yield from self._accounted(event)
+            case WaveAmended(issues, done):
+                yield from self._amended(issues, done)
             case PostponementEnded(issue):
                 self._waiting.discard(issue)
             case StopRequested():
@@ -183,6 +186,14 @@ class Referee:
         self._started = True
         self._outcome = None
         self._highest = max(self._level, self._in_flight)
+
+    def _amended(self, issues: Sequence[Issue], done: Sequence[str]) -> Iterator[Breach]:
+        for issue in issues:
+            if self._sessions.setdefault(issue.id, 0) or (
+                self._state.setdefault(issue.id, "queued") not in ("queued", "parked")
+            ):
+                yield Breach("wave", f"{issue.id} is changed, though it had begun")
+        self._wave = self._wave.amended(issues, done)
 
     def _cut_off(self) -> None:
         self._outcome = "unfinished"

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ from wavelane.journal import Entry, Journal, Settings, Standing
 from wavelane.lever import CapLever
 from wavelane.notices import Notice, NoticeStream
 from wavelane.pipeline import Assignment, Pipeline, assignment
-from wavelane.recovery import account_of, past_of
+from wavelane.recovery import account_of, amendment_of, past_of
 from wavelane.report import Recorder, Report
 from wavelane.sessions import KINDS, StartOrder, outcome_of
 from wavelane.status import LaneStatus, Status, lanes_of, status_of
@@ -62,6 +62,7 @@ from wavelane_model.events import (
     SessionEnded,
     StopRequested,
     UnparkRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.lifecycle import LaneRelease
@@ -120,7 +121,6 @@ class Scheduler:
         journal: str | Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.wave = wave
         self._pipeline = pipeline
         self._limits = limits
         self._clock = clock
@@ -221,6 +221,11 @@ class Scheduler:
             self._journal = None
 
     @property
+    def wave(self) -> Wave:
+        """The wave, with what was added to it."""
+        return self._state.wave
+
+    @property
     def in_flight(self) -> tuple[Issue, ...]:
         """The issues in flight, in the order of their admission."""
         with self._lock:
@@ -260,6 +265,14 @@ class Scheduler:
         Raises `IllegalEvent` for an unknown issue and one that is done or cancelled.
         """
         self._tell(CancelRequested(issue_id))
+
+    def add(self, *issues: Issue, done: Collection[str] = ()) -> None:
+        """Add issues to the wave, or change some that have not begun; checked like the rest.
+
+        `done`: further ids outside the wave that are done already. Raises `IllegalEvent`, with
+        everything that is wrong, a line each.
+        """
+        self._tell(WaveAmended(tuple(issues), tuple(done)))
 
     def stop(self) -> None:
         """Drain: no session starts any more; when those that run are over, `run` returns."""
@@ -311,14 +324,24 @@ class Scheduler:
             asked = [told.entry.event for told in self._outbox]
             self._outbox.clear()
             self._state, self._recorder = past.state, past.recorder
-            self.wave = past.state.wave
             if past.state.started and not past.state.ended:
-                asked.insert(0, RunCutOff())
+                self._tell(RunCutOff())
+            if amendment := amendment_of(journal.path, past.state, self._settings.wave):
+                self._amend(journal.path, amendment)
             if self._cap_given and self._settings.ceiling < ceiling:
-                asked.insert(1, CapMoved("set", self._settings.ceiling))
+                asked.insert(0, CapMoved("set", self._settings.ceiling))
             for event in asked:
                 with suppress(IllegalEvent):  # it is so already
                     self._tell(event)
+
+    def _amend(self, path: Path, amendment: WaveAmended) -> None:
+        try:
+            self._tell(amendment)
+        except IllegalEvent as refusal:
+            raise JournalError(
+                f"journal {path} is of this wave before it was changed, and this change cannot be: "
+                f"{refusal}"
+            ) from refusal
 
     async def _account_for_the_past(self) -> None:
         """Ask the pipeline about each issue in flight, and tell what it answers."""

@@ -141,6 +141,9 @@ class Wave:
                 yield f'repo "{repo}" is listed twice'
         for both in sorted(seen & self.done):
             yield f'issue "{both}" is in the wave and listed under done; drop one of the two'
+        for text in (*seen, *self.repos):
+            if not _is_writable(text):
+                yield f"{text!r} is no Unicode text: an id and a repo have to be written down"
         known = set(self.repos)
         for issue in self.issues:
             if issue.repo not in known:
@@ -195,3 +198,8 @@ class Wave:
             for need in needed:
                 dependents[need].append(at)
         return tuple(tuple(found) for found in dependents)
+
+
+def _is_writable(text: str) -> bool:
+    """Whether a text can be written in UTF-8; halves of surrogate pairs cannot."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)

@@ -119,7 +119,7 @@ EXECUTOR: Final = (
     ),
     _scheduler(
         "the report misses what happens",
-        "            self._recorder.note(at, effects)\n",
+        "            self._recorder.note(at, event, effects)\n",
         "",
     ),
     _scheduler(

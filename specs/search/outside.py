@@ -64,6 +64,7 @@ from wavelane_model.events import (
     SessionWithheld,
     StopRequested,
     UnparkRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.lifecycle import LaneRelease, State, Trigger
@@ -284,6 +285,8 @@ class Outside:
                 return not under_way and not any(self.open)
             case RunCutOff():
                 return under_way
+            case WaveAmended():
+                return None  # the worlds are searched as they are
             case StopRequested():
                 return True
             case CapMoved(move, asked):
