@@ -16,8 +16,15 @@ from typing import Final
 
 from specs.mutants.mutant import Mutant
 from specs.mutants.of_executor import EXECUTOR
-from specs.mutants.of_model import LIVENESS, ROWS, STEPS
+from specs.mutants.of_model import BETWEEN_RUNS, LIVENESS, ROWS, STEPS
 from specs.mutants.of_table import OF_TABLE
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*OF_TABLE, *ROWS, *STEPS, *LIVENESS, *EXECUTOR)
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *OF_TABLE,
+    *ROWS,
+    *STEPS,
+    *BETWEEN_RUNS,
+    *LIVENESS,
+    *EXECUTOR,
+)
 """All mutants of the code; those of the Promela model are beside it."""

@@ -338,9 +338,11 @@ def state_findings(state: WaveState, outside: Outside) -> Iterator[str]:
 
 
 def _otherwise_than_told(state: WaveState, outside: Outside) -> Iterator[str]:
-    """Whether run and merge queues stand otherwise than by what was told."""
+    """Whether the run and the merge queues stand otherwise than by what was told."""
     if state.outcome != outside.outcome:
         yield f"end: the outcome is {state.outcome}; told was {outside.outcome}"
+    if state.highest_cap != outside.highest:
+        yield f"bound: the highest cap counts as {state.highest_cap}; it was {outside.highest}"
     for at, lane in enumerate(state.lanes):
         queue, turn = list(lane.merges), lane.turn
         if (queue, turn) != (outside.queues[at], outside.turns[at]):

@@ -142,6 +142,8 @@ def _role_on(source: str, target: str, path: list[str]) -> Role:
     """The role of an edge to a state on the path."""
     if target == path[0]:
         return "back"
+    if source == FLIGHT:
+        return "forward"
     ahead = path.index(target) - path.index(source)
     if ahead == 1:
         return "path"
