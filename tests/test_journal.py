@@ -76,6 +76,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "outcome": OUTCOMES,
     "move": st.sampled_from(["step_down", "step_up", "set", "pause", "resume"]),
     "level": st.integers(0, 2**60),
+    "until": st.floats(allow_nan=False, allow_infinity=False),
     "reason": TEXTS,
     "repo": TEXTS,
     "ticket": TEXTS,
