@@ -99,7 +99,7 @@ def test_every_event_with_every_outcome_is_read_back_as_it_was_written(event: Ev
 
 
 def test_every_kind_of_event_and_outcome_is_among_those() -> None:
-    assert len(get_args(Event)) == 17
+    assert len(get_args(Event)) == 18
     assert len(get_args(Outcome)) == 10
 
 

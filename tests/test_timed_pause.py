@@ -26,7 +26,7 @@ def test_a_pause_with_a_time_goes_back_to_the_level_before_it() -> None:
     model.take(CapMoved("pause", until=AT))
     model.end("a#1")
 
-    assert model.why("b#1") == "paused until 13:53:20 UTC"
+    assert model.why("a#1") == "paused until 13:53:20 UTC"
     assert model.take(PauseEnded(AT)) == ["review a#1"]
     assert model.state.cap.level == 1
     assert model.state.resume_at is None

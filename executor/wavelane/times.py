@@ -26,8 +26,8 @@ _TIME: Final = re.compile(
 _AT_THE_END: Final = re.compile(
     rf"(?:^|(?<=[\s(:=,]))({_TIME.pattern}|\+\d\w*)[.,;)!]*\s*$", re.ASCII | re.IGNORECASE
 )
-_LATEST: Final = 253_402_300_800.0
-"""The end of the year 9999: later than that there is no date to show."""
+_LATEST: Final = 253_402_214_400.0
+"""The last day of the year 9999: later than that there is no date to show in some zone."""
 
 
 def parse_time(text: str, now: float) -> float:
@@ -36,7 +36,7 @@ def parse_time(text: str, now: float) -> float:
     It may lie in the past.
     """
     found = _delayed(text.strip(), now) if text.strip().startswith("+") else _at(text.strip())
-    if found is None or not 0 <= found < _LATEST:
+    if found is None or not is_time(found):
         raise ValueError(f"{text!r} is no time; give {HOW}")
     return found
 
@@ -56,8 +56,15 @@ def time_at_end(text: str, now: float) -> float | None:
     return at if at > now else None
 
 
+def is_time(at: float) -> bool:
+    """Whether there is a date for it: not before 1970, nor after 9999."""
+    return 0 <= at < _LATEST
+
+
 def clock_text(at: float) -> str:
     """A time as people read it, in the local zone: 2026-11-26 14:30:00."""
+    if not is_time(at):
+        return f"{at:g}"
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
