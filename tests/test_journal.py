@@ -77,6 +77,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "outcome": OUTCOMES,
     "move": st.sampled_from(["step_down", "step_up", "set", "pause", "resume"]),
     "level": st.integers(0, 2**60),
+    "until": st.floats(allow_nan=False, allow_infinity=False),
     "reason": TEXTS,
     "repo": TEXTS,
     "ticket": TEXTS,
@@ -99,7 +100,7 @@ def test_every_event_with_every_outcome_is_read_back_as_it_was_written(event: Ev
 
 
 def test_every_kind_of_event_and_outcome_is_among_those() -> None:
-    assert len(get_args(Event)) == 17
+    assert len(get_args(Event)) == 18
     assert len(get_args(Outcome)) == 10
 
 

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from functools import cache
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -64,19 +65,19 @@ def _check_of(hint: Any) -> Check:
         return lambda value: isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
     if hint is int:
         return lambda value: isinstance(value, int) and not isinstance(value, bool)
-    if hint in (str, NoneType):
+    if hint in (str, bool, NoneType):
         return lambda value: isinstance(value, hint)
     return lambda value: False
 
 
+@cache
 def _fields_of(kind: type) -> dict[str, _Field]:
     hints = get_type_hints(kind)
     return {one.name: _Field(_check_of(hints[one.name]), one.default) for one in fields(kind)}
 
 
-_FIELDS: Final = {
-    kind: _fields_of(kind) for kind in (*_EVENTS.values(), *_OUTCOMES.values(), Issue)
-}
+_KINDS: Final[tuple[type, ...]] = (*_EVENTS.values(), *_OUTCOMES.values(), Issue)
+_FIELDS: Final = {kind: _fields_of(kind) for kind in _KINDS}
 """The fields of each kind, by name."""
 
 
@@ -99,18 +100,18 @@ def encoded(event: Event) -> tuple[str, str | None, str | None]:
 def decoded(kind: str, issue: str | None, data: str | None) -> Event:
     """The event of a row. Raises `JournalError` for what no version has written."""
     try:
-        values = _loaded(data) if data else {}
+        values = loaded(data) if data else {}
         if issue is not None:
             values["issue"] = issue
         if kind == SessionEnded.__name__:
             of_event = {name: values.pop(name) for name in ("issue", "session")}
-            outcome = _made(_OUTCOMES[values.pop("outcome")], values)
+            outcome = made(_OUTCOMES[values.pop("outcome")], values)
             _require(SessionEnded, of_event)
             return SessionEnded(of_event["issue"], of_event["session"], outcome)
         if kind == WaveAmended.__name__:
-            values["issues"] = tuple(_made(Issue, one) for one in values["issues"])
+            values["issues"] = tuple(made(Issue, one) for one in values["issues"])
             values["done"] = tuple(values["done"])
-        return _made(_EVENTS[kind], values)
+        return made(_EVENTS[kind], values)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise JournalError(
             f"the journal has an event that cannot be read: {kind} {issue or ''} {data or ''}"
@@ -134,22 +135,27 @@ def definition_of(issue: Issue) -> dict[str, object]:
 
 def issue_of(definition: str) -> Issue:
     """The issue that a row defines. Raises `KeyError`, `TypeError`, `ValueError`."""
-    return _made(Issue, _loaded(definition))
+    return made(Issue, loaded(definition))
 
 
-def _made(kind: type[T], values: dict[str, Any]) -> T:
+def made(kind: type[T], values: dict[str, Any]) -> T:
+    """A dataclass made of values that were read, names and types checked.
+
+    Raises `KeyError`, `TypeError`, `ValueError`.
+    """
     _require(kind, values)
     return kind(**values)
 
 
 def _require(kind: type, values: dict[str, Any]) -> None:
-    known = _FIELDS[kind]
+    known = _fields_of(kind)
     for name, value in values.items():
         if not known[name].fits(value):
             raise TypeError(f"{kind.__name__}.{name} is {value!r}")
 
 
-def _loaded(text: str) -> Any:
+def loaded(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises `ValueError`, `RecursionError`."""
     return json.loads(text, parse_constant=_no_number)
 
 

@@ -16,8 +16,9 @@ no secret: it tells damage and slips of the hand, not a forger who makes a new o
 `synchronous=FULL`: a transaction that was committed survives a power cut. Events that have come
 in together are written in one transaction.
 
-A journal is open for writing in one place at a time (`wavelane.lock`). One that is there already is
-never overwritten: it is continued, or refused.
+Events are written in one place at a time (`wavelane.lock`), commands by whoever gives one
+(`wavelane.inbox`). A journal that is there already is never overwritten: it is continued, or
+refused.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from wavelane.encoding import JournalError as JournalError
 from wavelane.encoding import as_json, definition_of, first_seal, issue_of, sealed, storable
 from wavelane.encoding import decoded as decoded
 from wavelane.encoding import encoded as encoded
-from wavelane.lock import InUseError, Lock
+from wavelane.lock import Holder, InUseError, Lock
 from wavelane_model.cap import Cap
 from wavelane_model.events import Event, WaveAmended
 from wavelane_model.lifecycle import LaneRelease, State
@@ -46,6 +47,8 @@ FORMAT: Final = 2
 """Version of the file's layout."""
 EVENT_VERSION: Final = 1
 """Version of the events' data, one for all kinds."""
+_PATIENCE: Final = 60.0
+"""Seconds to wait for somebody else's transaction: that of a command is short."""
 
 _ONE_AT_A_TIME: Final = (
     "a journal has one scheduler at a time: wait for the end of that one, or stop it"
@@ -80,6 +83,10 @@ _SCHEMA: Final = """
 """
 
 
+class JournalInUse(JournalError):
+    """Another process holds the journal."""
+
+
 class Entry(NamedTuple):
     """An event and when it happened, in seconds since the epoch."""
 
@@ -107,6 +114,17 @@ class Standing(NamedTuple):
     reason: str
 
 
+class Command(NamedTuple):
+    """A row of the table of commands that has no answer yet, as it stands there.
+
+    Anybody may have written it, so `request` is bytes.
+    """
+
+    number: int
+    at: float
+    request: bytes
+
+
 class Settings(NamedTuple):
     """What a run was started with."""
 
@@ -119,17 +137,18 @@ class Settings(NamedTuple):
 class Journal:
     """The journal of one wave, open for writing. Use it from one thread at a time."""
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, settings: Settings, *, briefly: bool = False) -> None:
         """Open the journal at `path`, and make it where there is none yet (`is_new`).
 
         One that is there is to be read first, and then `continue_from` says how it was sealed.
-        Raises `JournalError` when somebody else holds it, and where something else is.
+        `briefly`: it is soon given back, and others wait. Raises `JournalInUse` when somebody else
+        holds it, and `JournalError` where something else is.
         """
         self.path = path
         self._failed: Exception | None = None
         self._seal = ""
-        with _explained(path, "made"):
-            self._lock = Lock(path, "journal", _ONE_AT_A_TIME)
+        with explained(path, "made"):
+            self._lock = Lock(path, "journal", _ONE_AT_A_TIME, briefly=briefly)
             try:
                 self.is_new = self._opened(settings)
                 """Whether it was made just now."""
@@ -140,7 +159,9 @@ class Journal:
     def _opened(self, settings: Settings) -> bool:
         made_file = _claimed(self.path)
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
             try:
                 is_new = not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
                 self._db.execute("PRAGMA journal_mode=WAL")
@@ -165,18 +186,31 @@ class Journal:
         """Whether a write has failed, so that nothing more can be written."""
         return self._failed is not None
 
-    def append(
-        self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]] = ()
-    ) -> None:
-        """Write events and the issues' new standings in one transaction.
+    @property
+    def holder(self) -> Holder:
+        """Who holds it: this process, and since when."""
+        return self._lock.holder
 
-        Once this has failed it fails again: a journal may end early, but it has no gap.
+    def append(
+        self,
+        entries: Sequence[Entry],
+        standings: Iterable[tuple[str, Standing]] = (),
+        answers: Iterable[tuple[int, str]] = (),
+    ) -> None:
+        """Write events, the issues' new standings and answers to commands in one transaction.
+
+        So a command is answered where what it did is written, and is never carried out twice. Once
+        this has failed it fails again: a journal may end early, but it has no gap.
         """
         if self._failed is not None:
             raise self._failed
         try:
-            with _explained(self.path, "written"), self._transaction():
+            with explained(self.path, "written"), self._transaction():
                 self._insert(entries, standings)
+                self._db.executemany(
+                    "UPDATE command SET answer = ? WHERE number = ?",
+                    [(answer, number) for number, answer in answers],
+                )
         except Exception as error:
             self._failed = error
             raise
@@ -210,6 +244,11 @@ class Journal:
                 "at_first = coalesce(at_first, definition), definition = excluded.definition",
                 (issue.id, issue.repo, as_json(definition_of(issue))),
             )
+
+    def unanswered(self) -> list[Command]:
+        """The commands that wait for an answer, in order. Raises `JournalError`."""
+        with explained(self.path, "read"):
+            return _unanswered(self._db)
 
     def close(self) -> None:
         """Close the file; what was appended is in it."""
@@ -260,7 +299,7 @@ class JournalReader:
         self.path = path
         if not path.is_file():
             raise JournalError(f"there is no journal {path}; give the path of an existing one")
-        with _explained(path, "read"):
+        with explained(path, "read"):
             self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             try:
                 self._db.execute("BEGIN")
@@ -303,7 +342,7 @@ class JournalReader:
 
     def rows(self) -> Iterator[Row]:
         """The rows of all events in order, unread."""
-        with _explained(self.path, "read"):
+        with explained(self.path, "read"):
             rows = self._db.execute(
                 "SELECT seq, at, version, kind, issue, data FROM event ORDER BY seq"
             )
@@ -339,12 +378,12 @@ class JournalReader:
 
     def places(self) -> list[tuple[int, str, str]]:
         """The columns position, id and repo of each issue."""
-        with _explained(self.path, "read"):
+        with explained(self.path, "read"):
             return list(self._db.execute("SELECT position, id, repo FROM issue ORDER BY position"))
 
     def standings(self) -> dict[str, Standing]:
         """Where each issue stands, by id."""
-        with _explained(self.path, "read"):
+        with explained(self.path, "read"):
             rows = self._db.execute(
                 "SELECT id, state, since, attempts, reason FROM issue ORDER BY position"
             )
@@ -353,13 +392,18 @@ class JournalReader:
                 for issue, state, since, attempts, reason in rows
             }
 
+    def unanswered(self) -> list[Command]:
+        """The commands that wait for an answer, in order."""
+        with explained(self.path, "read"):
+            return _unanswered(self._db)
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     def _definitions(self) -> list[str]:
         """What defined the issues when the run was first started."""
-        with _explained(self.path, "read"):
+        with explained(self.path, "read"):
             rows = self._db.execute(
                 "SELECT coalesce(at_first, definition) FROM issue "
                 "WHERE at_first IS NOT '' ORDER BY position"
@@ -377,6 +421,14 @@ class JournalReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _unanswered(db: sqlite3.Connection) -> list[Command]:
+    rows = db.execute(
+        "SELECT number, CAST(at AS REAL), CAST(request AS BLOB) FROM command "
+        "WHERE answer IS NULL ORDER BY number"
+    )
+    return [Command(*row) for row in rows]
 
 
 def _meta_rows(settings: Settings) -> list[tuple[str, str]]:
@@ -416,12 +468,12 @@ def _sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def _explained(path: Path, what: str) -> Iterator[None]:
-    """Turn the errors of files and SQLite into one that says what to do."""
+def explained(path: Path, what: str) -> Iterator[None]:
+    """Turn the errors of files and SQLite into a `JournalError` that says what to do."""
     try:
         yield
     except InUseError as error:
-        raise JournalError(str(error)) from None
+        raise JournalInUse(str(error)) from None
     except (OSError, sqlite3.Error, UnicodeError) as error:
         raise JournalError(_in_words(path, what, error)) from error
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from wavelane_model.cap import Cap, Move, moved
 from wavelane_model.events import CapMoved
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
 
 
@@ -18,14 +20,26 @@ class CapLever:
     nothing. Each returns the level that then holds; 0 is paused.
     """
 
-    def __init__(self, current: Callable[[], Cap], tell: Callable[[CapMoved], None]) -> None:
-        self._current = current
+    def __init__(
+        self,
+        state: Callable[[], WaveState],
+        tell: Callable[[CapMoved], None],
+        hold: Callable[[CapMoved], None],
+    ) -> None:
+        """`hold` is told of a move that changes nothing as the state is now."""
+        self._state = state
         self._tell = tell
+        self._hold = hold
 
     @property
     def level(self) -> int:
         """How many issues may be in flight now; 0 is paused."""
         return self._current().level
+
+    @property
+    def resumes_at(self) -> float | None:
+        """When the pause ends by itself, in seconds since the epoch; None: never, or no pause."""
+        return self._state().resume_at
 
     @property
     def ceiling(self) -> int:
@@ -46,13 +60,31 @@ class CapLever:
             raise TypeError(f"the cap's level is {level!r}; give a whole number")
         return self._move("set", level)
 
-    def pause(self) -> int:
-        """To paused: no session starts; those that run finish their step."""
-        return self._move("pause")
+    def pause(self, until: float | None = None) -> int:
+        """To paused: no session starts; those that run finish their step.
+
+        `until`: seconds since the epoch; then the cap goes back by itself, also in a later run,
+        unless it was moved before. Pausing again gives the pause another time, or none.
+        """
+        if until is None:
+            return self._move("pause")
+        if isinstance(until, bool) or not isinstance(until, (int, float)):
+            raise TypeError(f"the end of the pause is {until!r}; give seconds since the epoch")
+        if not math.isfinite(until):
+            raise ValueError(f"the end of the pause is {until}; give seconds since the epoch")
+        pause = CapMoved("pause", until=float(until))
+        try:
+            self._tell(pause)
+        except IllegalEvent:
+            self._hold(pause)
+        return self.level
 
     def resume(self) -> int:
         """Back to the level before the pause."""
         return self._move("resume")
+
+    def _current(self) -> Cap:
+        return self._state().cap
 
     def _move(self, move: Move, level: int = 0) -> int:
         try:
@@ -63,6 +95,7 @@ class CapLever:
                 raise ValueError(
                     f"the cap's level is {level}; give 0 (paused) to {cap.ceiling}, its ceiling"
                 ) from None
+            self._hold(CapMoved(move, level))
         return self.level
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wavelane.encoding import sealed
-from wavelane.journal import JournalReader, Settings
+from wavelane.journal import JournalReader, Settings, Standing
 from wavelane_model.cap import Cap
 from wavelane_model.effects import AnnounceIssue, Effect, FinishWave, RunOutcome
 from wavelane_model.events import (
@@ -236,6 +236,19 @@ def folded(reader: JournalReader) -> Folded:
         seal = sealed(seal, row[1:])
         recorder.note(entry.at, entry.event, step(state, entry.event))
     return Folded(state, recorder, seal)
+
+
+def standings_after(
+    state: WaveState, recorder: Recorder, effects: Iterable[Effect]
+) -> dict[str, Standing]:
+    """Where the issues stand that a step has moved, by id: what their rows have to say."""
+    standings: dict[str, Standing] = {}
+    for effect in effects:
+        if isinstance(effect, AnnounceIssue):
+            record = state.find(effect.issue)
+            since = recorder.since(effect.issue)
+            standings[effect.issue] = Standing(record.state, since, record.attempts, record.reason)
+    return standings
 
 
 def state_of(settings: Settings) -> WaveState:

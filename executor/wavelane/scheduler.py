@@ -12,12 +12,14 @@ So an event is on disk before its effects happen, a lever has moved when its cal
 everything that is decided is decided by `wavelane_model.step`. A session asks the model once more,
 right before it starts, whether it still may.
 
-With a journal that is there already, the run continues that wave (`wavelane.recovery`).
+With a journal that is there already, the run continues that wave (`wavelane.recovery`). Commands
+from outside come in through the journal (`wavelane.inbox`), and a bell says when.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection
@@ -28,13 +30,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wavelane.bell import Bell, hang_bell
 from wavelane.encoding import JournalError
-from wavelane.journal import Entry, Journal, Settings, Standing
+from wavelane.journal import Command, Entry, Journal, Settings, Standing
 from wavelane.lever import CapLever
 from wavelane.notices import Notice, NoticeStream
 from wavelane.pipeline import Assignment, Pipeline, assignment
 from wavelane.recovery import account_of, amendment_of, past_of
-from wavelane.report import Recorder, Report
+from wavelane.report import Recorder, Report, standings_after
+from wavelane.requests import carried_out
 from wavelane.sessions import KINDS, StartOrder, outcome_of
 from wavelane.status import LaneStatus, Status, lanes_of, status_of
 from wavelane_model.cap import Cap
@@ -45,6 +49,7 @@ from wavelane_model.effects import (
     EndSession,
     FinishWave,
     GrantMergeTurn,
+    ResumeAt,
     StartImplementing,
     StartMerging,
     StartReviewing,
@@ -57,6 +62,7 @@ from wavelane_model.events import (
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
+    PauseEnded,
     PostponementEnded,
     RunCutOff,
     SessionEnded,
@@ -71,6 +77,8 @@ from wavelane_model.outcomes import Failed, Outcome, Postponed, Stopped
 from wavelane_model.state import Record, WaveState
 from wavelane_model.step import IllegalEvent, step, withdrawn
 from wavelane_model.wave import Issue, Wave
+
+log = logging.getLogger("wavelane")
 
 _NO_LIMITS_GIVEN = Limits()
 
@@ -134,11 +142,15 @@ class Scheduler:
         self._cap_given = cap is not None
         self._journal_path = None if journal is None else Path(journal)
         self._recorder = Recorder(self._state)
-        self.cap = CapLever(lambda: self._state.cap, self._tell)
+        self.cap = CapLever(lambda: self._state, self._tell, self._hold)
         """The lever on the cap."""
 
         self._lock = threading.RLock()
         self._outbox: list[_Told] = []
+        self._early: list[Event] | None = None if journal is None else []
+        """What was asked for before the journal was opened."""
+        self._answers: list[tuple[int, str]] = []
+        """Answers to commands, by number, that are not written yet."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
         self._runner: asyncio.Task[Any] | None = None
@@ -151,9 +163,12 @@ class Scheduler:
 
         self._journal: Journal | None = None
         self._writer: ThreadPoolExecutor | None = None
+        self._bell: Bell | None = None
+        self._rung = False
         self._group = asyncio.TaskGroup()
         self._sessions: dict[str, _Session] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._resumption: asyncio.TimerHandle | None = None
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._ticket_numbers = count(1)
         self._streams: list[NoticeStream] = []
@@ -168,6 +183,7 @@ class Scheduler:
             StartMerging: self._start,
             EndSession: self._end_session,
             WakeAt: self._wake_at,
+            ResumeAt: self._resume_at,
             GrantMergeTurn: self._grant_turn,
             AnnounceCap: self._announce_cap,
             FinishWave: self._finish,
@@ -194,6 +210,10 @@ class Scheduler:
             self.open_journal()
             if self._journal is not None:
                 self._writer = ThreadPoolExecutor(1, "wavelane-journal")
+                self._bell = hang_bell(self._journal.path, self._loop, self._rang)
+                self._take_commands(self._journal.unanswered(), self._journal.holder.since)
+                if not self._journal.is_new:
+                    await self._settle()
             await self._account_for_the_past()
             await self._drive()
         except BaseExceptionGroup as group:
@@ -207,8 +227,10 @@ class Scheduler:
         if self._journal is None and self._journal_path is not None:
             journal = Journal(self._journal_path, self._settings)
             try:
-                if not journal.is_new:
-                    self._continue(journal)
+                with self._lock:
+                    early, self._early = self._early or [], None
+                    if not journal.is_new:
+                        self._continue(journal, early)
             except BaseException:
                 journal.close()
                 raise
@@ -310,8 +332,11 @@ class Scheduler:
 
     # Continuing a wave
 
-    def _continue(self, journal: Journal) -> None:
-        """Go on where the journal ends; what was asked for before the run holds there too."""
+    def _continue(self, journal: Journal, early: list[Event]) -> None:
+        """Go on where the journal ends; what was asked for before the run holds there too.
+
+        Commands that were given while no run was under way come first.
+        """
         past = past_of(journal.path, self._settings)
         ceiling = past.state.cap.ceiling
         if self._settings.ceiling > ceiling and self._cap_given:
@@ -320,19 +345,26 @@ class Scheduler:
                 f"can have; give {ceiling} or less"
             )
         journal.continue_from(past.seal)
-        with self._lock:
-            asked = [told.entry.event for told in self._outbox]
-            self._outbox.clear()
-            self._state, self._recorder = past.state, past.recorder
-            if past.state.started and not past.state.ended:
-                self._tell(RunCutOff())
-            if amendment := amendment_of(journal.path, past.state, self._settings.wave):
-                self._amend(journal.path, amendment)
-            if self._cap_given and self._settings.ceiling < ceiling:
-                asked.insert(0, CapMoved("set", self._settings.ceiling))
-            for event in asked:
-                with suppress(IllegalEvent):  # it is so already
-                    self._tell(event)
+        self._outbox.clear()
+        self._answers.clear()
+        self._state, self._recorder = past.state, past.recorder
+        if past.state.started and not past.state.ended:
+            self._tell(RunCutOff())
+        self._take_commands(journal.unanswered(), journal.holder.since)
+        if amendment := amendment_of(journal.path, past.state, self._settings.wave):
+            self._amend(journal.path, amendment)
+        if self._cap_given and self._settings.ceiling < ceiling:
+            early.insert(0, CapMoved("set", self._settings.ceiling))
+        for event in early:
+            with suppress(IllegalEvent):  # it is so already
+                self._tell(event)
+
+    async def _settle(self) -> None:
+        """Write and carry out what was told before the start."""
+        taken = self._take_outbox()
+        await self._write(taken)
+        for told in taken:
+            self._carry_out(told)
 
     def _amend(self, path: Path, amendment: WaveAmended) -> None:
         try:
@@ -365,28 +397,61 @@ class Scheduler:
             at = self._clock()
             effects = step(self._state, event)
             self._recorder.note(at, event, effects)
-            self._outbox.append(_Told(Entry(at, event), effects, self._standings(effects)))
+            standings = standings_after(self._state, self._recorder, effects)
+            self._outbox.append(_Told(Entry(at, event), effects, standings))
+            self._hold(event)
         if threading.get_ident() == self._thread:
             self._awake.set()
         elif self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: the run is over
                 self._loop.call_soon_threadsafe(self._awake.set)
 
-    def _standings(self, effects: list[Effect]) -> dict[str, Standing]:
-        standings: dict[str, Standing] = {}
-        for effect in effects:
-            if isinstance(effect, AnnounceIssue):
-                record = self._state.find(effect.issue)
-                since = self._recorder.since(effect.issue)
-                standings[effect.issue] = Standing(
-                    record.state, since, record.attempts, record.reason
-                )
-        return standings
+    def _hold(self, event: Event) -> None:
+        """Remember what is asked for before the journal is opened: it may tell of another state."""
+        if self._early is not None:
+            self._early.append(event)
 
     def _take_outbox(self) -> list[_Told]:
         self._awake.clear()
         with self._lock:
             taken, self._outbox = self._outbox, []
+        return taken
+
+    # Commands from outside
+
+    def _rang(self) -> None:
+        self._rung = True
+        self._awake.set()
+
+    async def _look_into_inbox(self) -> None:
+        """Take the commands that were given since the bell rang; at every beat without a bell."""
+        if self._journal is None or self._loop is None or not (self._rung or self._bell is None):
+            return
+        self._rung = False
+        try:
+            read = self._journal.unanswered
+            self._take_commands(await self._loop.run_in_executor(self._writer, read))
+        except JournalError as error:
+            log.warning("commands cannot be read: %s", error)
+
+    def _take_commands(self, commands: list[Command], since: float | None = None) -> None:
+        """Carry commands out. Their answers are written together with what they did.
+
+        `since`: when this run took the journal, if it has not begun; what came before was for none.
+        """
+        answered = {number for number, _ in self._answers}
+        for command in commands:
+            if command.number in answered:  # the answer is not written yet
+                continue
+            with self._lock:
+                live = not self._state.ended and self._state.started
+                if since is not None:
+                    live = command.at >= since
+                answer = carried_out(command.request, self._state, self._tell, live=live)
+                self._answers.append((command.number, answer.encoded()))
+
+    def _take_answers(self) -> list[tuple[int, str]]:
+        taken, self._answers = self._answers, []
         return taken
 
     # Beat two: write, then carry out
@@ -397,7 +462,10 @@ class Scheduler:
                 self._tell(WaveStarted())
                 while not self._finished:
                     await self._awake.wait()
+                    await self._look_into_inbox()
                     taken = self._take_outbox()
+                    if not (taken or self._answers):
+                        continue
                     await self._write(taken)
                     for told in taken:
                         self._carry_out(told)
@@ -408,7 +476,8 @@ class Scheduler:
     async def _write(self, taken: list[_Told]) -> None:
         if self._journal is not None and self._loop is not None:
             append = self._journal.append
-            writing = self._loop.run_in_executor(self._writer, append, *_rows(taken))
+            rows, answers = _rows(taken), self._take_answers()
+            writing = self._loop.run_in_executor(self._writer, append, *rows, answers)
             writing.add_done_callback(_looked_at)
             await asyncio.shield(writing)  # what was taken is written, even if the run is cancelled
 
@@ -424,7 +493,9 @@ class Scheduler:
         self._finished = True
         with self._lock:
             self._over = True
-        for timer in self._timers.values():
+        if self._bell is not None:
+            self._bell.take_down()
+        for timer in (*self._timers.values(), *filter(None, [self._resumption])):
             timer.cancel()
         for turn in self._turns.values():
             if not turn.done():
@@ -438,7 +509,8 @@ class Scheduler:
             try:
                 taken = self._take_outbox()
                 if taken or self._journal.has_failed:
-                    self._journal.append(*_rows(taken))  # raises again what a write failed with
+                    # raises again what a write failed with
+                    self._journal.append(*_rows(taken), self._take_answers())
             finally:
                 self._journal.close()
 
@@ -509,6 +581,18 @@ class Scheduler:
         del self._timers[issue_id]
         with suppress(IllegalEvent):  # it was parked or cancelled in the meantime
             self._tell(PostponementEnded(issue_id))
+
+    def _resume_at(self, at: float, order: ResumeAt) -> None:
+        assert self._loop is not None
+        if self._resumption is not None:
+            self._resumption.cancel()
+        delay = max(0, order.until - self._clock())
+        self._resumption = self._loop.call_later(delay, self._resumed, order.until)
+
+    def _resumed(self, until: float) -> None:
+        self._resumption = None
+        with suppress(IllegalEvent):  # the cap was moved in the meantime
+            self._tell(PauseEnded(until))
 
     def _grant_turn(self, at: float, order: GrantMergeTurn) -> None:
         turn = self._turns.get(order.ticket)

@@ -48,6 +48,12 @@ class WakeAt(NamedTuple):
     until: float | None
 
 
+class ResumeAt(NamedTuple):
+    """Report `PauseEnded` at `until`, seconds since the epoch. An earlier order is void."""
+
+    until: float
+
+
 class GrantMergeTurn(NamedTuple):
     """Tell the holder of `ticket` that it has the turn in `repo`."""
 
@@ -82,6 +88,7 @@ Effect = (
     | StartMerging
     | EndSession
     | WakeAt
+    | ResumeAt
     | GrantMergeTurn
     | AnnounceIssue
     | AnnounceCap

@@ -85,10 +85,21 @@ class WaveAmended:
 
 @dataclass(frozen=True, slots=True)
 class CapMoved:
-    """The cap was moved; `level` is the one asked for by "set"."""
+    """The cap was moved; `level` is the one asked for by "set".
+
+    `until`: when a pause ends by itself, in seconds since the epoch; None: never.
+    """
 
     move: Move
     level: int = 0
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseEnded:
+    """The time `until`, at which the pause was to end by itself, has come."""
+
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,7 @@ Event = (
     | AttemptUnclear
     | WaveAmended
     | CapMoved
+    | PauseEnded
     | ParkRequested
     | UnparkRequested
     | CancelRequested

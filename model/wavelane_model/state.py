@@ -176,6 +176,7 @@ class WaveState:
         "rank",
         "ready",
         "records",
+        "resume_at",
         "started",
         "stopping",
         "tickets",
@@ -198,6 +199,8 @@ class WaveState:
         self.lane_release: LaneRelease = lane_release
         self.lane_states = lane_states(lane_release)
         self.cap = cap or Cap.at(max(1, len(wave.repos)))
+        self.resume_at: float | None = None
+        """When a pause ends by itself, in seconds since the epoch."""
         self.highest_cap = 0
         """The highest level in force since the run began."""
         self.started = False
@@ -486,6 +489,7 @@ class WaveState:
         """Equal for two states of one wave that no future can tell apart."""
         return (
             self.cap,
+            self.resume_at is not None,
             self.highest_cap,
             self.started,
             self.stopping,

@@ -26,13 +26,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from wavelane_model.cap import moved
+from wavelane_model.cap import Cap, moved
 from wavelane_model.effects import (
     AnnounceCap,
     Effect,
     EndSession,
     FinishWave,
     GrantMergeTurn,
+    ResumeAt,
     RunOutcome,
     WakeAt,
 )
@@ -47,6 +48,7 @@ from wavelane_model.events import (
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
+    PauseEnded,
     PostponementEnded,
     RunCutOff,
     SessionEnded,
@@ -259,6 +261,8 @@ def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -
     state.outcome = None
     state.highest_cap = max(state.cap.level, state.in_flight)
     effects.append(AnnounceCap(state.cap.level))
+    if state.resume_at is not None:
+        effects.append(ResumeAt(state.resume_at))
     if state.postponed:
         effects.extend(
             WakeAt(state.issue_id(record), record.until)
@@ -419,12 +423,30 @@ def _unbegun(record: Record) -> bool:
 
 
 def _cap_moved(state: WaveState, event: CapMoved, effects: list[Effect]) -> None:
+    until = event.until if event.move == "pause" else None
     cap = moved(state.cap, event.move, event.level)
+    if cap is None and event.move == "pause" and until != state.resume_at:
+        cap = state.cap  # it is paused already, and only the end of the pause is another
     if cap is None:
         raise IllegalEvent(
             f'the cap is at {state.cap.level} of {state.cap.ceiling}, where "{event.move}"'
             f"{f' to {event.level}' if event.move == 'set' else ''} is not allowed"
         )
+    _put_cap(state, cap, effects)
+    state.resume_at = until
+    if until is not None and state.started and not state.ended:
+        effects.append(ResumeAt(until))
+
+
+def _pause_ended(state: WaveState, event: PauseEnded, effects: list[Effect]) -> None:
+    cap = moved(state.cap, "resume")
+    if cap is None or event.until != state.resume_at:
+        raise IllegalEvent(f"no pause was to end at {event.until}")
+    _put_cap(state, cap, effects)
+    state.resume_at = None
+
+
+def _put_cap(state: WaveState, cap: Cap, effects: list[Effect]) -> None:
     state.cap = cap
     if state.started and not state.ended:
         state.highest_cap = max(state.highest_cap, cap.level)
@@ -539,6 +561,7 @@ _HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None
     AttemptUnclear: _attempt_unclear,
     WaveAmended: _wave_amended,
     CapMoved: _cap_moved,
+    PauseEnded: _pause_ended,
     ParkRequested: _park_requested,
     UnparkRequested: _unpark_requested,
     CancelRequested: _cancel_requested,

@@ -98,8 +98,13 @@ def _why_nothing_starts(state: WaveState) -> Reason | None:
     if state.stopping:
         return Reason("stopping", "stopping")
     if state.cap.level == 0:
-        return Reason("paused", "paused")
+        return _paused(state.resume_at)
     return None
+
+
+def _paused(until: float | None) -> Reason:
+    when = "" if until is None else f" until {_clock_time(until)}"
+    return Reason("paused", f"paused{when}", until=until)
 
 
 def _waits_for(state: WaveState, record: Record) -> Reason:

@@ -37,14 +37,17 @@ class SimulatedJournal(Journal):
         self._db = cast(sqlite3.Connection, self._disk)
 
     def append(
-        self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]] = ()
+        self,
+        entries: Sequence[Entry],
+        standings: Iterable[tuple[str, Standing]] = (),
+        answers: Iterable[tuple[int, str]] = (),
     ) -> None:
         self._writes += 1
         self._writing = entries
         if self._fault is not None and self._fault.write == self._writes:
             self._disk.fails_at = self._fault.stage
         try:
-            super().append(entries, standings)
+            super().append(entries, standings, answers)
         except Exception:
             self._ledger.say("a write to the journal fails")
             raise

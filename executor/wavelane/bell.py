@@ -1,0 +1,93 @@
+"""The bell of a run: how whoever gives a command wakes the process that runs the wave.
+
+A named pipe beside the journal. The run makes it and listens; a command writes a byte to it. It
+carries no message: what is asked for stands in the journal, and a bell that rings for nothing is
+harmless. What is left of a run that was killed is replaced by the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger("wavelane")
+
+
+class Bell:
+    """A bell that hangs in an event loop, from its making until it is taken down."""
+
+    def __init__(
+        self, journal: Path, loop: asyncio.AbstractEventLoop, rung: Callable[[], None]
+    ) -> None:
+        """Raises `OSError` and `NotImplementedError` where there can be none."""
+        self._path = _beside(journal)
+        self._loop = loop
+        self._rung = rung
+        _make_pipe(self._path)
+        try:
+            # open for writing as well: a pipe without a writer would ring for ever
+            self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                loop.add_reader(self._fd, self._heard)
+            except BaseException:
+                os.close(self._fd)
+                raise
+        except BaseException:
+            self._path.unlink(missing_ok=True)
+            raise
+
+    def take_down(self) -> None:
+        """Listen no more, and remove the pipe."""
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _heard(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._fd, 65_536)
+        self._rung()
+
+
+def hang_bell(
+    journal: Path, loop: asyncio.AbstractEventLoop, rung: Callable[[], None]
+) -> Bell | None:
+    """The bell of the journal's run; `rung` is called in the loop whenever it rings.
+
+    None where none can be made: commands are then taken when something else happens. Only the
+    holder of the journal's lock may call it.
+    """
+    try:
+        return Bell(journal, loop, rung)
+    except (OSError, NotImplementedError) as error:
+        log.warning(
+            "commands from outside wait until something else happens: no bell can be made (%s)",
+            error,
+        )
+        return None
+
+
+def ring(journal: Path) -> None:
+    """Ring the bell of the journal's run, if there is one."""
+    with suppress(OSError):
+        fd = os.open(_beside(journal), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.write(fd, b"\a")
+        finally:
+            os.close(fd)
+
+
+def _beside(journal: Path) -> Path:
+    return journal.with_name(journal.name + "-bell")
+
+
+def _make_pipe(path: Path) -> None:
+    if path.is_fifo():
+        path.unlink()
+    os.mkfifo(path)

@@ -1,0 +1,552 @@
+"""Commands from outside: given to a run, to one that is down, and in between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.helpers import scheduler_of, wave_of
+
+from wavelane import JournalError, Report, Scheduler
+from wavelane.bell import ring
+from wavelane.inbox import carry_out_waiting, give
+from wavelane.journal import Command, Entry, Journal, JournalInUse, JournalReader, Settings, read
+from wavelane.lock import Lock, holder_of
+from wavelane.report import Recorder, standings_after, state_of
+from wavelane.requests import Answer, Request, encoded
+from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
+from wavelane_model.events import (
+    CancelRequested,
+    CapMoved,
+    Event,
+    ParkRequested,
+    PauseEnded,
+    RunCutOff,
+    StopRequested,
+    UnparkRequested,
+    WaveStarted,
+)
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import Blocked
+from wavelane_model.step import step
+
+WAVE = wave_of("a#1", "a#2", "b#1", "c#1")
+TIMED = pytest.mark.unlawful_journals  # until the referee knows `ResumeAt`
+
+
+def an_hour_later() -> float:
+    return virtual_clock() + 3600
+
+
+def put(path: Path, request: Request | str | bytes, at: float = 0.0) -> None:
+    """Write a command, and wait for nothing."""
+    text = request if isinstance(request, (str, bytes)) else encoded(request)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO command (at, request) VALUES (?, ?)", (at, text))
+
+
+def answers(path: Path) -> list[Answer | None]:
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT answer FROM command ORDER BY number").fetchall()
+    return [None if answer is None else Answer.decoded(answer) for (answer,) in rows]
+
+
+def events(path: Path, *kinds: type[Event]) -> list[Event]:
+    return [entry.event for entry in read(path)[1] if not kinds or isinstance(entry.event, kinds)]
+
+
+def asked_of_a_run(
+    path: Path,
+    *requests: Request | str | bytes,
+    act: Callable[[Scheduler], Awaitable[None]] | None = None,
+    **given_: Any,
+) -> Report:
+    """Run the wave in virtual time; ten seconds after its start the requests are given."""
+
+    async def main() -> Report:
+        scheduler = scheduler_of(WAVE, journal=path, **given_)
+        run = asyncio.create_task(scheduler.run())
+        await asyncio.sleep(10)
+        for request in requests:
+            put(path, request, at=1e12)
+        ring(path)
+        if act is not None:
+            await act(scheduler)
+        return await run
+
+    return run_virtual(main)
+
+
+def cut_off(path: Path, *events_: Event) -> Path:
+    """The journal of a run that was killed after its start."""
+    killed = Journal(path, Settings(WAVE, 3, "done", Limits()))
+    state = state_of(Settings(WAVE, 3, "done", Limits()))
+    recorder = Recorder(state)
+    for event in (WaveStarted(), *events_):
+        effects = step(state, event)
+        recorder.note(1e9, event, effects)
+        killed.append([Entry(1e9, event)], standings_after(state, recorder, effects).items())
+    killed.close()
+    return path
+
+
+# Given to a run
+
+
+def test_a_command_is_taken_at_once_and_answered(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def look(scheduler: Scheduler) -> None:
+        await asyncio.sleep(1)
+        assert scheduler.cap.level == 1
+        assert answers(path) == [
+            Answer(True, "cap 3 → 1; 3 are in flight, nothing is interrupted"),
+            Answer(True, "a#2 is parked: which footer?"),
+        ]
+
+    report = asked_of_a_run(
+        path, CapMoved("set", 1), ParkRequested("a#2", "which footer?"), act=look
+    )
+
+    assert report.outcome == "blocked"
+    assert report.issues["a#2"].why.text == "parked: which footer?"
+
+
+def test_a_refused_command_is_answered_and_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    report = asked_of_a_run(path, CapMoved("set", 9), CancelRequested("x#1"))
+
+    assert report.outcome == "complete"
+    assert [answer and answer.done for answer in answers(path)] == [False, False]
+    assert events(path, CapMoved, CancelRequested) == []
+
+
+@TIMED
+def test_pause_stop_and_cancel_are_three_verbs(tmp_path: Path) -> None:
+    paused = asked_of_a_run(tmp_path / "p.db", CapMoved("pause", until=1e9 + 7210))
+    stopped = asked_of_a_run(tmp_path / "s.db", StopRequested())
+    cancelled = asked_of_a_run(tmp_path / "c.db", CancelRequested("a#1"))
+
+    assert paused.outcome == "complete"
+    assert paused.ended_at - paused.started_at > 7200
+    assert stopped.outcome == "stopped"
+    assert [stopped.count("review"), stopped.count("queued")] == [3, 1]
+    assert cancelled.issues["a#1"].state == "cancelled"
+    assert cancelled.issues["a#1"].ended_at == cancelled.started_at + 10
+
+
+@TIMED
+def test_a_pause_with_a_time_ends_by_itself_and_the_level_is_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def look(scheduler: Scheduler) -> None:
+        await asyncio.sleep(1000)
+        assert (scheduler.cap.level, scheduler.cap.resumes_at) == (0, 1e9 + 3600)
+        assert scheduler.status("a#1").why.text.startswith("paused until ")
+        await asyncio.sleep(3000)
+        assert (scheduler.cap.level, scheduler.cap.resumes_at) == (3, None)
+
+    asked_of_a_run(path, CapMoved("pause", until=1e9 + 3600), act=look)
+
+    assert events(path, PauseEnded) == [PauseEnded(1e9 + 3600)]
+
+
+@TIMED
+def test_a_pause_that_was_lifted_early_does_not_end_a_later_one(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def look(scheduler: Scheduler) -> None:
+        await asyncio.sleep(1)
+        scheduler.cap.resume()
+        scheduler.cap.pause()
+        await asyncio.sleep(10_000)
+        assert scheduler.cap.level == 0
+        scheduler.cap.resume()
+
+    asked_of_a_run(path, CapMoved("pause", until=1e9 + 3600), act=look)
+
+    assert events(path, PauseEnded) == []
+
+
+def test_garbage_is_answered_and_what_comes_after_it_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    report = asked_of_a_run(path, "", b"\xff\xfe", "{}", "[" * 10_000, StopRequested())
+
+    assert report.outcome == "stopped"
+    assert [answer and answer.done for answer in answers(path)] == [False] * 4 + [True]
+
+
+def test_a_bell_that_rings_for_nothing_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def look(scheduler: Scheduler) -> None:
+        before = path.with_name("j.db-wal").stat().st_size
+        for _ in range(100):
+            ring(path)
+        await asyncio.sleep(1)
+        assert path.with_name("j.db-wal").stat().st_size == before
+
+    assert asked_of_a_run(path, act=look).outcome == "complete"
+
+
+def test_the_bell_hangs_as_long_as_the_run(tmp_path: Path) -> None:
+    path, bell = tmp_path / "j.db", tmp_path / "j.db-bell"
+
+    async def look(scheduler: Scheduler) -> None:
+        assert bell.is_fifo()
+
+    asked_of_a_run(path, act=look)
+
+    assert not bell.exists()
+    ring(path)  # for nobody
+
+
+def test_the_bell_of_a_killed_run_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "j.db-bell")
+
+    assert asked_of_a_run(tmp_path / "j.db", StopRequested()).outcome == "stopped"
+    assert not (tmp_path / "j.db-bell").exists()
+
+
+def test_where_no_bell_can_be_made_a_command_is_taken_at_the_next_event(tmp_path: Path) -> None:
+    bell = tmp_path / "j.db-bell"
+    bell.write_text("precious")
+
+    report = asked_of_a_run(tmp_path / "j.db", StopRequested())
+
+    assert report.outcome == "stopped"
+    assert report.ended_at - report.started_at == 60  # not before a session had ended
+    assert bell.read_text() == "precious"
+
+
+def test_no_step_of_the_run_waits_for_a_command(tmp_path: Path) -> None:
+    with_journal = asked_of_a_run(tmp_path / "j.db")
+    without = run_virtual(scheduler_of(WAVE).run)
+
+    assert with_journal.ended_at - with_journal.started_at == without.ended_at - without.started_at
+
+
+def test_a_table_of_commands_that_is_gone_does_not_end_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def remove(scheduler: Scheduler) -> None:
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("ALTER TABLE command RENAME TO gone")
+        ring(path)
+        await asyncio.sleep(1)
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("ALTER TABLE gone RENAME TO command")
+
+    assert asked_of_a_run(path, act=remove).outcome == "complete"
+
+
+# Given to a run that is down
+
+
+def test_what_is_given_to_a_run_that_is_down_holds_when_it_comes_back(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db")
+
+    capped = give(path, CapMoved("set", 1), clock=virtual_clock)
+    parked = give(path, ParkRequested("a#2", "which footer?"), clock=virtual_clock)
+    report = run_virtual(scheduler_of(WAVE, journal=path).run)
+
+    assert capped
+    assert capped.text.endswith("; no run is under way: it holds in the next one")
+    assert parked == Answer(
+        True, "a#2 is parked: which footer?; no run is under way: it holds in the next one"
+    )
+    assert report.highest_cap == 1
+    assert report.issues["a#2"].why.text == "parked: which footer?"
+    assert events(path)[1] == RunCutOff()
+    assert len(events(path, CapMoved, ParkRequested)) == 2
+    assert holder_of(path) is None
+
+
+def test_a_blocked_wave_goes_on_when_its_issue_was_unparked_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    pipeline = ScriptedPipeline({("implement", "a#1"): [Blocked("which footer?")]})
+    assert run_virtual(scheduler_of(WAVE, pipeline, journal=path).run).outcome == "blocked"
+
+    answer = give(path, UnparkRequested("a#1"), clock=an_hour_later)
+    report = run_virtual(scheduler_of(WAVE, journal=path, clock=an_hour_later).run)
+
+    assert answer
+    assert answer.done
+    assert report.outcome == "complete"
+
+
+def test_there_is_nothing_to_stop_where_no_run_is_under_way(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db")
+
+    answer = give(path, StopRequested())
+
+    assert answer
+    assert not answer.done
+    assert "nothing to stop" in answer.text
+    assert events(path, StopRequested) == []
+
+
+@pytest.mark.parametrize("from_open", [True, False])
+def test_commands_that_nobody_has_answered_are_taken_by_the_next_run_once(
+    tmp_path: Path, from_open: bool
+) -> None:
+    path = cut_off(tmp_path / "j.db")
+    put(path, CapMoved("step_down"))
+    put(path, StopRequested())  # for the run that was killed
+
+    async def main() -> Report:
+        scheduler = scheduler_of(WAVE, journal=path)
+        if from_open:
+            scheduler.open_journal()
+            assert scheduler.cap.level == 2
+        return await scheduler.run()
+
+    assert run_virtual(main).outcome == "complete"
+    assert events(path, CapMoved) == [CapMoved("step_down")]
+    assert [answer and answer.done for answer in answers(path)] == [True, False]
+
+
+def test_a_stop_that_is_given_while_a_run_is_about_to_start_stops_it(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db")
+
+    async def main() -> Report:
+        scheduler = scheduler_of(WAVE, journal=path)
+        scheduler.open_journal()
+        put(path, StopRequested(), at=1e12)
+        return await scheduler.run()
+
+    assert run_virtual(main).outcome == "stopped"
+
+
+def test_commands_are_not_lost_when_the_run_that_took_them_never_began(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db")
+    put(path, CapMoved("step_down"))
+    scheduler = scheduler_of(WAVE, journal=path)
+    scheduler.open_journal()
+    scheduler.discard_journal()
+
+    assert answers(path) == [None]
+    carry_out_waiting(path)
+    assert [answer and answer.done for answer in answers(path)] == [True]
+    assert len(events(path, CapMoved)) == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "before"), [(3, CapMoved("pause")), (3, CapMoved("set", 1)), (2, CapMoved("pause"))]
+)
+def test_a_level_that_is_set_before_a_continued_run_holds_in_it(
+    tmp_path: Path, level: int, before: CapMoved
+) -> None:
+    path = cut_off(tmp_path / "j.db", before)
+    scheduler = scheduler_of(WAVE, journal=path, cap=3)
+
+    scheduler.cap.set(level)
+    scheduler.open_journal()
+
+    assert scheduler.cap.level == level
+    scheduler.discard_journal()
+
+
+@TIMED
+def test_a_pause_with_a_time_outlives_a_kill(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db", CapMoved("pause", until=1e9 + 3600))
+
+    report = run_virtual(scheduler_of(WAVE, journal=path).run)
+
+    assert report.outcome == "complete"
+    assert report.ended_at == 1e9 + 3600 + 2 * 180
+    assert events(path, PauseEnded) == [PauseEnded(1e9 + 3600)]
+
+
+@TIMED
+def test_a_pause_whose_time_has_come_while_no_run_was_under_way_ends_at_the_start(
+    tmp_path: Path,
+) -> None:
+    path = cut_off(tmp_path / "j.db", CapMoved("pause", until=1e9 - 3600))
+
+    assert run_virtual(scheduler_of(WAVE, journal=path).run).ended_at == 1e9 + 2 * 180
+
+
+# Races and deaths
+
+
+def test_a_run_that_starts_meanwhile_waits_for_the_command(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db")
+    briefly = Lock(path, "journal", "", briefly=True)
+    timer = threading.Timer(0.5, briefly.release)  # longer than a run waits for another one
+    timer.start()
+
+    scheduler = scheduler_of(WAVE, journal=path)
+    scheduler.open_journal()
+
+    scheduler.discard_journal()
+    timer.join()
+
+
+def test_a_run_does_not_wait_for_another_one(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / "j.db", "journal", "")
+
+    with pytest.raises(JournalInUse, match=f"in use by process {os.getpid()}"):
+        scheduler_of(WAVE, journal=tmp_path / "j.db").open_journal()
+    lock.release()
+
+
+def test_of_many_who_give_at_once_each_is_answered_and_done_once(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db")
+    answered: list[Answer | None] = []
+
+    def send() -> None:
+        answered.append(give(path, CapMoved("step_down")))
+
+    senders = [threading.Thread(target=send) for _ in range(6)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+
+    assert (
+        sorted(answer is not None and answer.done for answer in answered)
+        == [False] * 3 + [True] * 3
+    )
+    assert len(events(path, CapMoved)) == 3
+    assert len(events(path, RunCutOff)) == 1
+
+
+def test_a_run_that_does_not_answer_leaves_the_command_in_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    busy = Journal(path, Settings(WAVE, 3, "done", Limits()))
+
+    assert give(path, CapMoved("step_down"), patience=0.1) is None
+
+    assert list(busy.unanswered()) == [
+        Command(1, busy.unanswered()[0].at, b'{"verb":"cap","move":"step_down"}')
+    ]
+    busy.close()
+    carry_out_waiting(path)
+    assert events(path) == [CapMoved("step_down")]
+
+
+def test_when_the_run_dies_before_it_answers_the_sender_does_it_itself(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    dying = Journal(path, Settings(WAVE, 3, "done", Limits()))
+    timer = threading.Timer(0.3, dying.close)
+    timer.start()
+
+    answer = give(path, CapMoved("step_down"))
+
+    timer.join()
+    assert answer
+    assert answer.done
+    assert events(path) == [CapMoved("step_down")]
+
+
+SENDER = """
+import os, signal, sys
+from pathlib import Path
+from wavelane import inbox
+from wavelane_model.events import CapMoved
+inbox.{where} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+inbox.give(Path(sys.argv[1]), CapMoved("step_down"))
+"""
+
+
+@pytest.mark.parametrize("where", ["holder_of", "past_of", "standings_after"])
+def test_a_sender_that_is_killed_leaves_its_command_to_whoever_comes_next(
+    tmp_path: Path, where: str
+) -> None:
+    path = cut_off(tmp_path / "j.db")
+    root = Path(__file__).parent.parent
+    env = {**os.environ, "PYTHONPATH": f"{root / 'model'}{os.pathsep}{root / 'executor'}"}
+
+    killed = subprocess.run(
+        [sys.executable, "-c", SENDER.format(where=where), str(path)], env=env, check=False
+    )
+
+    assert killed.returncode == -signal.SIGKILL
+    assert answers(path) == [None]
+    assert give(path, ParkRequested("a#2", "?"))
+    assert [answer and answer.done for answer in answers(path)] == [True, True]
+    assert len(events(path, CapMoved)) == 1
+
+
+def test_a_journal_that_is_not_there_or_none_takes_no_command(tmp_path: Path) -> None:
+    (tmp_path / "wave.yaml").write_text("wave: test")
+
+    with pytest.raises(JournalError, match="there is no journal"):
+        give(tmp_path / "none.db", StopRequested())
+    with pytest.raises(JournalError, match="is no journal"):
+        give(tmp_path / "wave.yaml", StopRequested())
+    assert not (tmp_path / "none.db").exists()
+    assert [*tmp_path.iterdir()] == [tmp_path / "wave.yaml"]
+
+
+def test_a_journal_of_a_newer_format_takes_no_command(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    Journal(path, Settings(WAVE, 3, "done", Limits())).close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+
+    with pytest.raises(JournalError, match="a newer version of wavelane wrote it"):
+        give(path, StopRequested())
+    assert answers(path) == []
+
+
+@pytest.mark.unlawful_journals
+def test_a_journal_that_was_changed_takes_no_command(tmp_path: Path) -> None:
+    path = cut_off(tmp_path / "j.db")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE event SET at = at + 1")
+
+    with pytest.raises(JournalError, match="was changed after it was written"):
+        give(path, CapMoved("step_down"))
+    assert holder_of(path) is None
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.text(max_size=40)
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.sampled_from([encoded(CapMoved("step_down")), encoded(StopRequested())]),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from([0.0, "soon", b"\xff", 7]),
+)
+def test_whatever_stands_in_the_table_of_commands_is_answered(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], at: Any
+) -> None:
+    path = tmp_path_factory.mktemp("inbox") / "j.db"
+
+    async def main() -> Report:
+        scheduler = scheduler_of(WAVE, journal=path)
+        run = asyncio.create_task(scheduler.run())
+        await asyncio.sleep(10)
+        with closing(sqlite3.connect(path)) as db, db:
+            for row in rows:
+                db.execute("INSERT INTO command (at, request) VALUES (?, ?)", (at, row))
+        ring(path)
+        await asyncio.sleep(1)
+        with closing(JournalReader(path)) as reader:
+            assert reader.unanswered() == []
+        scheduler.cap.resume()
+        return await run
+
+    assert run_virtual(main).outcome in ("complete", "stopped")
