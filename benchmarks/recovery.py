@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.scale import machine
-from benchmarks.workload import CAP, NoOpSessions, issues
+from benchmarks.workload import CAP, issues
 from wavelane import Approved, Issue, Limits, Scheduler, Wave
 from wavelane.journal import Entry, Journal, Settings, Standing
 from wavelane.report import state_of
@@ -80,21 +80,25 @@ class Row:
         return self.seconds / self.reading
 
 
-class _Started(Exception):
-    """The first session has started: the measurement ends."""
+class _FirstSession:
+    """A pipeline that tells when its first session has started, and ends none."""
 
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
 
-class _EndsAtOnce(NoOpSessions):
-    """Sessions of a run that is measured up to the start of the first one."""
+    async def implement(self, issue: Issue) -> None:
+        await self._begin()
 
-    def __init__(self, started: Callable[[], None]) -> None:
-        super().__init__()
-        self.implement = self.review = self.merge = self._start  # type: ignore[method-assign, assignment]
-        self._started = started
+    async def review(self, issue: Issue) -> Approved:
+        await self._begin()
+        return Approved()
 
-    async def _start(self, issue: Issue) -> None:
-        self._started()
-        await asyncio.sleep(3600)
+    async def merge(self, issue: Issue) -> None:
+        await self._begin()
+
+    async def _begin(self) -> None:
+        self.started.set()
+        await asyncio.Event().wait()
 
 
 def cut_off(path: Path, size: int) -> int:
@@ -133,24 +137,18 @@ def _half_a_run(state: WaveState) -> Iterator[Event]:
 def seconds_to_go_on(path: Path, size: int) -> float:
     """From nothing to the start of the first session."""
     wave = Wave(issues(size))
-    started: list[float] = []
+    sessions = _FirstSession()
 
-    def first() -> None:
-        started.append(time.perf_counter())
-        raise _Started
-
-    async def go() -> None:
-        running = asyncio.ensure_future(
-            Scheduler(wave, _EndsAtOnce(first), cap=CAP, journal=path).run()
-        )
-        while not started:
-            await asyncio.sleep(0.001)
+    async def go() -> float:
+        running = asyncio.ensure_future(Scheduler(wave, sessions, cap=CAP, journal=path).run())
+        await sessions.started.wait()
+        seconds = time.perf_counter() - began
         running.cancel()
         await asyncio.wait([running])
+        return seconds
 
     began = time.perf_counter()
-    asyncio.run(go())
-    return started[0] - began
+    return asyncio.run(go())
 
 
 def seconds_to_read(path: Path) -> float:

@@ -120,7 +120,7 @@ def decoded(kind: str, issue: str | None, data: str | None) -> Event:
 
 def sealed(seal: str, row: Iterable[object]) -> str:
     """The seal after one more row."""
-    return hashlib.sha256((seal + json.dumps(list(row), default=repr)).encode()).hexdigest()
+    return hashlib.sha256((seal + _SEALING.encode(list(row))).encode()).hexdigest()
 
 
 def first_seal(meta: Iterable[tuple[str, str]], definitions: Iterable[str]) -> str:
@@ -156,16 +156,22 @@ def _require(kind: type, values: dict[str, Any]) -> None:
 
 def loaded(text: str | bytes) -> Any:
     """The value of a JSON text. Raises `ValueError`, `RecursionError`."""
-    return json.loads(text, parse_constant=_no_number)
+    return _READING.decode(text if isinstance(text, str) else text.decode("utf-8"))
 
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
+# One codec for each use: `json.loads` and `json.dumps` would make a new one in each call.
+_READING: Final = json.JSONDecoder(parse_constant=_no_number)
+_WRITING: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SEALING: Final = json.JSONEncoder(default=repr)
+
+
 def as_json(value: object) -> str:
     """The JSON text of a value, as SQLite can keep it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _WRITING.encode(value)
     if storable(text) != text:
         text = json.dumps(value, separators=(",", ":"))
     return text
