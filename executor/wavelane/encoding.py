@@ -148,6 +148,8 @@ def made(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def _require(kind: type, values: dict[str, Any]) -> None:
+    if not isinstance(values, dict):
+        raise TypeError(f"{kind.__name__} is {values!r}, no fields by name")
     known = _fields_of(kind)
     for name, value in values.items():
         if not known[name].fits(value):

@@ -29,6 +29,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast, get_args
 
@@ -360,6 +361,11 @@ class JournalReader:
             raise JournalError(
                 f"journal {self.path} has an event of version {row.version}; this version of "
                 f"wavelane reads version {EVENT_VERSION}"
+            )
+        if not (isinstance(row.at, float) and isfinite(row.at)):
+            raise JournalError(
+                f"journal {self.path} has an event at the time {row.at!r}, which is no time: it is "
+                "damaged; restore it from a copy"
             )
         return Entry(row.at, decoded(row.kind, row.issue, row.data))
 
