@@ -1,22 +1,24 @@
 """The command `wavelane`.
 
 Exit codes of `run`: 0 complete, 1 blocked, 2 bad input, 3 stopped. Everything that a person did
-wrong ends in one clear error for each thing, without a traceback.
+wrong ends in one clear error for each thing, without a traceback. What is asked of a wave that may
+be running is in `wavelane.steering`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from wavelane import steering
+from wavelane.terminal import EXIT_CODES, JsonOption, explained, fail, print_json
 
 if TYPE_CHECKING:
     from wavelane.campaign import Campaign
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from wavelane.wavefile import WaveFile
 
     Companion = Callable[[Scheduler], Coroutine[None, None, None]]
-
-EXIT_CODES: Final = {"complete": 0, "blocked": 1, "stopped": 3, "unfinished": 3}
-BAD_INPUT: Final = 2
 
 app = typer.Typer(
     name="wavelane",
@@ -38,6 +37,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(steering.app)
+
 WaveArgument = Annotated[
     Path, typer.Argument(help="The wave file, YAML or JSON.", show_default=False)
 ]
@@ -45,7 +46,6 @@ CapOption = Annotated[
     int | None,
     typer.Option("--cap", help="How many issues may be in flight.", show_default="number of repos"),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 
 
 class Picture(StrEnum):
@@ -96,15 +96,29 @@ def run(
     cap: CapOption = None,
     journal: Annotated[
         Path | None,
-        typer.Option(help="The journal to make.", show_default="journal.db in the work_dir"),
+        typer.Option(
+            help="The journal to make, or to continue.", show_default="journal.db in the work_dir"
+        ),
+    ] = None,
+    pause_until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help=f"Start nothing before then. {steering.TIME_HELP}"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a wave to its end. Ctrl-C drains it; a second one ends its sessions now."""
-    with _explained():
+    """Run a wave to its end, from where its journal ends if there is one.
+
+    Ctrl-C drains it; a second one ends its sessions now. See also: status, cap, pause, stop.
+    """
+    with explained():
         from wavelane.campaign import Campaign
 
+        resume_at = steering.time_given("--pause-until", pause_until)
         campaign = Campaign(_load(wave), cap=_checked_cap(cap), journal=journal)
+        if cap is not None:  # a wave that is continued may stand at another level
+            campaign.scheduler.cap.set(cap)
+        if resume_at is not None and resume_at > time.time():
+            campaign.scheduler.cap.pause(resume_at)
         report = asyncio.run(_run(campaign, quiet=as_json))
         _print_report(report, as_json)
         if not as_json:
@@ -119,7 +133,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Check a wave file, and show its order, what could run side by side, and its longest path."""
-    with _explained():
+    with explained():
         from wavelane.campaign import pipeline_of
         from wavelane.planning import plan as look_ahead
 
@@ -130,7 +144,7 @@ def plan(
             checked, cap=_checked_cap(cap) or file.cap, lane_release=file.lane_release
         )
     if as_json:
-        _print_json(found.to_dict())
+        print_json(found.to_dict())
     else:
         from rich.console import Console
 
@@ -148,7 +162,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Make three small git repos and run a wave over them, with everything that can happen."""
-    with _explained():
+    with explained():
         from wavelane.campaign import Campaign
         from wavelane.demo import Demo
 
@@ -170,12 +184,12 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Say whether a journal tells a run that kept the rules, and if not, what was broken where."""
-    with _explained():
+    with explained():
         from wavelane.verify import verify as judge
 
         verdict = judge(journal)
     if as_json:
-        _print_json(verdict.to_dict())
+        print_json(verdict.to_dict())
     else:
         print(verdict)
     raise typer.Exit(0 if verdict.lawful else 1)
@@ -192,7 +206,7 @@ def diagram(
     ] = None,
 ) -> None:
     """Draw the issue lifecycle, the cap machine or the architecture, from table and code."""
-    with _explained():
+    with explained():
         from wavelane.diagrams import render
 
         picture = render(name.value, format.value)
@@ -200,7 +214,7 @@ def diagram(
         if output is not None:
             output.write_bytes(data)
         elif format is PictureFormat.PNG and sys.stdout.isatty():
-            _fail(["a PNG is no text for a terminal; give --output FILE, or send it to a file"])
+            fail(["a PNG is no text for a terminal; give --output FILE, or send it to a file"])
         else:
             sys.stdout.buffer.write(data)
 
@@ -210,7 +224,7 @@ def schema() -> None:
     """Print the JSON Schema of the wave file, for editors."""
     from wavelane.wavefile import json_schema
 
-    _print_json(json_schema())
+    print_json(json_schema())
 
 
 async def _run(campaign: Campaign, *, quiet: bool, beside: Companion | None = None) -> Report:
@@ -244,13 +258,13 @@ def _load(path: Path) -> WaveFile:
 
 def _checked_cap(cap: int | None) -> int | None:
     if cap is not None and cap < 1:
-        _fail([f"--cap is {cap}; give 1 or more (1 is fully sequential)"])
+        fail([f"--cap is {cap}; give 1 or more (1 is fully sequential)"])
     return cap
 
 
 def _print_report(report: Report, as_json: bool) -> None:
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
         return
     from rich.console import Console
 
@@ -267,37 +281,3 @@ def _say_where(campaign: Campaign, report: Report) -> None:
         f"\n{merged if report.count('done') else ''}"
         f"logs are in {campaign.file.state_dir}, the journal is {campaign.journal}"
     )
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what a person can mend into errors and exit code 2."""
-    from wavelane.diagrams import DotMissing
-    from wavelane.git import GitError
-    from wavelane.journal import JournalError
-    from wavelane.settings import PipelineError
-    from wavelane.wavefile import WaveFileError
-
-    try:
-        yield
-    except (WaveFileError, PipelineError) as error:
-        _fail(error.problems)
-    except (JournalError, GitError, DotMissing) as error:
-        _fail([str(error)])
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(BAD_INPUT) from None
-    except OSError as error:
-        _fail([f"{error.filename or 'a file'}: {error.strerror or error}"])
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_CODES["stopped"]) from None
-
-
-def _fail(problems: Iterable[str]) -> NoReturn:
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    raise typer.Exit(BAD_INPUT)

@@ -6,7 +6,6 @@ Only this module knows `rich`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Final
 
@@ -15,11 +14,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from wavelane.journalstatus import JournalStatus
 from wavelane.notices import Notice, NoticeStream
 from wavelane.planning import Plan
 from wavelane.report import IssueReport, Report
 from wavelane.scheduler import Scheduler
-from wavelane.status import LaneStatus, Status
+from wavelane.status import LaneStatus, Overview, Status
+from wavelane.times import clock_text
 from wavelane_model.cap import level_name
 from wavelane_model.lifecycle import State, Trigger
 
@@ -41,7 +42,7 @@ async def follow(scheduler: Scheduler, notices: NoticeStream, console: Console) 
     began = time.time()
     live = (
         Live(
-            get_renderable=lambda: lanes_table(scheduler, time.time() - began),
+            get_renderable=lambda: lanes_table(scheduler.overview(), time.time() - began),
             console=console,
             refresh_per_second=4,
         )
@@ -91,29 +92,30 @@ def _change(notice: Notice) -> tuple[str, str] | None:
     return notice.target, _STYLES[notice.target]
 
 
-def lanes_table(scheduler: Scheduler, seconds: float) -> RenderableType:
-    """The lanes as they stand now."""
-    lanes = scheduler.lanes()
+def lanes_table(overview: Overview, seconds: float | None = None) -> RenderableType:
+    """The lanes as they stand now, `seconds` after the display began."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=False)
     for name in ("repo", "done", "issue", "state", "time", "next", "why it waits"):
         table.add_column(name, no_wrap=name != "why it waits", overflow="ellipsis")
-    for lane in lanes:
+    for lane in overview.lanes:
         _add_lane(table, lane)
-    return Group(_headline(scheduler, lanes, seconds), table)
+    return Group(_headline(overview, seconds), table)
 
 
-def _headline(scheduler: Scheduler, lanes: Iterable[LaneStatus], seconds: float) -> Text:
-    lanes = tuple(lanes)
+def _headline(overview: Overview, seconds: float | None) -> Text:
+    lanes = overview.lanes
     done, total = sum(lane.done for lane in lanes), sum(lane.total for lane in lanes)
     parked = sum(lane.parked for lane in lanes)
-    cap = scheduler.cap
     return Text.assemble(
         ("wave ", "bold"),
         f"{done} of {total} done",
         f", {parked} parked" if parked else "",
-        f" · in flight {len(scheduler.in_flight)}",
-        f" · cap {level_name(cap.level)}{f' of {cap.ceiling}' if cap.level else ''}",
-        f" · {duration(seconds)}",
+        f" · in flight {overview.in_flight}",
+        f" · waiting {overview.waiting}",
+        f" · cap {level_name(overview.level)}",
+        f" of {overview.ceiling}" if overview.level else "",
+        "" if overview.resumes_at is None else f" until {clock_text(overview.resumes_at)}",
+        "" if seconds is None else f" · {duration(seconds)}",
     )
 
 
@@ -140,6 +142,28 @@ def _in_flight_cells(status: Status | None) -> tuple[RenderableType, RenderableT
 
 def report_view(report: Report) -> RenderableType:
     """The report of a run, a row an issue."""
+    verdict = Text.assemble(
+        (report.outcome, _OUTCOME_STYLES.get(report.outcome, "bold red")),
+        f": {report.count('done')} of {len(report.issues)} issues done",
+        f", {report.count('parked')} parked" if report.count("parked") else "",
+        f" in {duration(report.ended_at - report.started_at)}",
+    )
+    return Group(_issues_table(report), "", verdict)
+
+
+def status_view(status: JournalStatus) -> RenderableType:
+    """Where the wave of a journal stands: who runs it, its lanes, its issues."""
+    waiting = len(status.commands)
+    commands = f"{waiting} command{'s' if waiting > 1 else ''} not answered yet\n"
+    return Group(
+        Text(f"{status.text}\n{commands if waiting else ''}", "bold" if status.process else ""),
+        lanes_table(status.overview),
+        "",
+        _issues_table(status.report),
+    )
+
+
+def _issues_table(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("issue", "repo", "state", "sessions", "time", "why"):
         table.add_column(
@@ -156,13 +180,7 @@ def report_view(report: Report) -> RenderableType:
             _time_of(issue),
             "" if issue.state == "done" else first_line(issue.why.text),
         )
-    verdict = Text.assemble(
-        (report.outcome, _OUTCOME_STYLES.get(report.outcome, "bold red")),
-        f": {report.count('done')} of {len(report.issues)} issues done",
-        f", {report.count('parked')} parked" if report.count("parked") else "",
-        f" in {duration(report.ended_at - report.started_at)}",
-    )
-    return Group(table, "", verdict)
+    return table
 
 
 def _time_of(issue: IssueReport) -> str:

@@ -40,7 +40,7 @@ from wavelane.recovery import account_of, amendment_of, past_of
 from wavelane.report import Recorder, Report, standings_after
 from wavelane.requests import carried_out
 from wavelane.sessions import KINDS, StartOrder, outcome_of
-from wavelane.status import LaneStatus, Status, lanes_of, status_of
+from wavelane.status import LaneStatus, Overview, Status, lanes_of, overview_of, status_of
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceCap,
@@ -262,6 +262,11 @@ class Scheduler:
         """Where all repos stand, for a display; it looks at every issue."""
         with self._lock:
             return lanes_of(self._state, self._recorder)
+
+    def overview(self) -> Overview:
+        """Where the wave stands, for a display; it looks at every issue."""
+        with self._lock:
+            return overview_of(self._state, self._recorder)
 
     def report(self) -> Report:
         """The report as of now."""

@@ -35,6 +35,36 @@ class LaneStatus:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Where a wave stands: its lanes, how many issues are in flight, and the cap.
+
+    `resumes_at`: when a pause ends by itself, in seconds since the epoch.
+    """
+
+    lanes: tuple[LaneStatus, ...]
+    in_flight: int
+    level: int
+    ceiling: int
+    resumes_at: float | None
+
+    @property
+    def waiting(self) -> int:
+        """How many issues are queued."""
+        return sum(lane.waiting for lane in self.lanes)
+
+
+def overview_of(state: WaveState, recorder: Recorder) -> Overview:
+    """Where a wave stands, for a display; it looks at every issue."""
+    return Overview(
+        lanes_of(state, recorder),
+        state.in_flight,
+        state.cap.level,
+        state.cap.ceiling,
+        state.resume_at,
+    )
+
+
 def status_of(state: WaveState, recorder: Recorder, issue_id: str) -> Status:
     """Where an issue stands. Raises `KeyError` for an unknown id."""
     record = state.find(issue_id)
