@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.helpers import Model, wave_of
 
-from wavelane.requests import Answer, Request, RequestError, carried_out, decoded, encoded
+from wavelane.requests import (
+    Addition,
+    Answer,
+    Request,
+    RequestError,
+    carried_out,
+    decoded,
+    encoded,
+)
 from wavelane_model.events import (
     CancelRequested,
     CapMoved,
@@ -18,9 +26,11 @@ from wavelane_model.events import (
     RunCutOff,
     StopRequested,
     UnparkRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.outcomes import Blocked
+from wavelane_model.wave import Issue
 
 WAVE = wave_of("a#1", "b#1", "c#1", "c#2 < a#1")
 NOON = 1_795_694_400.0
@@ -215,7 +225,7 @@ def test_garbage_is_answered_with_what_may_be_asked(text: str) -> None:
 
     assert not answer.done
     assert answer.text.startswith("the command cannot be read: ")
-    assert answer.text.endswith("its verb is one of cap, park, unpark, cancel, stop")
+    assert answer.text.endswith("its verb is one of cap, park, unpark, cancel, stop, add")
     assert len(answer.text) < 400
 
 
@@ -243,8 +253,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 ODD = st.fixed_dictionaries(
-    {"verb": st.sampled_from(["cap", "park", "unpark", "cancel", "stop"])},
-    optional=dict.fromkeys(("move", "level", "until", "issue", "reason"), JSON),
+    {"verb": st.sampled_from(["cap", "park", "unpark", "cancel", "stop", "add"])},
+    optional={
+        **dict.fromkeys(("move", "level", "until", "issue", "reason"), JSON),
+        **dict.fromkeys(("issues", "done", "details"), JSON),
+    },
 )
 
 
@@ -271,3 +284,58 @@ def test_whatever_is_asked_is_answered(requests: list[Any], cut_off: bool, live:
 
         assert answer.text
         assert Answer.decoded(answer.encoded()) == answer
+
+
+# Issues that are added
+
+
+def added(*issues: Issue, details: Any = None) -> Addition:
+    return Addition(WaveAmended(issues), details or {})
+
+
+def test_what_is_added_and_what_is_changed_is_said() -> None:
+    model = running()
+
+    answer = asked(model, added(Issue("c#2", "c", title="new"), Issue("b#2", "b", ["b#1"])))
+
+    assert answer == Answer(True, "added b#2; changed c#2")
+    assert model.why("b#2") == "waits for b#1 (running)"
+
+
+def test_an_addition_is_read_back_as_it_was_written() -> None:
+    request = added(
+        Issue("b#2", "b", ["b#1"], estimate=60.0), details={"b#2": {"implement": ["a", "b"]}}
+    )
+
+    assert decoded(encoded(request)) == request
+
+
+def test_what_cannot_be_added_is_answered_with_all_that_is_wrong() -> None:
+    answer = asked(running(), added(Issue("x#1", "x"), Issue("b#2", "b", ["b#9"])))
+
+    assert not answer.done
+    assert 'issue "x#1" is in repo "x"' in answer.text
+    assert 'issue "b#2" depends on "b#9", which is not in the wave' in answer.text
+
+
+def test_a_pipeline_may_refuse_what_it_cannot_work_on() -> None:
+    model = running()
+
+    def refuse(issues: object, details: object) -> None:
+        raise ValueError('nothing says what implements issue "b#2"')
+
+    answer = carried_out(
+        encoded(added(Issue("b#2", "b"))), model.state, model.take, live=True, extend=refuse
+    )
+
+    assert answer == Answer(False, 'nothing says what implements issue "b#2"')
+    assert "b#2" not in model.state.wave
+
+
+def test_what_is_added_while_no_run_is_under_way_is_to_be_kept_in_the_wave_file() -> None:
+    model = running()
+    model.take(RunCutOff())
+
+    answer = asked(model, added(Issue("b#2", "b")), live=False)
+
+    assert answer == Answer(True, "added b#2; no run is under way: keep it in the wave file")

@@ -339,6 +339,7 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "a file that is not there": (("status", "none.yaml"), "none.yaml; give a journal, or a wave"),
     "a wave that was not run": (("stop", "W"), "the wave was not run yet, or with --journal"),
     "a folder": (("status", "api"), "api"),
+    "an addition from no wave file": (("add", "api/file.txt", "W"), "file.txt"),
     "a file that is neither": (("status", "api/file.txt"), "file.txt"),
 }
 
@@ -361,6 +362,64 @@ def test_bad_input_is_one_clear_error(
     assert not (project / ".wavelane").exists()
 
 
+def with_more(project: Path, *issues: str) -> Path:
+    """The wave file, with more issues, or with some in another form."""
+    file = project / "wave.yaml"
+    file.write_text(file.read_text() + "".join(f"  - {issue}\n" for issue in issues))
+    return file
+
+
+def test_what_is_new_in_the_wave_file_is_added_to_a_live_run(project: Path) -> None:
+    run = started(project)
+    file = with_more(
+        project, '{id: "api#2", repo: api, depends_on: ["api#1"], implement: echo two > two}'
+    )
+    file.write_text(file.read_text().replace('"web#2", repo: web', '"web#2", repo: web, title: N'))
+
+    added = wavelane("add", project / "wave.yaml", file)
+    again = wavelane("add", project / "wave.yaml", file, "--json")
+    file.write_text(file.read_text().replace("title: First", "title: Other"))
+    begun = wavelane("add", project / "wave.yaml", file)
+    file.write_text(file.read_text().replace("title: Other", "title: First"))
+    code, _ = let_go(project, run)
+
+    assert added.stdout == "added api#2; changed web#2\n", added.stderr
+    assert json.loads(again.stdout) == {
+        "done": True,
+        "answered": True,
+        "text": f"nothing is new in {file}",
+    }
+    assert begun.returncode == 1
+    assert 'issue "api#1" is running and has begun' in begun.stderr
+    assert code == 0
+    assert git(project / "api", "show", "wavelane/test/agent:two") == "two"
+    assert wavelane("run", file).returncode == 0
+
+
+def test_what_is_added_to_a_killed_run_is_done_in_the_next_one(project: Path) -> None:
+    killed(project, started(project))
+    file = with_more(project, '{id: "api#2", repo: api, depends_on: ["api#1"]}')
+
+    added = wavelane("add", project / "wave.yaml", file)
+    (project / "go").touch()
+    again = wavelane("run", file, "--json")
+
+    assert added.stdout == "added api#2; no run is under way: keep it in the wave file\n"
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["issues"][3]["id"] == "api#2"
+
+
+def test_issues_that_are_wrong_are_not_added(project: Path) -> None:
+    run = started(project)
+    file = with_more(project, '{id: "api#2", repo: api, implement: no-such-program}')
+
+    wrong = wavelane("add", project / "wave.yaml", file)
+
+    assert wrong.returncode == 2
+    assert 'the program "no-such-program" was not found' in wrong.stderr
+    assert let_go(project, run)[0] == 0
+
+
 @pytest.mark.parametrize("command", ["status", "stop"])
 def test_a_journal_of_a_newer_format_is_refused(project: Path, command: str) -> None:
     (project / "go").touch()
@@ -375,7 +434,7 @@ def test_a_journal_of_a_newer_format_is_refused(project: Path, command: str) -> 
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "cap", "pause", "resume", "stop", "park", "unpark", "cancel"]
+    "command", ["status", "cap", "pause", "resume", "stop", "park", "unpark", "cancel", "add"]
 )
 def test_every_command_helps(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"])

@@ -11,6 +11,7 @@ from wavelane.notices import Notice, NoticeStream
 from wavelane.pipeline import (
     Assignment,
     Discarded,
+    Extensible,
     Pipeline,
     Recovering,
     Resumed,
@@ -46,6 +47,7 @@ __all__ = [
     "Checkpoint",
     "Conflicted",
     "Discarded",
+    "Extensible",
     "IllegalEvent",
     "Implemented",
     "Issue",

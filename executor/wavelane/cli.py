@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavelane import steering
-from wavelane.terminal import EXIT_CODES, JsonOption, explained, fail, print_json
+from wavelane.terminal import (
+    EXIT_CODES,
+    JsonOption,
+    WaveArgument,
+    explained,
+    fail,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from wavelane.campaign import Campaign
@@ -39,9 +46,6 @@ app = typer.Typer(
 
 app.add_typer(steering.app)
 
-WaveArgument = Annotated[
-    Path, typer.Argument(help="The wave file, YAML or JSON.", show_default=False)
-]
 CapOption = Annotated[
     int | None,
     typer.Option("--cap", help="How many issues may be in flight.", show_default="number of repos"),

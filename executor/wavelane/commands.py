@@ -29,11 +29,11 @@ import asyncio
 import fcntl
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wavelane.commandruns import CommandRun, Runner
 from wavelane.git import Git, GitError
@@ -244,6 +244,27 @@ class CommandPipeline:
         with suppress(GitError, OSError, asyncio.CancelledError):
             await uninterrupted(repo.advance(issue.id))
         return Merged()
+
+    def details_of(self, issues: Sequence[Issue]) -> dict[str, Any]:
+        """What `extend` of another such pipeline has to be told about these issues."""
+        return {issue.id: self._commands[issue.id].to_details() for issue in issues}
+
+    def extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
+        """Take in the commands of issues that are about to be added.
+
+        `details` has for each id what `IssueCommands.to_details` gives. Raises `ValueError`.
+        """
+        commands: dict[str, IssueCommands] = {}
+        for issue in issues:
+            if issue.repo not in self._settings:
+                raise ValueError(
+                    f'issue "{issue.id}" is in repo "{issue.repo}", which this run does not have'
+                )
+            if issue.id in details:
+                commands[issue.id] = IssueCommands.from_details(issue.id, details[issue.id])
+            elif issue.id not in self._commands:
+                raise ValueError(f'nothing says what implements issue "{issue.id}"')
+        self._commands = {**self._commands, **commands}
 
     async def recover(self, issue: Assignment, state: State) -> Found:
         """What is left of an issue that was in flight in `state`. Raises `GitError`, `OSError`."""

@@ -8,8 +8,9 @@ when the cancellation arrives returns `Merged()` all the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import (
@@ -86,8 +87,19 @@ class Recovering(Protocol):
         ...
 
 
+class Extensible(Protocol):
+    """A pipeline that has to be told how to work on issues that are added from outside."""
+
+    def extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
+        """Issues are about to be added; `details` is what was said about them, by id.
+
+        Raises `ValueError`, in words, for details that it cannot work with: nothing is added then.
+        """
+        ...
+
+
 class Pipeline(Protocol):
-    """What the scheduler drives. All three are coroutines; see also `Recovering`."""
+    """What the scheduler drives. All three are coroutines; see also `Recovering`, `Extensible`."""
 
     async def implement(
         self, issue: Assignment

@@ -1,7 +1,7 @@
 """What may be asked of a wave from outside, and what is answered.
 
-A request is the event that it asks for. In the journal's table of commands it is JSON, the verb and
-the fields of the event:
+A request is the event that it asks for, or an `Addition`. In the journal's table of commands it is
+JSON, the verb and the fields of the event:
 
     {"verb":"cap","move":"step_down"}          moves: step_down, step_up, set (to "level"), resume,
                                                pause (with "until", seconds since the epoch, or not)
@@ -9,6 +9,7 @@ the fields of the event:
     {"verb":"unpark","issue":"web#2"}
     {"verb":"cancel","issue":"web#2"}
     {"verb":"stop"}
+    {"verb":"add","issues":[{"id":"web#3","repo":"web"}],"done":[],"details":{"web#3":…}}
 
 Whether it may happen is decided by the model alone. What holds already is answered as done. The
 answer is JSON as well: {"done":true,"text":"cap 3 → 2"}, or false and why it cannot be.
@@ -16,28 +17,45 @@ answer is JSON as well: {"done":true,"text":"cap 3 → 2"}, or false and why it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from wavelane.encoding import as_json, loaded, made
+from wavelane.encoding import as_json, definition_of, loaded, made
 from wavelane.times import clock_text, is_time
 from wavelane_model.cap import Cap, level_name
 from wavelane_model.events import (
     CancelRequested,
     CapMoved,
+    Event,
     ParkRequested,
     StopRequested,
     UnparkRequested,
+    WaveAmended,
 )
 from wavelane_model.state import Record, WaveState
 from wavelane_model.step import IllegalEvent
+from wavelane_model.wave import Issue
 from wavelane_model.why import why
 
-Request = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested
 
-_VERBS: Final[dict[str, type[Request]]] = {
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Issues are to be added to the wave, or changed if they have not begun.
+
+    `details` is for the pipeline: how to work on each, by id; see `Extensible`.
+    """
+
+    amendment: WaveAmended
+    details: Mapping[str, Any]
+
+
+Request = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested | Addition
+Extend = Callable[[Sequence[Issue], Mapping[str, Any]], None]
+
+_Event = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested
+_VERBS: Final[dict[str, type[_Event]]] = {
     "cap": CapMoved,
     "park": ParkRequested,
     "unpark": UnparkRequested,
@@ -75,6 +93,15 @@ class Answer:
 
 def encoded(request: Request) -> str:
     """A request as it stands in the journal."""
+    if isinstance(request, Addition):
+        return as_json(
+            {
+                "verb": "add",
+                "issues": [definition_of(issue) for issue in request.amendment.issues],
+                "done": request.amendment.done,
+                "details": request.details,
+            }
+        )
     return as_json({"verb": _NAMES[type(request)], **_given(request)})
 
 
@@ -82,27 +109,46 @@ def decoded(text: str | bytes) -> Request:
     """The request that stands in the journal. Raises `RequestError`."""
     try:
         values = dict(loaded(text))
-        kind: type[Any] = _VERBS[values.pop("verb")]
-        request: Request = made(kind, values)
+        verb = values.pop("verb")
+        if verb == "add":
+            return _addition(**values)
+        kind: type[Any] = _VERBS[verb]
+        request: _Event = made(kind, values)
         if isinstance(request, CapMoved) and not is_time(request.until or 0.0):
             raise ValueError(f"{request.until} is no time")
     except _UNREADABLE as error:
         raise RequestError(
-            f"the command cannot be read: {_shown(text)}; its verb is one of {', '.join(_VERBS)}"
+            f"the command cannot be read: {_shown(text)}; "
+            f"its verb is one of {', '.join(_VERBS)}, add"
         ) from error
     return request
+
+
+def _addition(issues: Any, done: Any = (), details: Any = None) -> Addition:
+    """Raises `KeyError`, `TypeError`, `ValueError` for what is none."""
+    amendment = made(
+        WaveAmended,
+        {"issues": tuple(made(Issue, one) for one in issues), "done": tuple(done)},
+    )
+    return Addition(amendment, dict(details or {}))
+
+
+def _extend_nobody(issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
+    """Nobody has to know how to work on what is added."""
 
 
 def carried_out(
     text: str | bytes,
     state: WaveState,
-    tell: Callable[[Request], object],
+    tell: Callable[[Event], object],
     *,
     live: bool,
+    extend: Extend = _extend_nobody,
 ) -> Answer:
     """Carry out the command that `text` says, and answer. `tell` steps an event into `state`.
 
-    `live`: a run is under way. It raises nothing of its own.
+    `live`: a run is under way. `extend` is told before issues are added, and may refuse them with a
+    `ValueError`. It raises nothing of its own.
     """
     try:
         request = decoded(text)
@@ -115,6 +161,8 @@ def carried_out(
             "`pause` keeps the next one from starting anything",
         )
     before = state.cap
+    if isinstance(request, Addition):
+        return _added(request, state, tell, extend, live=live)
     try:
         tell(request)
     except IllegalEvent as refusal:
@@ -123,10 +171,32 @@ def carried_out(
     return Answer(True, said if live else f"{said}; no run is under way: it holds in the next one")
 
 
+def _added(
+    request: Addition,
+    state: WaveState,
+    tell: Callable[[Event], object],
+    extend: Extend,
+    *,
+    live: bool,
+) -> Answer:
+    issues = request.amendment.issues
+    changed = [issue.id for issue in issues if issue.id in state.wave]
+    added = [issue.id for issue in issues if issue.id not in state.wave]
+    try:
+        extend(issues, request.details)
+        tell(request.amendment)
+    except (IllegalEvent, ValueError) as refusal:
+        return Answer(False, str(refusal))
+    parts = [f"added {', '.join(added)}"] if added else []
+    parts += [f"changed {', '.join(changed)}"] if changed else []
+    said = "; ".join(parts) or "nothing is new"
+    return Answer(True, said if live else f"{said}; no run is under way: keep it in the wave file")
+
+
 _UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
 
-def _given(request: Request) -> dict[str, object]:
+def _given(request: _Event) -> dict[str, object]:
     """The fields that say something."""
     fields = request.__dataclass_fields__
     return {
@@ -145,7 +215,7 @@ def _shown(text: str | bytes) -> str:
 # What was done, in words
 
 
-def _said(state: WaveState, request: Request, before: Cap) -> str:
+def _said(state: WaveState, request: _Event, before: Cap) -> str:
     match request:
         case CapMoved():
             return _cap_said(state, before)
@@ -198,7 +268,7 @@ def _set_aside(state: WaveState, record: Record, issue: str) -> str:
 # Why it cannot be, in words
 
 
-def _refused(state: WaveState, request: Request, refusal: str) -> Answer:
+def _refused(state: WaveState, request: _Event, refusal: str) -> Answer:
     if isinstance(request, CapMoved):
         return _cap_refused(state, request)
     if isinstance(request, StopRequested):

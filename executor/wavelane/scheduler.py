@@ -22,7 +22,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -452,8 +452,15 @@ class Scheduler:
                 live = not self._state.ended and self._state.started
                 if since is not None:
                     live = command.at >= since
-                answer = carried_out(command.request, self._state, self._tell, live=live)
+                answer = carried_out(
+                    command.request, self._state, self._tell, live=live, extend=self._extend
+                )
                 self._answers.append((command.number, answer.encoded()))
+
+    def _extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
+        extend = getattr(self._pipeline, "extend", None)
+        if extend is not None:
+            extend(issues, details)
 
     def _take_answers(self) -> list[tuple[int, str]]:
         taken, self._answers = self._answers, []

@@ -5,13 +5,22 @@ Exit codes: 0 it is so now, 1 it cannot be, 2 bad input, 75 given, but not answe
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from wavelane.terminal import REFUSED, UNANSWERED, JsonOption, explained, fail, print_json
+from wavelane.terminal import (
+    REFUSED,
+    UNANSWERED,
+    JsonOption,
+    WaveArgument,
+    explained,
+    fail,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from wavelane.requests import Request
@@ -137,6 +146,28 @@ def cancel(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption =
     _give(journal, CancelRequested(issue), as_json)
 
 
+@app.command()
+def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = False) -> None:
+    """Take in what is new in a wave file. Issues that have not begun may have changed, too."""
+    with explained():
+        from wavelane.campaign import pipeline_of
+        from wavelane.journal import JournalReader
+        from wavelane.recovery import amendment_of
+        from wavelane.report import folded
+        from wavelane.requests import Addition
+        from wavelane.wavefile import load
+
+        path, changed = journal_of(journal), load(file)
+        wave = changed.to_wave()
+        pipeline = pipeline_of(changed, wave)
+        asyncio.run(pipeline.check())
+        with JournalReader(path) as reader:
+            amendment = amendment_of(path, folded(reader).state, wave)
+        if amendment is None:
+            _say(True, f"nothing is new in {file}", as_json)
+        _give(path, Addition(amendment, pipeline.details_of(amendment.issues)), as_json)
+
+
 def time_given(option: str, text: str | None) -> float | None:
     """The time that an option says, in seconds since the epoch."""
     from wavelane.times import parse_time
@@ -177,13 +208,16 @@ def _give(journal: Path, request: Request, as_json: bool) -> NoReturn:
 
         answer = give(journal_of(journal), request)
         if answer is None:
-            code, text = UNANSWERED, _UNANSWERED.format(seconds=PATIENCE)
-        else:
-            code, text = 0 if answer.done else REFUSED, storable(answer.text)
-        if as_json:
-            print_json({"done": code == 0, "answered": code != UNANSWERED, "text": text})
-        elif code == 0:
-            print(text)
-        else:
-            fail([text], code)
-        raise typer.Exit(code)
+            _say(False, _UNANSWERED.format(seconds=PATIENCE), as_json, UNANSWERED)
+        _say(answer.done, storable(answer.text), as_json)
+
+
+def _say(done: bool, text: str, as_json: bool, code: int = REFUSED) -> NoReturn:
+    """Print what became of a command, and exit."""
+    if as_json:
+        print_json({"done": done, "answered": code != UNANSWERED, "text": text})
+    elif done:
+        print(text)
+    else:
+        fail([text], code)
+    raise typer.Exit(0 if done else code)

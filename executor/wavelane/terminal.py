@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -18,6 +19,9 @@ BAD_INPUT: Final = 2
 UNANSWERED: Final = 75
 """A command was given and not answered in time: it holds as soon as the run looks."""
 
+WaveArgument = Annotated[
+    Path, typer.Argument(help="The wave file, YAML or JSON.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 
 
