@@ -19,7 +19,13 @@ from specs.search.explore import explore
 from wavelane_model import step as step_module
 from wavelane_model.lifecycle import TABLE, Guard
 
-STATES = {"three_repos.pml": 756, "pipelined.pml": 394, "rework.pml": 2321, "wide_rework.pml": 6212}
+STATES = {
+    "three_repos.pml": 756,
+    "pipelined.pml": 394,
+    "rework.pml": 2321,
+    "wide_rework.pml": 6212,
+    "cut_off.pml": 2459,
+}
 
 pytestmark = pytest.mark.needs("spin", "gcc")
 
@@ -128,7 +134,7 @@ def test_a_broken_rule_is_told_with_the_way_there(monkeypatch: pytest.MonkeyPatc
     assert found["always lane"].passed
     assert not found[f"same as the step: {PIPE.world.name}"].passed
     first, second, *_, approval, broken = found["always merge"].detail.splitlines()[1:]
-    assert first.startswith("0 under_way cap 3 3 issue queued")
+    assert first.startswith("0 under_way cap 3 3 3 issue queued")
     assert second == "  the wave starts"
     assert approval.endswith("is approved")
     assert broken == "broken: merge"

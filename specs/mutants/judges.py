@@ -18,7 +18,7 @@ from unittest.mock import patch
 from specs.mutants.mutant import Kill, Kind, Layer
 from specs.promela.graphs import Graph as Lines
 from specs.promela.graphs import by_step, differences
-from specs.promela.models import PIPE, REWORK, STRICT
+from specs.promela.models import CUT_OFF, PIPE, REWORK, STRICT
 from specs.search import ALWAYS, GIVE_UP_AT
 from specs.search.examples import Examples
 from specs.search.explore import Graph, Violation, explore
@@ -37,7 +37,7 @@ PROOF_PATIENCE: Final = 3_000
 """Milliseconds for one question to z3: what is true is settled in a tenth of them."""
 RUNS: Final = 40
 """So many journals are verified before an executor counts as right."""
-SHARED: Final = (STRICT, PIPE, REWORK)
+SHARED: Final = (STRICT, PIPE, REWORK, CUT_OFF)
 """The worlds in which layer 3 looks at what the mutant's step reaches."""
 _BY_SIZE: Final = sorted(
     (world for world in WORLDS if not world.nightly), key=lambda world: PINNED[world.name].states

@@ -33,6 +33,7 @@ ALWAYS: Final[dict[str, str]] = {
 EVENTUALLY: Final[dict[str, str]] = {
     "progress": "if sessions end and the cap is above 0 again and again, the wave ends",
     "drain": "paused or not, what runs ends and merges that were ready go through",
+    "continuation": "after a run that was cut off comes another one",
 }
 SOMETIMES: Final[dict[str, str]] = {
     "pause_for_ever": "a wave that is paused for ever does not end",
@@ -43,6 +44,8 @@ SOMETIMES: Final[dict[str, str]] = {
     "rework_queue": "an issue that is to be changed waits for its lane",
     "blocked_end": "the wave ends blocked",
     "complete_end": "the wave ends complete",
+    "cut_off_merge": "a run is cut off during a merge",
+    "second_cut_off": "a run that goes on after one that was cut off is cut off too",
     "unfair_run": "without fairness the wave need not end",
 }
 _SHOWN: Final = 5

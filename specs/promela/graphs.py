@@ -11,6 +11,9 @@ transitions are a multiset of pairs of lines. Its own counts are tied to them:
 - stored states = lines, with the state before the start;
 - transitions = pairs + 1 (the initial state) + 1 for each started state (the lever may rest).
 
+The processes of the issues have one place each where they wait, so that where they are tells no
+states apart.
+
 So there is no offset of init steps. Layer 2, whose key has the order of held sessions, counts as
 many states behind each line as k held sessions have orders, k!: 812 for the 756 lines of "three
 repos, four issues, cap moves", and 394 for the 394 of "one repo, three issues, pipelined".
@@ -29,11 +32,22 @@ from specs.promela.spin import Answer, SpinError
 from specs.search.actions import OUTCOMES
 from specs.search.worlds import World
 from wavelane_model.cap import Cap
-from wavelane_model.events import CapMoved, Event, SessionEnded, WaveStarted
+from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
+    CapMoved,
+    Event,
+    MergeFound,
+    RunCutOff,
+    SessionEnded,
+    WaveStarted,
+)
 from wavelane_model.state import Lane, Record, WaveState
 from wavelane_model.step import IllegalEvent, step
 
 NOBODY = 255
+TOLD = (AttemptDiscarded, AttemptResumed, MergeFound)
+"""What may be left of an issue, in the worlds in which runs are cut off."""
 
 
 @dataclass(slots=True)
@@ -66,7 +80,9 @@ class Graph:
 
 
 def by_step(world: World) -> Graph:
-    """What the real `step` reaches, if sessions end well and the cap moves, as `world` allows."""
+    """What the real `step` reaches, if sessions end, the cap moves and runs are cut off as `world`
+    allows.
+    """
     graph = Graph()
     cap = Cap.at(world.ceiling)
     first = WaveState(world.wave, cap=cap, lane_release=world.lane_release, limits=world.limits)
@@ -91,7 +107,14 @@ def by_step(world: World) -> Graph:
 def _events(world: World, state: WaveState) -> Iterator[Event]:
     if not state.started:
         yield WaveStarted()
+    elif state.outcome == "unfinished":
+        yield WaveStarted()
+        for position in state.flight:
+            name = state.wave.issues[position].id
+            yield from (kind(name) for kind in TOLD if kind in world.accounts)
     elif not state.ended:
+        if world.cuts:
+            yield RunCutOff()
         yield from map(CapMoved, world.moves)
         for record in state.records:
             if record.open:
@@ -136,7 +159,9 @@ def differences(real: Graph, model: Graph) -> list[str]:
 def line(state: WaveState) -> str:
     """A state of the real model as `tell` in wave.pml prints it."""
     cap = state.cap
-    run = f"{state.started:d} {state.outcome or 'under_way'} cap {cap.level} {cap.before_pause}"
+    highest = state.highest_cap if state.started else cap.level
+    outcome = state.outcome or "under_way"
+    run = f"{state.started:d} {outcome} cap {cap.level} {cap.before_pause} {highest}"
     return " ".join((run, *map(_issue, state.records), *map(_repo, state.lanes)))
 
 

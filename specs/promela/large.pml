@@ -10,9 +10,3 @@
 #define COUNT(p) (p(0) + p(1) + p(2) + p(3) + p(4))
 
 #include "wave.pml"
-
-active proctype api1() { sessions_of(0) }
-active proctype web1() { sessions_of(1) }
-active proctype api2() { sessions_of(2) }
-active proctype web2() { sessions_of(3) }
-active proctype api3() { sessions_of(4) }

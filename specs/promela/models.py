@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from specs.promela.graphs import TOLD
 from specs.promela.spin import Purpose, Verifier
 from specs.search.worlds import PIPELINED, SMOOTH, THREE_REPOS, World, wave
 from wavelane_model.outcomes import ChangesRequested
@@ -78,10 +79,24 @@ WIDE: Final = Model(
     _with_rework("one repo, three issues, pipelined, cap 3, change requests", _THREE, ceiling=3),
     _EVERYWHERE | _OF_REWORK,
 )
+CUT_OFF: Final = Model(
+    "cut_off.pml",
+    World(
+        "one repo, two issues, pipelined, change requests, runs are cut off",
+        wave("api#1", "api#2"),
+        ceiling=2,
+        lane_release="review",
+        outcomes=(*SMOOTH, ChangesRequested),
+        moves=("step_down", "step_up", "pause", "resume"),
+        cuts=True,
+        accounts=TOLD,
+    ),
+    _EVERYWHERE | _OF_REWORK | {"cut_off_merge", "second_cut_off"},
+)
 LARGE: Final = Model(
     "large.pml",
     _with_rework("two repos, five issues, pipelined, cap 3, change requests", _FIVE, ceiling=3),
     _EVERYWHERE | _OF_REWORK,
     nightly=True,
 )
-MODELS: Final = (STRICT, PIPE, REWORK, WIDE, LARGE)
+MODELS: Final = (STRICT, PIPE, REWORK, WIDE, CUT_OFF, LARGE)

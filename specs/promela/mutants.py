@@ -17,7 +17,7 @@ from functools import cache
 from typing import Final, Literal
 
 from specs.promela.graphs import Graph, by_spin, by_step, differences
-from specs.promela.models import PIPE, REWORK, RULES, STRICT, WIDE, Model, sources
+from specs.promela.models import CUT_OFF, PIPE, REWORK, RULES, STRICT, WIDE, Model, sources
 
 How = Literal["assertion", "ltl", "graph"]
 SAME: Final = "same as the step"
@@ -107,6 +107,8 @@ _TURN: Final = ":: turn[r] == NOBODY && len(approved[r]) > 0 ->"
 _UP: Final = "level < CEILING -> move_to(level + 1)"
 _RESUME: Final = "level == 0 -> move_to(before_pause)"
 _QUEUE: Final = "    approved[REPO(me)]!me\n"
+_NEXT_RUN: Final = "CUT_OFF && COUNT(OPEN) == 0 ->"
+_DISCARDED: Final = "    is[me] = queued;\n    leave_flight(me)\n"
 _MOVE: Final = "    level = new_level;\n"
 
 MUTANTS: Final = (
@@ -197,6 +199,39 @@ MUTANTS: Final = (
         PIPE,
         "merges wait while paused",
         (_TURN, _TURN.replace("::", ":: level > 0 &&")),
+    ),
+    _refutes(
+        "continuation",
+        CUT_OFF,
+        "the next run waits for the end of a pause",
+        (_NEXT_RUN, _NEXT_RUN.replace("->", "&& level > 0 ->")),
+    ),
+    _breaks(
+        "merge",
+        CUT_OFF,
+        "a resumed merge goes to the end of the queue",
+        ("approved[REPO(me)]!me; to_front(me)", "approved[REPO(me)]!me"),
+    ),
+    _differs(
+        CUT_OFF,
+        "the next run starts before it is told what is left",
+        (_NEXT_RUN, _NEXT_RUN.replace("&& COUNT(OPEN) == 0 ", "")),
+    ),
+    _refutes(
+        "progress",
+        CUT_OFF,
+        "what is discarded keeps its slot",
+        (_DISCARDED, _DISCARDED.replace("leave_flight", "leave_lane")),
+    ),
+    _differs(
+        CUT_OFF,
+        "a session is still open when it is told what is left",
+        ("    open[me] = false;\n    if :: turn", "    if :: turn"),
+    ),
+    _differs(
+        CUT_OFF,
+        "the highest cap is that of the run before",
+        ("        highest = (level > flight -> level : flight);\n", ""),
     ),
     _differs(
         WIDE,

@@ -9,7 +9,3 @@
 #define COUNT(p) (p(0) + p(1) + p(2))
 
 #include "wave.pml"
-
-active proctype api1() { sessions_of(0) }
-active proctype api2() { sessions_of(1) }
-active proctype api3() { sessions_of(2) }

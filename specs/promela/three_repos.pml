@@ -9,8 +9,3 @@
 #define COUNT(p) (p(0) + p(1) + p(2) + p(3))
 
 #include "wave.pml"
-
-active proctype api1() { sessions_of(0) }
-active proctype api2() { sessions_of(1) }
-active proctype web1() { sessions_of(2) }
-active proctype docs1() { sessions_of(3) }

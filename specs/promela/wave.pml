@@ -1,8 +1,8 @@
 /*
  * The scheduler of one wave, written by hand from the rules in words, for spin to check.
  *
- * A world (three_repos.pml, pipelined.pml, ...) says which issues there are, includes this file,
- * and has one process an issue: `active proctype api1() { sessions_of(0) }`. It defines
+ * A world (three_repos.pml, pipelined.pml, ...) says which issues there are and includes this file.
+ * Each issue has a process, whose number is that of the issue. A world defines
  *
  *   ISSUES, REPOS       how many there are (8 issues at most); issues are numbered in their order
  *   REPO(i)             the repo of issue i
@@ -11,13 +11,15 @@
  *   PIPELINED           whether the lane is free again once the issue is implemented
  *   ROUNDS              change requests that go back to implementing; NONE: reviews ask for none
  *   COUNT(p)            for how many issues i p(i) holds
+ *   CUTS                defined where the run may be cut off, at any time and any number of times
  *
  * Each action is one d_step: something happens, and then the scheduler settles, that is, it starts
  * all that may start. So a stored state is the wave between two events, and there are no others.
  *
  * The session of an issue is ended by the issue's process. Weak fairness (pan -f) says: a process
- * that can go on goes on in the end. So each session ends. The lever of the cap may also rest
- * (the last choice of Lever), and nothing makes it move.
+ * that can go on goes on in the end. So each session ends, and after a run that was cut off comes
+ * another one. The lever of the cap may also rest (the last choice of Lever), and nothing makes it
+ * move; nor does anything make the run be cut off, which is a choice of the same process.
  *
  * The rules are judged by the states of the issues alone, not by what the scheduler keeps for
  * itself (slots, lanes, queues, turns): KEEP at the moment of a start, `judge` in every state.
@@ -27,7 +29,7 @@
 #define NOBODY 255
 
 mtype = { queued, admitted, running, review, merging, done, parked };
-mtype = { under_way, complete, blocked };
+mtype = { under_way, complete, blocked, unfinished };
 
 /* The issues: where each is, whether its session or merge is under way, its change requests. */
 mtype is[ISSUES] = queued;
@@ -48,7 +50,7 @@ byte before_pause = CEILING;
 bool started;
 mtype outcome = under_way;
 
-/* What the judge keeps: the highest level so far; and, of each issue that is approved, the issues
+/* What the judge keeps: the highest level since the run began; and, of each issue that is approved, the issues
    of its repo that were approved before it and are not in yet, one bit each. */
 byte highest = CEILING;
 byte earlier[ISSUES];
@@ -193,12 +195,12 @@ inline judge() {
 }
 
 /* The state in one line, for whoever replays a trace, and to be compared with the real step:
-   started, outcome, level, level before the pause; of each issue where it is, open, change
+   started, outcome, level, level before the pause, highest level; of each issue where it is, open, change
    requests; of each repo who has the lane and the turn (255: nobody), and who waits for them. */
 inline tell() {
     printf(" %d ", started);
     printm(outcome);
-    printf(" cap %d %d", level, before_pause);
+    printf(" cap %d %d %d", level, before_pause, highest);
     for (k : 0 .. ISSUES - 1) {
         printf(" issue ");
         printm(is[k]);
@@ -258,28 +260,84 @@ inline merged(me) {
     leave_flight(me)
 }
 
-/* The life of an issue: its sessions end, one after the other. */
-inline sessions_of(me) {
+/* Between runs: where an issue is found, its session is no more. Its turn is free again. */
+inline found(me) {
+    open[me] = false;
+    if :: turn[REPO(me)] == me -> turn[REPO(me)] = NOBODY; approved[REPO(me)]!me; to_front(me) :: else fi
+}
+
+inline to_front(me) {
+    for (k : 2 .. len(approved[REPO(me)])) { approved[REPO(me)]?who; approved[REPO(me)]!who }
+}
+
+inline leave_queues(me) {
+    if :: approved[REPO(me)]??[eval(me)] -> approved[REPO(me)]??eval(me) :: else fi;
+    if :: rework[REPO(me)]??[eval(me)] -> rework[REPO(me)]??eval(me) :: else fi;
+    for (j : 0 .. ISSUES - 1) { earlier[j] = earlier[j] & ~(1 << me) }
+    earlier[me] = 0
+}
+
+inline discard(me) {
+    printf("event the attempt at issue %d is discarded\n", me);
+    found(me);
+    leave_queues(me);
+    is[me] = queued;
+    leave_flight(me)
+}
+
+inline resume(me) {
+    printf("event the attempt at issue %d is resumed\n", me);
+    found(me);
+    if :: is[me] == running -> is[me] = admitted :: else fi
+}
+
+inline find_merged(me) {
+    printf("event issue %d is found merged\n", me);
+    found(me);
+    leave_queues(me);
+    is[me] = done;
+    leave_flight(me)
+}
+
+inline rest() {
+    printf("to");
+    tell();
+    judge();
+    skip    /* a d_step must not end in a loop */
+}
+
+#define OPEN(n)     open[n]
+#define RUNS        (outcome == under_way)
+#define CUT_OFF     (outcome == unfinished)
+
+/* The life of an issue: its sessions end, one after the other. Once the run was cut off, it is told
+   what is left of the issue. These processes come first: theirs are the numbers from 0 on. */
+active [ISSUES] proctype Issue() {
 end:
     do
     :: d_step {
-        open[me] ->
+        RUNS && open[_pid] ->
         printf("from"); tell();
-        open[me] = false;
+        open[_pid] = false;
         if
-        :: is[me] == running -> implemented(me)
-        :: is[me] == review -> approve(me)
-        :: is[me] == merging -> merged(me)
+        :: is[_pid] == running -> implemented(_pid)
+        :: is[_pid] == review -> approve(_pid)
+        :: is[_pid] == merging -> merged(_pid)
         fi;
         settle()
     }
     :: d_step {
-        ROUNDS != NONE && open[me] && is[me] == review ->
+        RUNS && ROUNDS != NONE && open[_pid] && is[_pid] == review ->
         printf("from"); tell();
-        open[me] = false;
-        request_changes(me);
+        open[_pid] = false;
+        request_changes(_pid);
         settle()
     }
+#ifdef CUTS
+    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); discard(_pid); rest() }
+    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); resume(_pid); rest() }
+    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); find_merged(_pid); rest() }
+#endif
     od
 }
 
@@ -314,6 +372,15 @@ end:
     :: d_step { MOVABLE && level < CEILING -> move_to(level + 1) }
     :: d_step { MOVABLE && level > 0 -> move_to(0) }
     :: d_step { MOVABLE && level == 0 -> move_to(before_pause) }
+#ifdef CUTS
+    :: d_step {
+        MOVABLE ->
+        printf("from"); tell();
+        printf("event the run is cut off\n");
+        outcome = unfinished;
+        rest()
+    }
+#endif
     :: started
     od
 }
@@ -324,22 +391,48 @@ end:
     false
 }
 
+/* ---- The next run, once it is told of each session that was open what is left of it ---------- */
+
+#ifdef CUTS
+active proctype Runs() {
+end:
+    do
+    :: d_step {
+        CUT_OFF && COUNT(OPEN) == 0 ->
+        printf("from"); tell();
+        printf("event the next run starts\n");
+        outcome = under_way;
+        count_flight();
+        highest = (level > flight -> level : flight);
+        settle()
+    }
+    od
+}
+#endif
+
 /* ---- What must happen in the end (pan -a -f) ----------------------------------------------- */
 
-#define OPEN(n)             open[n]
 #define MERGING(n)          (is[n] == merging)
 #define PARKED(n)           (is[n] == parked)
+#define MERGES(n)           (is[n] == merging && open[n])
 #define HELD(n)             (is[n] == review && !open[n])
 #define WAITS_FOR_TURN(n)   (is[n] == merging && !open[n])
 
-/* If sessions end and the cap is above 0 again and again, the wave ends. */
-ltl progress { ([] <> (level > 0)) -> <> (outcome != under_way) }
+#define OVER                (outcome == complete || outcome == blocked)
+#define FEW_CUTS            (<> [] !CUT_OFF)
+
+/* If sessions end, the cap is above 0 again and again, and the run is not cut off again and again,
+   the wave ends. */
+ltl progress { (([] <> (level > 0)) && FEW_CUTS) -> <> OVER }
 
 /* Paused or not, sessions that run finish their step, and merges that were ready go through. */
-ltl drain { <> [] (COUNT(OPEN) + COUNT(MERGING) == 0) }
+ltl drain { FEW_CUTS -> <> [] (COUNT(OPEN) + COUNT(MERGING) == 0) }
+
+/* After a run that was cut off comes another one. */
+ltl continuation { [] (CUT_OFF -> <> !CUT_OFF) }
 
 /* To be refuted: the counterexample is the example that has to exist. */
-ltl no_pause_for_ever { <> (outcome != under_way) }
+ltl no_pause_for_ever { FEW_CUTS -> <> OVER }
 ltl no_full_cap { [] (COUNT(IN_FLIGHT) < CEILING) }
 ltl no_lowered_cap { [] (level == 0 || COUNT(IN_FLIGHT) <= level) }
 ltl no_held_review { [] (COUNT(HELD) == 0) }
@@ -347,3 +440,5 @@ ltl no_merge_queue { [] (COUNT(WAITS_FOR_TURN) == 0) }
 ltl no_rework_queue { [] (COUNT(WAITS_FOR_LANE) == 0) }
 ltl no_blocked_end { [] (outcome != blocked) }
 ltl no_complete_end { [] (outcome != complete) }
+ltl no_cut_off_merge { [] (!CUT_OFF || COUNT(MERGES) == 0) }
+ltl no_second_cut_off { [] (CUT_OFF -> [] (RUNS -> [] !CUT_OFF)) }
