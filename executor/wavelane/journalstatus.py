@@ -69,10 +69,12 @@ class JournalStatus:
 
 def status_of_journal(path: Path) -> JournalStatus:
     """Where the wave of a journal stands now. Raises `JournalError`."""
-    for _ in range(_LOOKS):
+    looks = _LOOKS
+    while True:
         holder = holder_of(path)
         past, commands = _read(path)
-        if holder_of(path) == holder:
+        looks -= 1
+        if holder_of(path) == holder or looks == 0:
             break
     process = None if holder is None or holder.briefly else holder
     state = past.state
