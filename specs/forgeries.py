@@ -32,12 +32,14 @@ from wavelane_model.events import (
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
+    PauseEnded,
     PostponementEnded,
     RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
     UnparkRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.lifecycle import LaneRelease
@@ -132,6 +134,30 @@ class Told(Base):
         tell(path, Settings(self.wave, self.cap, lane_release, Limits()), self.events)
 
 
+TIMED: Final = Told(
+    wave=Wave((Issue("api#1", "api"),)),
+    cap=1,
+    events=(
+        WaveStarted(),
+        CapMoved("pause", until=1_000_000_120.0),
+        SessionEnded("api#1", 1, Implemented()),
+        PauseEnded(1_000_000_120.0),
+        SessionEnded("api#1", 2, Approved()),
+        SessionEnded("api#1", 3, Merged()),
+    ),
+)
+"""1 start; 2 paused for two minutes; 3 implemented; 4 the pause ends, and the review begins; …"""
+AMENDED: Final = Told(
+    wave=Wave((Issue("api#1", "api"), Issue("api#2", "api")), repos=("api", "web")),
+    cap=2,
+    events=(
+        WaveStarted(),
+        WaveAmended((Issue("web#1", "web"), Issue("api#2", "api", ("web#1",)))),
+        SessionEnded("web#1", 1, Implemented()),
+    ),
+)
+"""1 start, api#1 begins; 2 web#1 is added and begins, and api#2 is to wait for it; 3 web#1 is
+implemented."""
 CUT_OFF: Final = Told(
     events=(
         WaveStarted(),  # 1: api#1 and app#1 begin
@@ -308,6 +334,41 @@ FORGERIES: Final = (
         lambda f: f.change(3, at=1_000_000_100.0),
         "wait",
         "the wait of etc#1 ended 260 s before its time",
+    ),
+    Forgery(
+        "a pause that is cut short",
+        TIMED,
+        lambda f: f.insert(1, PauseEnded(1_000_000_120.0)),
+        "pause",
+        "event 2 (PauseEnded): a pause ended by itself that was not to end then",
+    ),
+    Forgery(
+        "a pause that ends before its time",
+        TIMED,
+        lambda f: f.change(4, data='{"until":1000009999.0}'),
+        "pause",
+        "event 4 (PauseEnded): a pause ended by itself that was not to end then",
+    ),
+    Forgery(
+        "a change of what had begun",
+        AMENDED,
+        lambda f: f.insert(3, WaveAmended((Issue("web#1", "web", title="other"),))),
+        "wave",
+        'issue "web#1" is review and has begun: what has begun cannot be changed',
+    ),
+    Forgery(
+        "an addition that was taken out",
+        AMENDED,
+        lambda f: f.drop(2),
+        "wave",
+        'there is no issue "web#1" in the wave',
+    ),
+    Forgery(
+        "an added issue that nobody knows",
+        AMENDED,
+        lambda f: f.set_row("web#1", at_first=None),
+        "seal",
+        "the journal was changed after it was written",
     ),
     Forgery(
         "a session of what is postponed",

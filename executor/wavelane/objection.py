@@ -21,10 +21,12 @@ from wavelane_model.events import (
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
+    PauseEnded,
     PostponementEnded,
     SessionEnded,
     SessionWithheld,
     UnparkRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.outcomes import Outcome, Stopped
@@ -82,6 +84,10 @@ def objection(state: WaveState, event: Event, refusal: str) -> Breach:
             )
         case CapMoved():
             return Breach("cap", refusal)
+        case PauseEnded():
+            return Breach("pause", "a pause ended by itself that was not to end then")
+        case WaveAmended():
+            return Breach("wave", refusal)
         case MergeTurnRequested() | MergeTurnReturned():
             return Breach("merge", refusal)
         case WaveStarted():

@@ -34,6 +34,7 @@ from wavelane_model.effects import (
     EndSession,
     FinishWave,
     GrantMergeTurn,
+    ResumeAt,
     RunOutcome,
     StartImplementing,
     StartMerging,
@@ -49,6 +50,7 @@ from wavelane_model.events import (
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
+    PauseEnded,
     PostponementEnded,
     RunCutOff,
     SessionEnded,
@@ -81,7 +83,7 @@ class Place(NamedTuple):
 
 Account = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
 """It is told what is left of an issue that was in flight when its run ended."""
-DURING_A_RUN: Final = (SessionEnded, SessionWithheld, PostponementEnded, RunCutOff)
+DURING_A_RUN: Final = (SessionEnded, SessionWithheld, PostponementEnded, PauseEnded, RunCutOff)
 """What happens only while a run is under way."""
 StartOrder = StartImplementing | StartReviewing | StartMerging
 
@@ -110,6 +112,9 @@ class Referee:
         self._wave = wave
         self._ceiling = self._level = ceiling
         self._highest = 0
+        self._before_pause = ceiling
+        self._lifts: float | None = None
+        """When the pause is to end by itself."""
         self._active = lane_states(lane_release)
         self._started = False
         self._stopping = False
@@ -141,6 +146,8 @@ class Referee:
             woken = {effect.issue for effect in effects if isinstance(effect, WakeAt)}
             for issue in sorted(self._waiting - woken):
                 yield Breach("wait", f"the run starts, and nobody is to wake {issue} from its wait")
+            if self._lifts is not None and ResumeAt(self._lifts) not in effects:
+                yield Breach("pause", "the run starts, and nobody is to end its pause in time")
 
     @property
     def open_sessions(self) -> dict[str, int]:
@@ -165,6 +172,12 @@ class Referee:
                 yield from self._amended(issues, done)
             case PostponementEnded(issue):
                 self._waiting.discard(issue)
+            case CapMoved(move, _, until):
+                self._lifts = until if move == "pause" else None
+            case PauseEnded(until):
+                if until != self._lifts:
+                    yield Breach("pause", "a pause ends by itself that was not to end then")
+                self._lifts = None
             case StopRequested():
                 self._stopping = True
             case MergeTurnRequested(repo, ticket):
@@ -370,6 +383,10 @@ class Referee:
             yield Breach("wait", f"{order.issue} is postponed and {self._state[order.issue]}")
         self._waiting.add(order.issue)
 
+    def _resumption_ordered(self, order: ResumeAt) -> Iterator[Breach]:
+        if order.until != self._lifts:
+            yield Breach("pause", f"a pause is to end at {order.until:g}, which nobody asked for")
+
     def _turn_granted(self, order: GrantMergeTurn) -> Iterator[Breach]:
         yield from self._took_turn(order.repo, Place(order.ticket, True))
 
@@ -380,6 +397,9 @@ class Referee:
         by = {"step_down": -1, "step_up": 1}
         if isinstance(event, CapMoved) and level - before != by.get(event.move, level - before):
             yield Breach("cap", f'"{event.move}" moves the cap from {before} to {level}')
+        if isinstance(event, PauseEnded) and level != self._before_pause:
+            yield Breach("cap", f"a pause ends at {level}; before it was {self._before_pause}")
+        self._before_pause = level or before or self._before_pause
         self._level = level
         if self._under_way:
             self._highest = max(self._highest, level)
@@ -434,6 +454,7 @@ _WATCHERS: Final[dict[type[Effect], Callable[[Referee, Any], Iterator[Breach]]]]
     StartMerging: Referee._start_ordered,
     EndSession: Referee._end_ordered,
     WakeAt: Referee._wait_ordered,
+    ResumeAt: Referee._resumption_ordered,
     GrantMergeTurn: Referee._turn_granted,
     FinishWave: Referee._finished,
 }

@@ -33,7 +33,7 @@ from wavelane.referee import Breach, Referee
 from wavelane.report import Recorder
 from wavelane_model.cap import Cap
 from wavelane_model.effects import Effect, RunOutcome, WakeAt
-from wavelane_model.events import Event, PostponementEnded
+from wavelane_model.events import Event, PauseEnded, PostponementEnded
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, step
@@ -186,6 +186,8 @@ class _Fold:
                     "wait",
                     f"the wait of {event.issue} ended {until - at:g} s before its time",
                 )
+        if isinstance(event, PauseEnded) and at < event.until - CLOCK_SLACK:
+            yield Breach("wait", f"the pause ended {event.until - at:g} s before its time")
         for effect in effects:
             if isinstance(effect, WakeAt):
                 delay = self.state.limits.postpone_delay

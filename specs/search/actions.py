@@ -35,6 +35,7 @@ from wavelane_model.events import (
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
+    PauseEnded,
     PostponementEnded,
     RunCutOff,
     SessionEnded,
@@ -98,7 +99,8 @@ class Action:
         """The event that this action is now."""
         if self.issue is None:
             return self.event
-        session = outside.session[self.issue] - self.late
+        known = self.issue < len(outside.session)
+        session = (outside.session[self.issue] if known else 0) - self.late
         if session not in self._by_session:
             assert isinstance(self.event, SessionEnded | SessionWithheld)
             self._by_session[session] = replace(self.event, session=session)
@@ -132,7 +134,8 @@ def due(outside: Outside) -> frozenset[Due]:
     }
     waits = not outside.started or (outside.cut_off and not sessions)
     start = {("start",)} if waits else set()
-    return frozenset[Due]().union(sessions, times, turns, start)
+    pause = {("pause",)} if outside.lifts is not None and outside.under_way else set()
+    return frozenset[Due]().union(sessions, times, turns, start, pause)
 
 
 def settled_by(event: Event) -> Due | None:
@@ -146,6 +149,8 @@ def settled_by(event: Event) -> Due | None:
             return ("time", issue)
         case MergeTurnReturned(repo, ticket):
             return ("turn", repo, ticket)
+        case PauseEnded():
+            return ("pause",)
         case WaveStarted():
             return ("start",)
         case _:
@@ -174,7 +179,7 @@ def actions_of(world: World) -> tuple[Action, ...]:
 
 
 def _about_sessions(world: World) -> Iterator[Action]:
-    for at, issue in enumerate(world.wave.issues):
+    for at, issue in enumerate(world.whole.issues):
         for outcome in OUTCOMES:
             kind = type(outcome)
             possible = kind in world.outcomes or kind is Stopped
@@ -185,7 +190,9 @@ def _about_sessions(world: World) -> Iterator[Action]:
 
 
 def _about_issues(world: World) -> Iterator[Action]:
-    for issue in world.wave.issues:
+    for amendment in world.adds:
+        yield action(amendment, True)
+    for issue in world.whole.issues:
         one = issue.id
         yield action(PostponementEnded(one), True)
         yield from (action(event, type(event) in world.accounts) for event in _accounts_of(one))
@@ -206,6 +213,9 @@ def _accounts_of(issue: str) -> tuple[Account, ...]:
 def _about_the_cap(world: World) -> Iterator[Action]:
     for move in ("step_down", "step_up", "pause", "resume"):
         yield action(CapMoved(move), move in world.moves)
+    for until in (*world.until, 3_000.0):
+        yield action(CapMoved("pause", until=until), until in world.until)
+        yield action(PauseEnded(until), until in world.until)
     for level in range(-1, world.ceiling + 2):
         yield action(CapMoved("set", level), level in world.levels)
 

@@ -18,7 +18,9 @@ from wavelane_model.effects import (
     Effect,
     EndSession,
     FinishWave,
+    ResumeAt,
     RunOutcome,
+    StartImplementing,
     WakeAt,
 )
 from wavelane_model.events import (
@@ -26,8 +28,10 @@ from wavelane_model.events import (
     CapMoved,
     Event,
     MergeFound,
+    PauseEnded,
     RunCutOff,
     SessionEnded,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.lifecycle import IN_FLIGHT, TABLE
@@ -62,7 +66,7 @@ def two_merges_queue(seen: Seen) -> bool:
 
 def two_reviews_of_one_repo(seen: Seen) -> bool:
     repos = [
-        seen.world.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one == "review"
+        seen.outside.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one == "review"
     ]
     return len(set(repos)) < len(repos)
 
@@ -76,7 +80,7 @@ def rework_takes_the_lane_before_an_admission(seen: Seen) -> bool:
     taken = [
         one for one in seen.effects if isinstance(one, AnnounceIssue) and one.trigger == "take_lane"
     ]
-    wave = seen.world.wave
+    wave = seen.outside.wave
     return any(
         record.ready and seen.outside.in_flight < seen.outside.level
         for one in taken
@@ -127,7 +131,7 @@ def a_lane_is_free_and_the_cap_is_full(seen: Seen) -> bool:
 
 
 def three_repos_at_once(seen: Seen) -> bool:
-    doing = {seen.world.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one}
+    doing = {seen.outside.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one}
     return len(doing) >= 3
 
 
@@ -136,7 +140,7 @@ def merged_though_it_was_to_be_taken_out(seen: Seen) -> bool:
     return (
         isinstance(seen.event, SessionEnded)
         and isinstance(seen.event.outcome, Merged)
-        and seen.before.ending[seen.world.wave.position[seen.event.issue]] is not None
+        and seen.before.ending[seen.outside.wave.position[seen.event.issue]] is not None
     )
 
 
@@ -155,7 +159,7 @@ def a_merge_waits_behind_others(seen: Seen) -> bool:
 
 
 def a_postponed_issue_leaves_its_lane_to_another(seen: Seen) -> bool:
-    repos = seen.world.wave.repo_of
+    repos = seen.outside.wave.repo_of
     return any(
         waking and repos[at] == repos[other] and seen.outside.at[other] in IN_FLIGHT
         for at, waking in enumerate(seen.outside.waking)
@@ -166,7 +170,7 @@ def a_postponed_issue_leaves_its_lane_to_another(seen: Seen) -> bool:
 def a_dependent_stays_behind_a_parked_issue(seen: Seen) -> bool:
     return seen.outside.outcome == "blocked" and any(
         at == "queued" and any(seen.outside.at[need] == "parked" for need in needs)
-        for at, needs in zip(seen.outside.at, seen.world.wave.dependencies, strict=True)
+        for at, needs in zip(seen.outside.at, seen.outside.wave.dependencies, strict=True)
     )
 
 
@@ -212,7 +216,7 @@ def _is_account(seen: Seen, at: str, ending: str | None, target: str) -> bool:
     """It is told of an issue that was in `at`, to be taken out or not, and leads to `target`."""
     if not isinstance(seen.event, Account):
         return False
-    issue = seen.world.wave.position[seen.event.issue]
+    issue = seen.outside.wave.position[seen.event.issue]
     before = seen.before.at[issue], seen.before.ending[issue], seen.outside.at[issue]
     return before == (at, ending, target)
 
@@ -235,7 +239,7 @@ def an_issue_at_rest_is_found_merged(seen: Seen) -> bool:
     """An account of an issue that had no session open."""
     return (
         isinstance(seen.event, MergeFound)
-        and seen.before.open[seen.world.wave.position[seen.event.issue]] is None
+        and seen.before.open[seen.outside.wave.position[seen.event.issue]] is None
     )
 
 
@@ -285,6 +289,40 @@ def a_run_is_stopped_as_it_starts(seen: Seen) -> bool:
     return isinstance(seen.event, WaveStarted) and seen.outside.outcome == "stopped"
 
 
+def a_pause_ends_by_itself(seen: Seen) -> bool:
+    return isinstance(seen.event, PauseEnded) and bool(seen.effects)
+
+
+def a_pause_that_was_to_end_by_itself_goes_on_in_the_next_run(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveStarted) and any(
+        isinstance(one, ResumeAt) for one in seen.effects
+    )
+
+
+def an_added_issue_starts_at_once(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveAmended) and any(
+        isinstance(one, StartImplementing) for one in seen.effects
+    )
+
+
+def a_change_holds_an_issue_back_that_could_have_gone(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveAmended) and any(
+        at == "queued"
+        and needs != before
+        and not any(seen.before.at[need] != "done" for need in before)
+        for at, needs, before in zip(
+            seen.before.at,
+            seen.outside.wave.dependencies[: len(seen.before.at)],
+            seen.before.wave.dependencies,
+            strict=True,
+        )
+    )
+
+
+def issues_are_added_between_runs(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveAmended) and seen.before.ended
+
+
 SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     two_merges_queue,
     two_reviews_of_one_repo,
@@ -320,6 +358,11 @@ SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     a_run_starts_with_more_in_flight_than_the_level,
     an_issue_is_taken_out_before_it_is_told_what_is_left_of_it,
     a_run_is_stopped_as_it_starts,
+    a_pause_ends_by_itself,
+    a_pause_that_was_to_end_by_itself_goes_on_in_the_next_run,
+    an_added_issue_starts_at_once,
+    a_change_holds_an_issue_back_that_could_have_gone,
+    issues_are_added_between_runs,
 )
 
 
@@ -345,7 +388,7 @@ class Examples:
         if isinstance(seen.event, CapMoved):
             self.moves.discard(seen.event.move)
         if self.reasons:
-            for issue in seen.world.wave.issues:
+            for issue in seen.outside.wave.issues:
                 self.reasons.discard(why(seen.state, issue.id).code)
         if self.situations:
             self.situations = [one for one in self.situations if not one(seen)]

@@ -41,6 +41,7 @@ from wavelane_model.effects import (
     EndSession,
     FinishWave,
     GrantMergeTurn,
+    ResumeAt,
     RunOutcome,
     StartImplementing,
     StartMerging,
@@ -58,6 +59,7 @@ from wavelane_model.events import (
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
+    PauseEnded,
     PostponementEnded,
     RunCutOff,
     SessionEnded,
@@ -171,6 +173,7 @@ class Outside:
         "implemented",
         "lane_release",
         "level",
+        "lifts",
         "limits",
         "open",
         "outcome",
@@ -191,6 +194,8 @@ class Outside:
         self.ceiling = cap.ceiling
         self.level = cap.level
         self.before = cap.before_pause
+        self.lifts: float | None = None
+        """When the pause ends by itself, if it does."""
         self.highest = 0
         self.started = False
         self.stopping = False
@@ -218,6 +223,7 @@ class Outside:
         twin.ceiling = self.ceiling
         twin.level = self.level
         twin.before = self.before
+        twin.lifts = self.lifts
         twin.highest = self.highest
         twin.started = self.started
         twin.stopping = self.stopping
@@ -239,6 +245,8 @@ class Outside:
         return (
             self.level,
             self.before,
+            self.lifts,
+            self.wave.dependencies,
             self.highest,
             self.started,
             self.stopping,
@@ -265,6 +273,11 @@ class Outside:
         return self.outcome == "unfinished"
 
     @property
+    def under_way(self) -> bool:
+        """Whether a run is under way."""
+        return self.started and not self.ended
+
+    @property
     def in_flight(self) -> int:
         """How many issues are in flight."""
         return sum(one in IN_FLIGHT for one in self.at)
@@ -279,14 +292,17 @@ class Outside:
 
     def legal(self, event: Event) -> bool | None:
         """Whether `event` must be taken; None where either is right."""
-        under_way = self.started and not self.ended
         match event:
             case WaveStarted():
-                return not under_way and not any(self.open)
+                return not self.under_way and not any(self.open)
             case RunCutOff():
-                return under_way
-            case WaveAmended():
-                return None  # the worlds are searched as they are
+                return self.under_way
+            case WaveAmended(issues):
+                return all(self._may_change(issue.id) for issue in issues)
+            case PauseEnded(until):
+                return self.under_way and self.lifts == until
+            case CapMoved("pause", _, until) if self.level == 0:
+                return until != self.lifts
             case StopRequested():
                 return True
             case CapMoved(move, asked):
@@ -311,7 +327,7 @@ class Outside:
                 return self.at[issue] == "parked"
         if isinstance(event, Account):
             return self.ended and self.at[issue] in IN_FLIGHT
-        if not under_way:
+        if not self.under_way:
             return False
         match event:
             case SessionEnded(_, session, outcome):
@@ -325,6 +341,12 @@ class Outside:
                 )
             case PostponementEnded():
                 return self.waking[issue]
+
+    def _may_change(self, name: str) -> bool:
+        if name not in self.wave:
+            return True
+        issue = self.wave.position[name]
+        return self.at[issue] in ("queued", "parked") and self.session[issue] == 0
 
     def _may_end(self, issue: int, session: int, outcome: Outcome) -> bool | None:
         step = self.open[issue]
@@ -373,6 +395,7 @@ class Outside:
                 self.highest = max(self.level, self.in_flight)
                 yield from self._told_level(effects)
                 yield from self._told_waits(effects)
+                yield from self._told_lift(self.lifts, effects)
             case RunCutOff():
                 self.outcome = "unfinished"
                 self.stopping = False
@@ -382,14 +405,16 @@ class Outside:
                         self.turns[at] = None
             case StopRequested():
                 self.stopping = True
-            case CapMoved(move, asked):
+            case CapMoved(move, asked, until):
                 level = self._level_after(move, asked)
-                assert level is not None
-                self.before = level or self.level or self.before
-                self.level = level
-                if self.started and not self.ended:
-                    self.highest = max(self.highest, level)
-                yield from self._told_level(effects)
+                yield from self._cap_goes_to(0 if level is None else level, effects)
+                self.lifts = until if move == "pause" else None
+                yield from self._told_lift(self.lifts if self.under_way else None, effects)
+            case PauseEnded():
+                self.lifts = None
+                yield from self._cap_goes_to(self.before, effects)
+            case WaveAmended(issues, done):
+                self._grow(self.wave.amended(issues, done))
             case MergeTurnRequested(repo, ticket):
                 self._queue(repo).append(ticket)
             case MergeTurnReturned(repo, ticket):
@@ -423,6 +448,24 @@ class Outside:
                 yield from self._taken_out(name, "block", effects)
             case CancelRequested(name):
                 yield from self._taken_out(name, "cancel", effects)
+
+    def _cap_goes_to(self, level: int, effects: list[Effect]) -> Iterator[str]:
+        self.before = level or self.level or self.before
+        self.level = level
+        if self.under_way:
+            self.highest = max(self.highest, level)
+        yield from self._told_level(effects)
+
+    def _grow(self, wave: Wave) -> None:
+        more = len(wave) - len(self.wave)
+        self.wave = wave
+        self.at += ["queued"] * more
+        self.open += [None] * more
+        self.session += [0] * more
+        self.ending += [None] * more
+        for flags in (self.waking, self.fresh, self.implemented):
+            flags += [False] * more
+        self.counts += [NONE_YET] * more
 
     def _accounted(self, event: Account, effects: list[Effect]) -> Iterator[str]:
         """It is told what is left of an issue. What was asked for it goes before, but not before
@@ -493,6 +536,12 @@ class Outside:
             yield f"wake: a run starts with {waiting} postponed, and {told} is to be woken"
 
     @staticmethod
+    def _told_lift(due: float | None, effects: list[Effect]) -> Iterator[str]:
+        told = [one.until for one in effects if isinstance(one, ResumeAt)]
+        if told != ([] if due is None else [due]):
+            yield f"wake: a pause is to end at {due}, and {told} is told"
+
+    @staticmethod
     def _moved_by(name: str, trigger: Trigger, effects: list[Effect]) -> Iterator[str]:
         first = _first_move(effects).trigger
         if first != trigger:
@@ -526,7 +575,7 @@ class Outside:
                 case FinishWave(outcome):
                     self.outcome = outcome
                 case AnnounceCap():
-                    if not isinstance(event, CapMoved | WaveStarted):
+                    if not isinstance(event, CapMoved | PauseEnded | WaveStarted):
                         yield "lever: a level is told, and the cap has not moved"
 
     def _hear(self, event: Event, effects: list[Effect]) -> Iterator[str]:

@@ -39,6 +39,8 @@ PINNED: Final[dict[str, Counts]] = {
     "stops and further runs": Counts(1955, 9494, 660),
     "runs are cut off": Counts(7215, 33787, 432),
     "runs are cut off, pipelined": Counts(2833, 14153, 157),
+    "pauses end by themselves": Counts(409, 2265, 16),
+    "issues are added": Counts(1479, 5017, 160),
     "before the start": Counts(2182, 20322, 114),
     "three issues end in every way": Counts(172393, 709201, 31920),
     "three issues come back, pipelined, cap moves": Counts(44129, 165383, 2048),

@@ -44,7 +44,13 @@ from typing import Final
 
 from specs.search.outside import Account
 from wavelane_model.cap import Move
-from wavelane_model.events import AttemptDiscarded, AttemptResumed, AttemptUnclear, MergeFound
+from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
+    MergeFound,
+    WaveAmended,
+)
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
@@ -88,6 +94,8 @@ class World:
 
     outcomes    what sessions may end with, where the step allows it; ordered ends are always met
     moves       the moves of the cap; `levels` are the ones asked for by "set"
+    until       when a pause may be told to end by itself
+    adds        what may be added to the wave or changed in it at any time, as long as it can be
     withholds   ordered sessions may be reported withheld wherever `may_start` says no
     parks, unparks, cancels    ids of the issues to which it may happen at any time
     tickets     (repo, ticket) of the others who want to merge
@@ -109,6 +117,8 @@ class World:
     outcomes: tuple[type[Outcome], ...] = SMOOTH
     moves: tuple[Move, ...] = ()
     levels: tuple[int, ...] = ()
+    until: tuple[float, ...] = ()
+    adds: tuple[WaveAmended, ...] = ()
     withholds: bool = False
     parks: tuple[str, ...] = ()
     unparks: tuple[str, ...] = ()
@@ -123,14 +133,28 @@ class World:
     nightly: bool = False
     viewed: bool = False
 
+    @property
+    def whole(self) -> Wave:
+        """The wave with all that may be added to it."""
+        grown = self.wave
+        for one in self.adds:
+            grown = grown.amended(one.issues)
+        return grown
+
 
 def wave(*issues: str) -> Wave:
     """A wave from lines like "web#1 after api#1 api#2", in the repos that the ids name."""
-    made = []
-    for line in issues:
-        name, _, needed = line.partition(" after ")
-        made.append(Issue(name, name.partition("#")[0], needed.split()))
-    return Wave(made)
+    return Wave([_issue(line) for line in issues])
+
+
+def added(*issues: str) -> WaveAmended:
+    """Issues to be added to a wave or changed in it, from lines."""
+    return WaveAmended(tuple(_issue(line) for line in issues))
+
+
+def _issue(line: str) -> Issue:
+    name, _, needed = line.partition(" after ")
+    return Issue(name, name.partition("#")[0], needed.split())
 
 
 def view(state: WaveState) -> tuple[object, ...]:
@@ -263,6 +287,28 @@ WORLDS: Final[tuple[World, ...]] = (
         stops=True,
         cuts=True,
         accounts=EVERY_ACCOUNT,
+    ),
+    World(
+        "pauses end by themselves",
+        wave("api#1", "web#1 after api#1"),
+        ceiling=2,
+        moves=("pause", "step_up", "resume"),
+        until=(1_000.0, 2_000.0),
+        cuts=True,
+        accounts=(AttemptResumed,),
+        between=True,
+    ),
+    World(
+        "issues are added",
+        wave("api#1", "api#2", "web#1"),
+        ceiling=2,
+        outcomes=(*SMOOTH, Blocked),
+        adds=(added("web#2 after api#2"), added("api#2 after web#1")),
+        unparks=("api#1",),
+        cuts=True,
+        accounts=(AttemptDiscarded,),
+        restarts=True,
+        between=True,
     ),
     World(
         "before the start",
