@@ -500,6 +500,18 @@ async def test_two_repos_side_by_side_do_not_meet(bench: Bench) -> None:
         assert git(bench.tmp_path / repo, "show", "wavelane/w/agent:repo") == repo
 
 
+@pytest.mark.parametrize("step", ["implement", "review"])
+async def test_a_postponed_session_may_say_when_to_try_again(bench: Bench, step: str) -> None:
+    quota = "echo 'the quota resets at 2099-01-02T03:04:05Z'; exit 75"
+    bench.does(quota if step == "implement" else "echo a > a", quota)
+    if step == "review":
+        await bench.pipeline.implement(ISSUE)
+
+    outcome = await getattr(bench.pipeline, step)(ISSUE)
+
+    assert outcome == Postponed(4_070_919_845.0, "the quota resets at 2099-01-02T03:04:05Z")
+
+
 # Gates
 
 

@@ -6,7 +6,8 @@
        review      0 approved · 1 changes requested · 10 blocked · 75 postponed · else failed
 
    The last line of its output is the reason; all output of a review that requests changes is the
-   feedback.
+   feedback. Where the reason of a postponed one ends with a time, or with a delay such as +30m, it
+   comes back then.
 2. What an implementing command leaves uncommitted is committed for it: when it is through, at a
    checkpoint, and when it is blocked. Failed, cancelled or out of time, it leaves nothing: branch
    and files go back to where the step began. Postponed, its commits stay.
@@ -29,6 +30,7 @@ import asyncio
 import fcntl
 import itertools
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
@@ -44,6 +46,7 @@ from wavelane.processes import Command, uninterrupted
 from wavelane.repos import Repo, agent_branch, feature_branch, signed
 from wavelane.settings import IssueCommands, PipelineError, RepoSettings
 from wavelane.slugs import slug
+from wavelane.times import time_at_end
 from wavelane.worktrees import Worktree
 from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import (
@@ -221,7 +224,7 @@ class CommandPipeline:
             case SessionExit.BLOCKED:
                 return Blocked(run.last_line())
             case SessionExit.POSTPONED:
-                return Postponed(reason=run.last_line())
+                return _postponed(run)
             case _:
                 raise run.failure()
 
@@ -412,7 +415,7 @@ class CommandPipeline:
             case SessionExit.POSTPONED:
                 await tree.take_over_head()
                 await tree.restore()
-                return Postponed(reason=run.last_line())
+                return _postponed(run)
             case _:
                 raise run.failure()
 
@@ -481,6 +484,11 @@ class CommandPipeline:
             f'there is nothing to {verb} for issue "{issue.id}": repo "{issue.repo}" has no branch '
             f'"{self.feature_branch(issue.id)}"; implement it first'
         )
+
+
+def _postponed(run: CommandRun) -> Postponed:
+    """Until the time with which the reason ends, if it does."""
+    return Postponed(time_at_end(run.last_line(), time.time()), run.last_line())
 
 
 async def _is_surely_in(repo: Repo, issue: Issue) -> bool:
