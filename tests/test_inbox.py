@@ -43,7 +43,6 @@ from wavelane_model.outcomes import Blocked
 from wavelane_model.step import step
 
 WAVE = wave_of("a#1", "a#2", "b#1", "c#1")
-TIMED = pytest.mark.unlawful_journals  # until the referee knows `ResumeAt`
 
 
 def an_hour_later() -> float:
@@ -134,7 +133,6 @@ def test_a_refused_command_is_answered_and_changes_nothing(tmp_path: Path) -> No
     assert events(path, CapMoved, CancelRequested) == []
 
 
-@TIMED
 def test_pause_stop_and_cancel_are_three_verbs(tmp_path: Path) -> None:
     paused = asked_of_a_run(tmp_path / "p.db", CapMoved("pause", until=1e9 + 7210))
     stopped = asked_of_a_run(tmp_path / "s.db", StopRequested())
@@ -148,7 +146,6 @@ def test_pause_stop_and_cancel_are_three_verbs(tmp_path: Path) -> None:
     assert cancelled.issues["a#1"].ended_at == cancelled.started_at + 10
 
 
-@TIMED
 def test_a_pause_with_a_time_ends_by_itself_and_the_level_is_as_before(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
@@ -164,7 +161,6 @@ def test_a_pause_with_a_time_ends_by_itself_and_the_level_is_as_before(tmp_path:
     assert events(path, PauseEnded) == [PauseEnded(1e9 + 3600)]
 
 
-@TIMED
 def test_a_pause_that_was_lifted_early_does_not_end_a_later_one(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
@@ -361,7 +357,6 @@ def test_a_level_that_is_set_before_a_continued_run_holds_in_it(
     scheduler.discard_journal()
 
 
-@TIMED
 def test_a_pause_with_a_time_outlives_a_kill(tmp_path: Path) -> None:
     path = cut_off(tmp_path / "j.db", CapMoved("pause", until=1e9 + 3600))
 
@@ -372,7 +367,6 @@ def test_a_pause_with_a_time_outlives_a_kill(tmp_path: Path) -> None:
     assert events(path, PauseEnded) == [PauseEnded(1e9 + 3600)]
 
 
-@TIMED
 def test_a_pause_whose_time_has_come_while_no_run_was_under_way_ends_at_the_start(
     tmp_path: Path,
 ) -> None:

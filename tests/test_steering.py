@@ -25,8 +25,6 @@ from wavelane.journal import read
 from wavelane.times import clock_text
 from wavelane_model.events import CapMoved, ParkRequested, PauseEnded, RunCutOff
 
-TIMED = pytest.mark.unlawful_journals  # until the referee knows `ResumeAt`
-
 WAITING = (
     'touch "$WAVELANE_DIR/begun-$WAVELANE_REPO"; '
     'while [ ! -e "$WAVELANE_DIR/go" ]; do sleep 0.02; done; touch x'
@@ -280,7 +278,6 @@ def test_senders_at_once_are_each_answered(project: Path) -> None:
     let_go(project, run)
 
 
-@TIMED
 def test_a_pause_with_a_time_is_lifted_by_itself(project: Path) -> None:
     run = started(project)
 
@@ -298,7 +295,6 @@ def test_a_pause_with_a_time_is_lifted_by_itself(project: Path) -> None:
     assert [one for one in events if isinstance(one, PauseEnded)] == [PauseEnded(soon)]
 
 
-@TIMED
 def test_a_run_may_begin_paused_until_a_time(project: Path) -> None:
     (project / "go").touch()
     began = time.time()
