@@ -36,6 +36,7 @@ from wavelane_model.events import (
     Event,
     MergeTurnRequested,
     ParkRequested,
+    RunCutOff,
     SessionEnded,
     StopRequested,
     WaveStarted,
@@ -316,6 +317,13 @@ def test_a_postponed_issue_comes_back_at_its_time(tmp_path: Path) -> None:
 def test_a_turn_of_the_engine_dies_with_its_process(tmp_path: Path) -> None:
     killed = Killed(tmp_path / "j.db")
     killed.take(MergeTurnRequested("a", "turn-1"))
+
+    assert run_again(killed.dies(), Asked()).outcome == "complete"
+
+
+def test_a_turn_that_was_asked_for_before_the_run_dies_with_its_process_too(tmp_path: Path) -> None:
+    killed = Killed(tmp_path / "j.db")
+    killed.take(RunCutOff(), MergeTurnRequested("a", "turn-1"))
 
     assert run_again(killed.dies(), Asked()).outcome == "complete"
 

@@ -1355,6 +1355,27 @@ def test_turns_of_two_repos_do_not_wait_for_each_other() -> None:
     run_virtual(main)
 
 
+def test_a_turn_that_is_asked_for_after_the_last_issue_has_ended_is_refused() -> None:
+    taking: list[asyncio.Task[None]] = []
+
+    async def take() -> None:
+        async with scheduler.merge_turn("a"):
+            pass
+
+    async def merge_and_go_on(issue: Assignment) -> None:
+        taking.append(asyncio.ensure_future(take()))
+
+    scheduler = scheduler_of(wave_of("a#1"), Overridden("merge", merge_and_go_on))
+
+    async def run() -> Report:
+        report = await scheduler.run()
+        with pytest.raises(IllegalEvent, match="the run is over"):
+            await taking[0]
+        return report
+
+    assert run_virtual(run).outcome == "complete"
+
+
 def test_a_turn_in_an_unknown_repo_is_refused_by_name() -> None:
     scheduler = scheduler_of(wave_of("a#1", "b#1"))
 

@@ -156,6 +156,7 @@ class Scheduler:
         self._runner: asyncio.Task[Any] | None = None
         self._cancels_before = 0
         self._awake = asyncio.Event()
+        self._begun = False
         self._finished = False
         self._abandoned = False
         self._over = False
@@ -325,6 +326,8 @@ class Scheduler:
         ticket = f"turn-{next(self._ticket_numbers)}"
         turn = self._turns[ticket] = asyncio.get_running_loop().create_future()
         try:
+            if self._begun and self._state.ended:
+                raise IllegalEvent("the run is over; a merge turn comes too late")
             self._tell(MergeTurnRequested(repo, ticket))
             try:
                 await turn
@@ -355,6 +358,8 @@ class Scheduler:
         self._state, self._recorder = past.state, past.recorder
         if past.state.started and not past.state.ended:
             self._tell(RunCutOff())
+        for repo, ticket in self._state.waiting_tickets():  # of a process that is gone
+            self._tell(MergeTurnReturned(repo, ticket))
         self._take_commands(journal.unanswered(), journal.holder.since)
         if amendment := amendment_of(journal.path, past.state, self._settings.wave):
             self._amend(journal.path, amendment)
@@ -472,6 +477,7 @@ class Scheduler:
         async with self._group:
             try:
                 self._tell(WaveStarted())
+                self._begun = True
                 while not self._finished:
                     await self._awake.wait()
                     await self._look_into_inbox()

@@ -434,6 +434,15 @@ class WaveState:
             record.listed = False
         return None
 
+    def waiting_tickets(self) -> list[tuple[str, str]]:
+        """Repo and ticket of all others who wait for a merge turn or have one."""
+        return [
+            (repo, who)
+            for repo, lane in zip(self.wave.repos, self.lanes, strict=True)
+            for who in lane.merges
+            if isinstance(who, str)
+        ]
+
     def drop_tickets(self) -> None:
         """Take all others out of the merge queues: whoever waited or merged there is gone."""
         for at, lane in enumerate(self.lanes):

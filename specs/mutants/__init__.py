@@ -7,6 +7,7 @@ and says who noticed, by which property, after how many steps (specs/README.md h
 - of_table.py: mutants of every row of the tables, made from the tables;
 - of_model.py: of a guard's meaning, of the step and the state, and of what is to happen in the end;
 - of_executor.py: of the scheduler, its sessions and its journal;
+- of_recovery.py: of what they do with a journal that is continued;
 - specs/promela/mutants.py: of the Promela model.
 """
 
@@ -17,6 +18,7 @@ from typing import Final
 from specs.mutants.mutant import Mutant
 from specs.mutants.of_executor import EXECUTOR
 from specs.mutants.of_model import BETWEEN_RUNS, LIVENESS, ROWS, STEPS
+from specs.mutants.of_recovery import RECOVERY
 from specs.mutants.of_table import OF_TABLE
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
@@ -26,5 +28,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *BETWEEN_RUNS,
     *LIVENESS,
     *EXECUTOR,
+    *RECOVERY,
 )
 """All mutants of the code; those of the Promela model are beside it."""

@@ -31,6 +31,8 @@ from wavelane_model.lifecycle import TABLE
 
 FIRST_LOOK: Final = 300
 """So many states of each world are searched before any world is searched to its end."""
+SOONER: Final = 100
+"""So many schedules are simulated before anything is crashed."""
 SCHEDULES: Final = 1_500
 """So many schedules are simulated before an executor counts as right, if nobody says other."""
 PROOF_PATIENCE: Final = 3_000
@@ -155,17 +157,38 @@ def by_spin(brief: Brief) -> Kill | None:
 
 
 def by_simulation(brief: Brief) -> Kill | None:
-    """The first schedule, by seed, that breaks something."""
+    """The first schedule, by seed, or the first crash that breaks something."""
+    return (
+        _by_schedules(range(min(SOONER, brief.schedules)))
+        or _by_crashes()
+        or _by_schedules(range(SOONER, brief.schedules))
+    )
+
+
+def _by_schedules(seeds: range) -> Kill | None:
     from specs.simulation.chooser import SeededChooser
     from specs.simulation.schedule import play
     from specs.simulation.sweep import folder_of_journals
 
     with folder_of_journals() as folder:
-        for seed in range(brief.schedules):
+        for seed in seeds:
             played = play(SeededChooser(seed), folder)
             if played.broken:
                 return Kill(played.broken, f"seed {seed}", seed + 1)
     return None
+
+
+def _by_crashes() -> Kill | None:
+    from specs.simulation.crashes import first_broken
+    from specs.simulation.plan import TELLING
+    from specs.simulation.sweep import folder_of_journals
+
+    with folder_of_journals() as folder:
+        history = first_broken(TELLING, folder / "journal.db")
+    if history is None or history.broken is None:
+        return None
+    at = ", ".join(map(str, history.crashes)) or "no point"
+    return Kill(history.broken, f"{history.plan.name}, crashed at {at}")
 
 
 def by_traces(brief: Brief) -> Kill | None:

@@ -10,6 +10,9 @@ virtual. Properties have names:
 - `replay`: the same seed gives the same schedule, byte for byte.
 
 A failure names its seed, and a list of choices that is as plain as could be found.
+
+And small waves are *crashed*: their process dies at every point, and the next one goes on from what
+is left (specs/simulation/crashes.py).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from time import perf_counter
 from typing import Final, get_args
 
 from specs.results import Result
+from specs.simulation import crashes
 from specs.simulation.case import Stage, What
 from specs.simulation.sessions import Manner
 from specs.simulation.sweep import Sweep, replayed, sweep_in_parallel
@@ -69,10 +73,11 @@ SOMETIMES: Final[dict[str, tuple[str, ...]]] = {
 
 
 def run(nightly: bool = False) -> list[Result]:
-    """Play schedules 0, 1, 2, … and say of every property whether it holds."""
+    """Play schedules 0, 1, 2, …, crash, and say of every property whether it holds."""
     began = perf_counter()
     found = sweep_in_parallel(range(NIGHTLY if nightly else SCHEDULES))
-    return results(found, perf_counter() - began)
+    of_schedules = results(found, perf_counter() - began)
+    return [*of_schedules, *crashes.run(nightly)]
 
 
 def results(found: Sweep, seconds: float) -> list[Result]:

@@ -1,4 +1,4 @@
-"""`python -m specs.simulation`: play schedules, or one of them again. Status 1 where one fails."""
+"""`python -m specs.simulation`: play schedules and crashes, or one again; 1 where one fails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import argparse
 import sys
 from time import perf_counter
 
+from specs.results import Result
 from specs.simulation import NIGHTLY, SCHEDULES, results
+from specs.simulation.crashes import Where, again, crashed_in_parallel
+from specs.simulation.crashes import results as results_of_crashes
+from specs.simulation.plan import PLANS
 from specs.simulation.sweep import replayed, sweep_in_parallel
 
 
@@ -15,10 +19,19 @@ def main() -> int:
     asked = _parser().parse_args()
     if asked.seed is not None or asked.choices is not None:
         return _play_again(asked)
-    count = asked.schedules or (NIGHTLY if asked.nightly else SCHEDULES)
-    began = perf_counter()
-    found = sweep_in_parallel(range(asked.first, asked.first + count))
-    all_results = results(found, perf_counter() - began)
+    if asked.plan is not None or asked.crash_seed is not None:
+        return _crash_again(asked)
+    all_results: list[Result] = []
+    if asked.only != "crashes":
+        count = asked.schedules or (NIGHTLY if asked.nightly else SCHEDULES)
+        began = perf_counter()
+        found = sweep_in_parallel(range(asked.first, asked.first + count))
+        all_results += results(found, perf_counter() - began)
+    if asked.only != "schedules":
+        began = perf_counter()
+        crashes = crashed_in_parallel(asked.nightly)
+        all_results += results_of_crashes(crashes, perf_counter() - began)
+        print(crashes)
     for one in all_results:
         word = "ok" if one.passed else "FAILED"
         print(f"{word:7}{one.property:28}{one.amount:>9} {one.unit:10}{one.seconds:8.1f} s")
@@ -34,14 +47,30 @@ def _play_again(asked: argparse.Namespace) -> int:
     return 1 if played.broken else 0
 
 
+def _crash_again(asked: argparse.Namespace) -> int:
+    history = again(Where(asked.plan or "", tuple(asked.crash), asked.crash_seed))
+    print(history)
+    return 1 if history.broken else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m specs.simulation", description=__doc__)
-    parser.add_argument("--nightly", action="store_true", help=f"{NIGHTLY:,} schedules")
+    parser.add_argument(
+        "--nightly", action="store_true", help=f"{NIGHTLY:,} schedules; more crashes"
+    )
     parser.add_argument("--schedules", type=int, metavar="N", help="how many")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="from which seed on")
     parser.add_argument("--seed", type=int, metavar="N", help="play this one, and show it")
     parser.add_argument("--choices", type=_choices, metavar="N,N,…", help="play these, and show it")
     parser.add_argument("--shrink", action="store_true", help="show a plainer one, if it fails")
+    parser.add_argument("--only", choices=("schedules", "crashes"), help="one of the two")
+    parser.add_argument(
+        "--plan", choices=[plan.name for plan in PLANS], help="play it, and show it"
+    )
+    parser.add_argument(
+        "--crash", type=_choices, default=[], metavar="N,N,…", help="points at which its lives die"
+    )
+    parser.add_argument("--crash-seed", type=int, metavar="N", help="crash this one, and show it")
     return parser
 
 

@@ -81,7 +81,7 @@ class Case:
     @classmethod
     def chosen(cls, chooser: Chooser) -> Case:
         """A case of the chooser's liking."""
-        wave = _wave(chooser)
+        wave = chosen_wave(chooser)
         ceiling = chooser.one_of((1, 2, 3, 4))
         return cls(
             wave,
@@ -90,7 +90,7 @@ class Case:
             _limits(chooser),
             chooser.one_of((0, 2, 5, 12)),
             _fault(chooser) if chooser.once_in(6) else None,
-            tuple(_acts(chooser, wave, ceiling)),
+            tuple(chosen_acts(chooser, wave, ceiling)),
         )
 
     def __str__(self) -> str:
@@ -108,7 +108,8 @@ class Case:
         )
 
 
-def _wave(chooser: Chooser) -> Wave:
+def chosen_wave(chooser: Chooser) -> Wave:
+    """A small wave of the chooser's liking."""
     repos = [f"repo{at}" for at in range(1 + chooser.number(3))]
     issues: list[Issue] = []
     for number in range(2 + chooser.number(4)):
@@ -144,7 +145,8 @@ def _fault(chooser: Chooser) -> Fault:
     return Fault(chooser.one_of(stages), 1 + chooser.number(16))
 
 
-def _acts(chooser: Chooser, wave: Wave, ceiling: int) -> list[Act]:
+def chosen_acts(chooser: Chooser, wave: Wave, ceiling: int) -> list[Act]:
+    """What an operator does, by the chooser's liking."""
     acts: list[Act] = []
     while len(acts) < 12 and chooser.number(8):
         wait, what = chooser.one_of(_WAITS), chooser.one_of(_ACTS)

@@ -98,18 +98,7 @@ class Ledger:
         """A transaction is on the disk."""
         for entry in entries:
             self.say(f"on disk: {entry.event}")
-            self.entries.append(entry)
-            try:
-                effects = step(self._state, entry.event)
-            except IllegalEvent as refusal:
-                self.complain(f"journal: {entry.event} is written and illegal: {refusal}")
-                continue
-            if isinstance(entry.event, SessionEnded):
-                self._outcomes[Session(entry.event.issue, entry.event.session)] = (
-                    entry.event.outcome
-                )
-            for effect in effects:
-                self._order(effect)
+            self._take(entry)
 
     def heard(self) -> None:
         """The run hears that all that was committed is on the disk."""
@@ -124,6 +113,16 @@ class Ledger:
         """What is done when the run hears of a write."""
         self._waiting.append(asyncio.get_running_loop().create_future())
         return self._waiting[-1]
+
+    def remember(self, entries: Iterable[Entry]) -> None:
+        """All that earlier processes committed. What they did not carry out never will be."""
+        for entry in entries:
+            self._take(entry)
+        self._starts.clear()
+        self._ends.clear()
+        self._turns.clear()
+        self._notices.clear()
+        self._outcomes.clear()
 
     def give_up(self) -> None:
         """From now on the run is to end."""
@@ -200,6 +199,19 @@ class Ledger:
         if any(isinstance(one, Failed) and "took longer" in one.error for one in outcomes):
             seen.add("a time-out")
         return seen
+
+    def _take(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        try:
+            effects = step(self._state, entry.event)
+        except IllegalEvent as refusal:
+            self.complain(f"journal: {entry.event} is written and illegal: {refusal}")
+            return
+        if isinstance(entry.event, SessionEnded):
+            session = Session(entry.event.issue, entry.event.session)
+            self._outcomes[session] = entry.event.outcome
+        for effect in effects:
+            self._order(effect)
 
     def _order(self, effect: Effect) -> None:
         match effect:

@@ -24,6 +24,7 @@ from typing import Any, Final, Generic, TypeVar, TypeVarTuple
 
 from specs.simulation.chooser import Chooser
 from wavelane.testing import VirtualLoop
+from wavelane.testing.virtual import EPOCH
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -43,18 +44,25 @@ class SimulatedLoop(VirtualLoop):
 
     _ready: deque[asyncio.Handle]
 
-    def __init__(self, chooser: Chooser) -> None:
+    def __init__(
+        self,
+        chooser: Chooser,
+        *,
+        now: float = EPOCH,
+        before_turn: Callable[[asyncio.Handle], None] = lambda handle: None,
+    ) -> None:
+        """`now` is the time at the start; `before_turn` is told which callback is next."""
         super().__init__(patience=0)
-        self._began = self.time()
+        self._now = now
         self.chooser = chooser
         pick = chooser.one_of((_first, _any, _seldom))
-        self._ready = _Ready(self._ready, lambda length: pick(chooser, length))
+        self._ready = _Ready(self._ready, lambda length: pick(chooser, length), before_turn)
         self._numbers = count()
         self.set_task_factory(self._task)
 
     def seconds(self) -> int:
-        """Virtual seconds since the loop was made."""
-        return round(self.time() - self._began)
+        """Virtual seconds since virtual time began."""
+        return round(self.time() - EPOCH)
 
     def run_in_executor(
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
@@ -85,9 +93,15 @@ def _seldom(chooser: Chooser, length: int) -> int:
 class _Ready(deque[asyncio.Handle]):
     """The callbacks in line; the next one is a chosen one."""
 
-    def __init__(self, handles: Iterable[asyncio.Handle], pick: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        handles: Iterable[asyncio.Handle],
+        pick: Callable[[int], int],
+        before_turn: Callable[[asyncio.Handle], None],
+    ) -> None:
         super().__init__(handles)
         self._pick = pick
+        self._before_turn = before_turn
         self._turns = 0
 
     def popleft(self) -> asyncio.Handle:
@@ -97,6 +111,7 @@ class _Ready(deque[asyncio.Handle]):
             raise Livelock(f"{TURNS} callbacks have run, and more are ready")
         at = self._pick(len(self)) if len(self) > 1 else 0
         handle = self[at]
+        self._before_turn(handle)
         del self[at]
         return handle
 

@@ -1,0 +1,249 @@
+"""Crashes: the real executor survives them, a crash can be made again, and it can fail.
+
+Each broken scheduler here has one mistake that shows only when a process has died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from specs.simulation.crashes import (
+    CRASHED,
+    SOMETIMES_CRASHED,
+    Crashes,
+    Where,
+    crashed,
+    emptied,
+    first_broken,
+    lived,
+    played,
+    played_by_seed,
+    results,
+)
+from specs.simulation.history import History
+from specs.simulation.plan import PLANS, TELLING, Plan
+from specs.simulation.process import Fate, ProcessFailed, in_its_own_process
+from specs.simulation.sweep import folder_of_journals
+from wavelane import Scheduler
+from wavelane.journal import Journal
+from wavelane.lock import holder_of
+from wavelane_model.events import AttemptDiscarded, AttemptResumed, CapMoved, Event
+
+BY_NAME = {plan.name: plan for plan in PLANS}
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    with folder_of_journals() as folder:
+        yield folder / "journal.db"
+
+
+def test_every_crash_of_the_smallest_wave_is_survived(path: Path) -> None:
+    found = crashed(PLANS[0], path)
+
+    assert found.broken == {}
+    assert found.once > 100
+    assert 20 < found.different < found.once
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_some_crashes_of_each_wave_are_survived(plan: Plan, path: Path) -> None:
+    undisturbed = played(plan, (), path)
+    assert undisturbed.complaints == [], str(undisturbed)
+
+    for point in range(7, undisturbed.points, 23):
+        history = played(plan, (point, point // 2), path)
+
+        assert history.complaints == [], str(history)
+
+
+def test_plans_of_a_seeds_liking_are_survived(path: Path) -> None:
+    for seed in range(25):
+        history = played_by_seed(seed, path)
+
+        assert history.complaints == [], str(history)
+
+
+# A crash is a death, and can be made again
+
+
+def test_a_crash_point_gives_the_same_history_in_every_process() -> None:
+    printed = {
+        subprocess.run(
+            [sys.executable, "-m", "specs.simulation", "--plan", "dependency", "--crash", "70,30"],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            cwd=Path(__file__).parent.parent,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(printed) == 1
+    assert b"the process dies at point 70, " in printed.pop()
+
+
+def test_nothing_of_a_process_runs_after_its_death(tmp_path: Path) -> None:
+    def live(die: Any) -> str:
+        try:
+            fate = Fate(2, die)
+            for at in range(3):
+                fate.passes(lambda at=at: f"died at {at}")  # type: ignore[misc]
+        finally:
+            (tmp_path / "after").touch()
+        return "lived"
+
+    assert in_its_own_process(live) == "died at 2"
+    assert not (tmp_path / "after").exists()
+
+
+def test_a_life_that_fails_is_told_from_one_that_ends() -> None:
+    def live(die: Any) -> NoReturn:
+        raise ZeroDivisionError("a mistake")
+
+    with pytest.raises(ProcessFailed, match="a mistake"):
+        in_its_own_process(live)
+
+
+def test_the_lock_and_an_open_transaction_die_with_the_process(path: Path) -> None:
+    plan = BY_NAME["one issue"]
+    left, point = History.of(plan), 0
+    while not (left.entries and "before COMMIT" in left.trace[-1]):
+        emptied(path)
+        left, point = lived(History.of(plan), path, point), point + 1
+
+    assert path.with_name(path.name + "-lock").exists()
+    assert holder_of(path) is None
+    known = [type(entry.event).__name__ for entry in left.entries]
+    after = lived(left, path, None)
+    assert [type(entry.event).__name__ for entry in after.entries][: len(known) + 1] == [
+        *known,
+        "RunCutOff",
+    ]
+
+
+# It can fail
+
+
+class GoesOnWithWhateverIsFound(Scheduler):
+    async def _account_for(self, record: Any) -> None:
+        await self._pipeline.recover(self._assignment(record), record.state)  # type: ignore[attr-defined]
+        self._tell(AttemptResumed(self.wave.issues[record.position].id))
+
+
+class CarriesOutBeforeItWrites(Scheduler):
+    async def _write(self, taken: list[Any]) -> None:
+        for told in taken:
+            self._carry_out(told)
+        await super()._write(taken)
+        for told in taken:
+            told.effects.clear()
+
+
+class AsksAboutWhatIsQueued(Scheduler):
+    async def _account_for_the_past(self) -> None:
+        if self._state.started:
+            for record in self._state.records:
+                if record.state == "queued":
+                    issue = self._assignment(record)
+                    await self._pipeline.recover(issue, record.state)  # type: ignore[attr-defined]
+        await super()._account_for_the_past()
+
+
+class StartsBeforeItIsTold(Scheduler):
+    async def _account_for_the_past(self) -> None:
+        self.asking = []
+        for position in [*self._state.flight]:
+            record = self._state.records[position]
+            issue = self._assignment(record)
+            asked = self._pipeline.recover(issue, record.state)  # type: ignore[attr-defined]
+            self.asking.append(asyncio.ensure_future(asked))
+            self._tell(AttemptDiscarded(issue.id))
+
+
+class AsksTwice(Scheduler):
+    async def _account_for(self, record: Any) -> None:
+        await super()._account_for(record)
+        await super()._account_for(record)
+
+
+class PutsTheCapUp(Scheduler):
+    def _continue(self, journal: Journal, early: list[Event]) -> None:
+        super()._continue(journal, early)
+        if self.cap.level < self.cap.ceiling:
+            self._tell(CapMoved("set", self.cap.ceiling))
+
+
+class ForgetsWhoWasToBeTakenOut(Scheduler):
+    def _continue(self, journal: Journal, early: list[Event]) -> None:
+        super()._continue(journal, early)
+        for record in self._state.records:
+            record.sentence = None
+
+
+class BeginsAJournalAnew(Scheduler):
+    def open_journal(self) -> None:
+        assert self._journal_path is not None
+        self._journal_path.unlink(missing_ok=True)
+        super().open_journal()
+
+
+class ParksWhatItAsksAbout(Scheduler):
+    async def _account_for(self, record: Any) -> None:
+        await super()._account_for(record)
+        if record.state != "done":
+            self.park(self.wave.issues[record.position].id, "who knows")
+
+
+BROKEN: dict[type[Scheduler], tuple[tuple[Plan, ...], str]] = {
+    GoesOnWithWhateverIsFound: (TELLING, "once"),
+    CarriesOutBeforeItWrites: (TELLING, "durable"),
+    AsksAboutWhatIsQueued: ((BY_NAME["dependency"],), "recovery"),
+    StartsBeforeItIsTold: (TELLING, "recovery"),
+    AsksTwice: (TELLING, "recovery"),
+    PutsTheCapUp: ((BY_NAME["cap falls to 1"],), "kept"),
+    ForgetsWhoWasToBeTakenOut: ((BY_NAME["parked, cancelled, unparked"],), "kept"),
+    BeginsAJournalAnew: (TELLING, "journal"),
+    ParksWhatItAsksAbout: (TELLING, "same"),
+}
+"""Broken schedulers, where they are looked for, and the property that names the mistake."""
+
+
+@pytest.mark.parametrize("scheduler", BROKEN, ids=lambda scheduler: scheduler.__name__)
+def test_a_broken_scheduler_is_found(scheduler: type[Scheduler], path: Path) -> None:
+    plans, named = BROKEN[scheduler]
+
+    history = first_broken(plans, path, scheduler)
+
+    assert history is not None
+    assert named in {what.partition(":")[0] for what in history.complaints}, str(history)
+    again = played(history.plan, history.crashes, path, scheduler)
+    assert again.trace[: len(history.trace) - 1] == history.trace[:-1]
+
+
+def test_a_result_names_the_crash_and_tells_how_it_went() -> None:
+    found = Crashes(once=1, broken={"once": Where("dependency", (70,))})
+
+    failed = {one.property: one.detail for one in results(found, 0.0) if not one.passed}
+
+    assert '--plan "dependency" --crash 70' in failed["crashed once"]
+    assert "the process dies at point 70" in failed["crashed once"]
+
+
+def test_a_simulation_that_saw_too_little_fails() -> None:
+    failed = [one for one in results(Crashes(), 0.0) if not one.passed]
+
+    assert [one.property for one in failed] == ["sometimes crashed"]
+    assert all(what in failed[0].detail for what in SOMETIMES_CRASHED)
+
+
+def test_every_property_that_can_be_broken_has_a_result() -> None:
+    assert {named for _, named in BROKEN.values()} <= set(CRASHED)
