@@ -402,6 +402,17 @@ def test_a_lower_cap_is_set_and_the_ceiling_stays(tmp_path: Path) -> None:
     assert (scheduler.cap.level, scheduler.cap.ceiling) == (2, 3)
 
 
+def test_a_pause_is_not_lifted_by_a_cap_that_is_given(tmp_path: Path) -> None:
+    killed = Killed(tmp_path / "j.db")
+    killed.take(CapMoved("pause"))
+    scheduler = scheduler_of(WAVE, Asked(), cap=2, journal=killed.dies())
+
+    scheduler.open_journal()
+
+    assert scheduler.cap.level == 0
+    scheduler.discard_journal()
+
+
 def test_a_cap_above_the_ceiling_is_refused(tmp_path: Path) -> None:
     path = killed_in(tmp_path, "running")
 

@@ -105,8 +105,8 @@ class Scheduler:
     """Runs a wave through a pipeline, once.
 
     cap           how many issues may be in flight; default: the number of the wave's repos. Where
-                  a journal is continued its ceiling stays: the same cap leaves the level as it
-                  was, and a lower one is set
+                  a journal is continued its ceiling and its level stay; a level above this cap
+                  is lowered to it
     lane_release  "done": an issue holds its repo until it leaves flight; "review": only while it
                   is admitted or running
     limits        counts before parking, and seconds before a time-out
@@ -363,7 +363,7 @@ class Scheduler:
         self._take_commands(journal.unanswered(), journal.holder.since)
         if amendment := amendment_of(journal.path, past.state, self._settings.wave):
             self._amend(journal.path, amendment)
-        if self._cap_given and self._settings.ceiling < ceiling:
+        if self._cap_given and self._settings.ceiling < past.state.cap.level:
             early.insert(0, CapMoved("set", self._settings.ceiling))
         for event in early:
             with suppress(IllegalEvent):  # it is so already
