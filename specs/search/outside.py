@@ -459,7 +459,8 @@ class Outside:
     def _grow(self, wave: Wave) -> None:
         more = len(wave) - len(self.wave)
         self.wave = wave
-        self.at += ["queued"] * more
+        queued: list[State] = ["queued"] * more
+        self.at += queued
         self.open += [None] * more
         self.session += [0] * more
         self.ending += [None] * more
