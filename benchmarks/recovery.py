@@ -32,14 +32,13 @@ from statistics import median
 from typing import Final
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.scale import machine
+from benchmarks.telling import asked_of, told
 from benchmarks.workload import CAP, issues
 from wavelane import Approved, Issue, Limits, Scheduler, Wave
 from wavelane.journal import Entry, Journal, Settings, Standing
-from wavelane.report import state_of
+from wavelane.report import Recorder, state_of
 from wavelane_model.events import Event, SessionEnded, WaveStarted
 from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import Implemented, Merged, Outcome
@@ -105,33 +104,35 @@ def cut_off(path: Path, size: int) -> int:
     """Write the journal of a run of `size` issues that was cut off half-way; its events."""
     settings = Settings(Wave(issues(size)), CAP, "done", Limits())
     state = state_of(settings)
+    recorder = Recorder(state)
     journal = Journal(path, settings)
-    written, group = 0, []
+    written = 0
+    group: list[Entry] = []
     for event in _half_a_run(state):
-        group.append(Entry(1e9 + written, event))
+        entry = Entry(1e9 + written, event)
+        recorder.note(*entry, step(state, event))
+        group.append(entry)
         written += 1
         if len(group) == _GROUP:
             journal.append(group)
             group = []
-    standings = [
-        (issue.id, Standing(record.state, 1e9, record.attempts, record.reason))
-        for issue, record in zip(state.wave.issues, state.records, strict=True)
-        if record.session
-    ]
-    journal.append(group, standings)
+    journal.append(group, _standings(state, recorder))
     journal.close()
     return written
 
 
 def _half_a_run(state: WaveState) -> Iterator[Event]:
-    def taken(event: Event) -> Event:
-        step(state, event)
-        return event
-
-    yield taken(WaveStarted())
+    """Each event is to be stepped before the next one is asked for."""
+    yield WaveStarted()
     while state.done < len(state.records) // 2:
         record = state.records[next(iter(state.flight))]
-        yield taken(SessionEnded(state.issue_id(record), record.session, _GOOD[record.state]))
+        yield SessionEnded(state.issue_id(record), record.session, _GOOD[record.state])
+
+
+def _standings(state: WaveState, recorder: Recorder) -> Iterator[tuple[str, Standing]]:
+    for issue, record in zip(state.wave.issues, state.records, strict=True):
+        since = recorder.since(issue.id)
+        yield issue.id, Standing(record.state, since, record.attempts, record.reason)
 
 
 def seconds_to_go_on(path: Path, size: int) -> float:
@@ -251,34 +252,18 @@ def table_of(rows: Sequence[Row]) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
-    given = _parser().parse_args(arguments)
+    parser = asked_of(
+        "benchmarks.recovery",
+        "What it costs to go on with a wave whose process was killed in mid-run.",
+    )
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
     if given.one:
         what, path, size = given.one
         print(_one(what, Path(path), int(size)))
         return 0
-    rows = [row_of(int(size), given.repeat) for size in given.sizes.split(",")]
-    if given.json:
-        print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2))
-    else:
-        print(*(f"{name} {value}" for name, value in machine().items()), sep=" · ")
-        Console(width=None if sys.stdout.isatty() else 120).print(table_of(rows))
-    passed = list(excesses(rows)) if given.check else []
-    for excess in passed:
-        print(f"error: {excess}", file=sys.stderr)
-    return 1 if passed else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.recovery",
-        description="What it costs to go on with a wave whose process was killed in mid-run.",
-    )
-    parser.add_argument("--sizes", default="1000,10000,100000", help="default: %(default)s")
-    parser.add_argument("--repeat", type=int, default=3, help="default: %(default)s")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a limit is passed")
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
-    return parser
+    rows = [row_of(size, given.repeat) for size in given.sizes]
+    return told(given, [asdict(row) for row in rows], table_of(rows), excesses(rows))
 
 
 if __name__ == "__main__":

@@ -13,23 +13,19 @@ only a wrong order of growth, or a blunder in every step, reaches them:
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contestants import CONTESTANTS, Name
 from benchmarks.measurement import Measure, Measurement, measured_apart
+from benchmarks.telling import asked_of, told
 
 STEEPEST: Final = 3.0
 DEAREST: Final = 15.0
@@ -135,58 +131,14 @@ def table_of(rows: Sequence[Row]) -> Table:
     return table
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers depend on and the table does not show."""
-    return {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
 def main(arguments: Sequence[str] | None = None, measure: Measure = measured_apart) -> int:
     """Measure, print, and return the exit code."""
-    given = _parser().parse_args(arguments)
+    given = asked_of(
+        "benchmarks.scale",
+        "What an issue costs as waves grow, beside bare asyncio in the same run.",
+    ).parse_args(arguments)
     rows = rows_of(given.sizes, given.repeat, measure)
-    if given.json:
-        print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2))
-    else:
-        print(*(f"{name} {value}" for name, value in machine().items()), sep=" · ")
-        Console(width=None if sys.stdout.isatty() else 120).print(table_of(rows))
-    passed = list(excesses(rows)) if given.check else []
-    for excess in passed:
-        print(f"error: {excess}", file=sys.stderr)
-    return 1 if passed else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale",
-        description="What an issue costs as waves grow, beside bare asyncio in the same run.",
-    )
-    parser.add_argument(
-        "--sizes",
-        type=_sizes,
-        default="1000,10000,100000",
-        help="how many issues, separated by commas (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--repeat", type=_positive, default=3, help="runs of each (default: %(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a limit is passed")
-    return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is below 1; give 1 or more")
-    return number
-
-
-def _sizes(text: str) -> list[int]:
-    return sorted({_positive(part) for part in text.split(",")})
+    return told(given, [asdict(row) for row in rows], table_of(rows), excesses(rows))
 
 
 if __name__ == "__main__":

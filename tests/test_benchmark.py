@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from benchmarks import recovery
 from benchmarks.contestants import CONTESTANTS, Name
 from benchmarks.measurement import Measurement, Quantity, measured
 from benchmarks.scale import DEAREST, STEEPEST, Row, excesses, main, rows_of
 from benchmarks.workload import REPOS, issues
 
-from wavelane import Wave
+from wavelane import Report, Wave
+from wavelane.testing import assert_lawful
 
 
 def counted(quantity: Quantity, contestant: Name, size: int) -> Measurement:
@@ -121,3 +124,33 @@ def test_sizes_that_make_no_sense_are_refused(
     with pytest.raises(SystemExit, match="2"):
         main(["--sizes", sizes], counted)
     assert "--sizes" in capsys.readouterr().err
+
+
+# Going on after a kill
+
+
+def test_the_journal_to_go_on_with_is_lawful_and_half_done(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    events = recovery.cut_off(path, 120)
+
+    report = Report.from_journal(path)
+    assert (report.outcome, report.count("done")) == ("unfinished", 60)
+    assert assert_lawful(path).events == events
+
+
+def test_going_on_is_measured_to_the_first_session(capsys: pytest.CaptureFixture[str]) -> None:
+    assert recovery.main(["--sizes", "100", "--repeat", "1", "--json"]) == 0
+
+    row = json.loads(capsys.readouterr().out)["rows"][0]
+    assert 0 < row["reading"] < row["seconds"]
+    assert row["peak"] > 0
+
+
+def test_a_cost_that_grows_faster_than_the_journal_is_an_excess() -> None:
+    small = recovery.Row(1000, 1500, 0.1, 0.1, 0.1, 0.05, 1, 1)
+    steep = replace(small, issues=10_000, events=15_000, seconds=4.0, reading=0.5)
+
+    assert [*recovery.excesses([small, replace(steep, seconds=1.0)])] == []
+    assert len([*recovery.excesses([small, steep])]) == 1
+    assert len([*recovery.excesses([replace(small, reading=0.001)])]) == 1
