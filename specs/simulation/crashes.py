@@ -322,7 +322,7 @@ def seeded(seeds: range, path: Path, scheduler: type[Scheduler] = Scheduler) -> 
     for seed in seeds:
         history = played_by_seed(seed, path, scheduler)
         found.seeded += len(history.crashes)
-        found.lives += len(history.crashes) + 2
+        found.lives += history.survivor.life + 1
         found.seen.update(history.seen)
         if history.broken:
             where = Where(history.plan.name, tuple(history.crashes), seed)

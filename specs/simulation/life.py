@@ -84,6 +84,7 @@ class Life:
         """Live it, to its end or its death, in a process that can be given up."""
         history = self._history
         history.recovery = None
+        history.done = None
         history.say(f"life {self._survivor.life + 1} begins")
         self._ledger.remember(history.entries)
         self._survivor.begins_a_life()
@@ -122,6 +123,7 @@ class Life:
         history.left = repr(
             (
                 [entry.event for entry in history.entries] if self._made else where,
+                sorted(path.name for path in self._path.parent.iterdir()),
                 sorted(world.work),
                 sorted(world.approved),
                 sorted(world.merges.items()),
