@@ -25,7 +25,15 @@ from wavelane_model.events import (
     WaveStarted,
 )
 from wavelane_model.lifecycle import LaneRelease
-from wavelane_model.outcomes import Approved, ChangesRequested, Failed, Implemented, Postponed
+from wavelane_model.limits import Limits
+from wavelane_model.outcomes import (
+    Approved,
+    ChangesRequested,
+    Checkpoint,
+    Failed,
+    Implemented,
+    Postponed,
+)
 from wavelane_model.step import IllegalEvent, step
 
 Account = Callable[[str], Event]
@@ -87,6 +95,20 @@ def test_a_discarded_attempt_starts_again_clean_and_at_no_charge(state: str) -> 
     assert start_again(model) == ["implement a#1", "implement b#1"]
     record = model.record("a#1")
     assert (record.failures, record.implemented, record.feedback) == (0, False, "")
+
+
+def test_checkpoints_and_requests_for_changes_of_a_discarded_attempt_do_not_count() -> None:
+    model = Model(wave_of("a#1"), limits=Limits(review_rounds=1, checkpoints=2))
+    for outcome in (Implemented(), ChangesRequested("polish it"), Checkpoint("half")):
+        model.end("a#1", outcome)
+    model.take(RunCutOff())
+    model.take(AttemptDiscarded("a#1"))
+    model.take(WaveStarted())
+
+    for outcome in (Checkpoint("half"), Implemented(), ChangesRequested("polish it")):
+        model.end("a#1", outcome)
+
+    assert model.record("a#1").state == "running"
 
 
 def test_a_resumed_implementation_is_gone_on_with_by_a_fresh_session() -> None:

@@ -373,6 +373,7 @@ def _attempt_discarded(state: WaveState, event: AttemptDiscarded, effects: list[
     record = _account(state, event.issue, "reset", "", effects)
     if record.state == "queued":
         record.implemented = False
+        record.checkpoints = record.rounds = 0  # they counted what is gone
         record.feedback = ""
 
 

@@ -281,6 +281,7 @@ inline discard(me) {
     printf("event the attempt at issue %d is discarded\n", me);
     found(me);
     leave_queues(me);
+    rounds[me] = 0;
     is[me] = queued;
     leave_flight(me)
 }

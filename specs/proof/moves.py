@@ -357,6 +357,8 @@ def _with_notes(now: Moment, row: Row) -> Moment:
         case "block" | "cancel":
             now = note("postponed", false)
         case "reset":
+            for counter in ("checkpoints", "rounds"):
+                now = note(counter, zero)
             now = note("implemented", false)
         case "unpark":
             for counter in ("checkpoints", "rounds", "conflicts", "failures"):

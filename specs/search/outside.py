@@ -210,7 +210,8 @@ class Outside:
         self.implemented = [False] * count
         """By issue: only its review is still to be made."""
         self.counts: list[tuple[int, ...]] = [NONE_YET] * count
-        """By issue: how often each of `WAYS_BACK` was taken since it was last queued by a human."""
+        """By issue: how often each of `WAYS_BACK` was taken since a human queued it last; what
+        was implemented and reviewed in an attempt that is discarded does not count."""
         self.queues: list[list[int | str]] = [[] for _ in wave.repos]
         self.turns: list[int | str | None] = [None for _ in wave.repos]
 
@@ -479,6 +480,9 @@ class Outside:
         self.fresh[issue] = False
         if isinstance(event, AttemptDiscarded) and meant is None:
             self.implemented[issue] = False
+            counts = zip(WAYS_BACK, self.counts[issue], strict=True)
+            gone = (ChangesRequested, Checkpoint)
+            self.counts[issue] = tuple(0 if way in gone else times for way, times in counts)
 
     def _counts_on(
         self, issue: int, outcome: type[Outcome], effects: list[Effect]

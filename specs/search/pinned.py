@@ -38,7 +38,7 @@ PINNED: Final[dict[str, Counts]] = {
     "others merge too": Counts(6561, 29163, 240),
     "stops and further runs": Counts(1955, 9494, 660),
     "runs are cut off": Counts(7215, 33787, 432),
-    "runs are cut off, pipelined": Counts(2833, 14153, 157),
+    "runs are cut off, pipelined": Counts(2453, 12194, 149),
     "pauses end by themselves": Counts(409, 2265, 16),
     "issues are added": Counts(1479, 5017, 160),
     "before the start": Counts(2182, 20322, 114),

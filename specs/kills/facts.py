@@ -1,0 +1,158 @@
+"""Facts: what there is to see of a wave that has ended, asked of git, the kernel and the sessions.
+
+The code under test is asked for two things alone: which issues the journal says are done, and
+whether it is lawful.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from specs.kills.processes import alive
+from specs.kills.project import AGENT_BRANCH, REPOS, Project, git
+from wavelane.journal import read
+from wavelane.report import Report
+from wavelane.verify import verify
+
+_DEPTHS: Final = {"logs": 1, "inputs": 1, "worktrees": 3}
+"""How deep is looked into the folders of the journal's folder; into all others, to the ground."""
+_TRAILER: Final = "Wavelane-Issue: "
+
+
+class Line(NamedTuple):
+    """A line of the sessions' log. `at`: nanoseconds; `what`: begin, end, beside, above, early …"""
+
+    at: int
+    what: str
+    run: str
+    step: str
+    repo: str
+    issue: str
+    attempt: int
+    pid: int
+    note: str = ""
+
+    @classmethod
+    def parsed(cls, text: str) -> Line:
+        at, what, run, step, repo, issue, attempt, pid, *note = text.split()
+        return cls(int(at), what, run, step, repo, issue, int(attempt), int(pid), " ".join(note))
+
+    def __str__(self) -> str:
+        return f"{self.step} of {self.issue} (run {self.run}, attempt {self.attempt})"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a repo looks like."""
+
+    merges: tuple[str, ...]
+    """The issues of the merge commits on the agent branch, in order; "?" for one without."""
+    others: tuple[str, ...]
+    """The subjects of the other commits there, since the base."""
+    tree: str
+    """The hash of its content."""
+    branches: frozenset[str]
+    worktrees: frozenset[str]
+    locks: frozenset[str]
+    """What git has left locked."""
+    checkout: tuple[str, ...]
+    """The user's own branch, commit, changes and files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A wave that has ended."""
+
+    exit_code: int | None
+    done: frozenset[str]
+    lanes: dict[str, Lane]
+    sessions: tuple[Line, ...] = ()
+    processes: tuple[str, ...] = ()
+    files: frozenset[str] = frozenset()
+    """What there is in the folder of the journal, but for what is in logs, inputs, worktrees."""
+    unlawful: str = ""
+    """What `wavelane verify` has against the journal."""
+    recovered: Counter[str] = field(default_factory=Counter)
+    """How often the journal has which event between runs."""
+
+    @property
+    def merges(self) -> int:
+        return sum(len(lane.merges) for lane in self.lanes.values())
+
+
+def facts_of(project: Project, exit_code: int | None) -> Facts:
+    """Look at everything."""
+    processes = tuple(alive(project.folder).values())
+    folders = (project.state_dir, project.disk)
+    files = frozenset(name for folder in folders if folder for name in _files(folder))
+    report = Report.from_journal(project.journal)
+    verdict = verify(project.journal)
+    return Facts(
+        exit_code,
+        frozenset(one for one, issue in report.issues.items() if issue.state == "done"),
+        {name: _lane(project.folder / name) for name in REPOS},
+        tuple(lines_of(project.log)),
+        processes,
+        files,
+        "" if verdict.lawful else str(verdict),
+        Counter(type(entry.event).__name__ for entry in read(project.journal)[1]),
+    )
+
+
+def lines_of(log: Path) -> Iterator[Line]:
+    """What the sessions have told so far."""
+    if log.exists():
+        yield from map(Line.parsed, log.read_text().splitlines())
+
+
+def _lane(repo: Path) -> Lane:
+    span = f"main..{AGENT_BRANCH}"
+    form = ("log", "--first-parent", "--reverse", "--format=%P%x1f%B%x1e", span)
+    merges, others = [], []
+    for commit in git(repo, *form).split("\x1e"):
+        if commit.strip():
+            parents, _, message = commit.strip("\n").partition("\x1f")
+            if len(parents.split()) > 1:
+                merges.append(_issue_in(message))
+            else:
+                others.append(message.splitlines()[0])
+    branches = git(repo, "for-each-ref", "--format=%(refname:short)", "refs/heads")
+    listing = git(repo, "worktree", "list", "--porcelain").splitlines()
+    return Lane(
+        tuple(merges),
+        tuple(others),
+        git(repo, "rev-parse", f"{AGENT_BRANCH}^{{tree}}"),
+        frozenset(branches.splitlines()),
+        frozenset(Path(line).name for line in listing if line.startswith("worktree ")),
+        frozenset(str(lock.relative_to(repo)) for lock in (repo / ".git").rglob("*.lock")),
+        _checkout(repo),
+    )
+
+
+def _issue_in(message: str) -> str:
+    found = [line for line in message.splitlines() if line.startswith(_TRAILER)]
+    return found[-1].removeprefix(_TRAILER) if found else "?"
+
+
+def _checkout(repo: Path) -> tuple[str, ...]:
+    questions = (
+        ("symbolic-ref", "HEAD"),
+        ("rev-parse", "--abbrev-ref", "HEAD"),
+        ("rev-parse", "HEAD^{tree}"),
+        ("status", "--porcelain"),
+        ("stash", "list"),
+    )
+    files = sorted(path for path in repo.iterdir() if path.is_file())
+    texts = (f"{path.name}: {path.read_text()}" for path in files)
+    return (*(git(repo, *question) for question in questions), *texts)
+
+
+def _files(folder: Path) -> Iterable[str]:
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder).parts
+        if len(inside) <= _DEPTHS.get(inside[0], len(inside)):
+            yield "/".join(inside)
