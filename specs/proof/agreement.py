@@ -40,11 +40,13 @@ from wavelane_model.events import (
     Event,
     MergeTurnRequested,
     MergeTurnReturned,
+    PauseEnded,
     PostponementEnded,
     RunCutOff,
     SessionEnded,
     SessionWithheld,
     StopRequested,
+    WaveAmended,
     WaveStarted,
 )
 from wavelane_model.guards import PREDICATES
@@ -181,7 +183,7 @@ class Walk:
         self.world = world
         self.second = second
         self.count = count
-        self.actions = [one for one in actions_of(world) if one.possible]
+        self.actions = [one for one in actions_of(world) if one.possible and _is_known(one, world)]
         self.state = WaveState(
             world.wave,
             cap=Cap.at(world.ceiling),
@@ -206,6 +208,7 @@ class Walk:
         """Take the first event, in a random order, that the step takes; whether there is one."""
         for action in random.sample(self.actions, len(self.actions)):
             event = _made(action, self.state)
+            was_paused = self.state.cap.level == 0
             try:
                 effects = step(self.state, event)
             except IllegalEvent:
@@ -214,8 +217,10 @@ class Walk:
                 what = f"the step fails at {event}: {problem!r}"
                 raise self._disagreement("same moves", what) from problem
             self.events.append(event)
-            for shift in shifts(self.state, event, effects):
-                self._shift(shift)
+            # To pause what is paused changes only when that ends, and the proof knows no times.
+            if not (was_paused and isinstance(event, CapMoved) and event.move == "pause"):
+                for shift in shifts(self.state, event, effects):
+                    self._shift(shift)
             return True
         return False
 
@@ -304,6 +309,15 @@ class Walk:
         }
 
 
+def _is_known(action: Action, world: World) -> bool:
+    """Whether it is about the wave as it is at first.
+
+    The proof is about any wave: an issue that is added counts as one that was queued before.
+    """
+    at_first = action.issue is None or action.issue < len(world.wave)
+    return at_first and not isinstance(action.event, WaveAmended)
+
+
 def _made(action: Action, state: WaveState) -> Event:
     """The event that the action is now; sessions are named by the number of the latest."""
     event = action.event
@@ -325,6 +339,8 @@ def shifts(state: WaveState, event: Event, effects: list[Effect]) -> Iterator[Sh
             yield Shift("stop")
         case CapMoved(move, level):
             yield Shift(f"cap {move}", level=level)
+        case PauseEnded():
+            yield Shift("cap resume")
         case PostponementEnded(issue):
             yield Shift("the time has come", who=position[issue])
         case MergeTurnRequested(repo, ticket):
