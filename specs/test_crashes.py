@@ -59,7 +59,7 @@ def test_some_crashes_of_each_wave_are_survived(plan: Plan, path: Path) -> None:
     undisturbed = played(plan, (), path)
     assert undisturbed.complaints == [], str(undisturbed)
 
-    for point in range(7, undisturbed.points, 23):
+    for point in range(7, undisturbed.points, 41):
         history = played(plan, (point, point // 2), path)
 
         assert history.complaints == [], str(history)

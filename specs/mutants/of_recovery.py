@@ -49,7 +49,7 @@ RECOVERY: Final = (
     ),
     _scheduler(
         "the cap is where it was first, and not where it was left",
-        "if self._cap_given and self._settings.ceiling < ceiling:",
+        "if self._cap_given and self._settings.ceiling < past.state.cap.level:",
         "if self._cap_given:",
     ),
     _recovery(
