@@ -104,7 +104,7 @@ def _aimed(
         place,
         what,
         phase or random.choice(PHASES[place]),
-        random.choice((1, 1, 2)) if repeats else 1,
+        random.choice((1, 1, 1, 2)) if repeats else 1,
         random.uniform(0, 0.03),
     )
     return Disturbance(moment, otherwise)
@@ -115,7 +115,8 @@ def _at_random(random: Random) -> Disturbance:
 
 
 def _signalled(random: Random, name: str) -> Disturbance:
-    seconds, is_early = random.uniform(0, 0.4), random.random() < 0.2
+    seconds = random.uniform(0, 0.4)
+    is_early = name != "SIGSTOP" and random.random() < 0.2
     return Disturbance(signal=name, seconds=seconds, early=is_early)
 
 
