@@ -89,9 +89,9 @@ def _disturbances(seed: int, wave: int, random: Random) -> Iterator[Disturbance]
         pair,
         *([_aimed(random, *kind, otherwise=_patience(random, kind))] for kind in kinds),
         *([_at_random(random)] for _ in range(3)),
-        [_signalled(random, SIGNALS[wave // 2 % len(SIGNALS)])],
     ]
     random.shuffle(blocks)
+    blocks.insert(random.randrange(3), [_signalled(random, SIGNALS[wave // 2 % len(SIGNALS)])])
     for block in blocks:
         yield from block
 

@@ -208,14 +208,20 @@ class _Player:
         return run.wait()
 
     def _stopped(self, run: Run) -> None:
-        """Hold a run for a while. Another one that is started meanwhile is refused."""
-        if not run.send(signal.SIGSTOP):
-            return
-        if any(session.ended is None for session in self._sessions_of(run)):
-            self.played.signals["SIGSTOP"] += 1
-            self._start_beside(run)
-        run.wait(0.1)
-        run.send(signal.SIGCONT)
+        """Hold a run for a while. Another one that is started meanwhile is refused.
+
+        A run one of whose sessions is not over has its journal; if none is, it is held again.
+        """
+        while run.send(signal.SIGSTOP):
+            is_held = any(session.ended is None for session in self._sessions_of(run))
+            if is_held:
+                self.played.signals["SIGSTOP"] += 1
+                self._start_beside(run)
+                run.wait(0.1)
+            run.send(signal.SIGCONT)
+            if is_held:
+                return
+            run.wait(0.01)
 
     def _start_beside(self, run: Run) -> None:
         second = Run(f"{run.number}b", self._project.command, self._project.folder, None)
