@@ -89,9 +89,9 @@ def _disturbances(seed: int, wave: int, random: Random) -> Iterator[Disturbance]
         pair,
         *([_aimed(random, *kind, otherwise=_patience(random, kind))] for kind in kinds),
         *([_at_random(random)] for _ in range(3)),
-        [_signalled(random, SIGNALS[wave // 2 % len(SIGNALS)])],
     ]
     random.shuffle(blocks)
+    blocks.insert(random.randrange(3), [_signalled(random, SIGNALS[wave // 2 % len(SIGNALS)])])
     for block in blocks:
         yield from block
 
@@ -104,7 +104,7 @@ def _aimed(
         place,
         what,
         phase or random.choice(PHASES[place]),
-        random.choice((1, 1, 2)) if repeats else 1,
+        random.choice((1, 1, 1, 2)) if repeats else 1,
         random.uniform(0, 0.03),
     )
     return Disturbance(moment, otherwise)
@@ -115,7 +115,8 @@ def _at_random(random: Random) -> Disturbance:
 
 
 def _signalled(random: Random, name: str) -> Disturbance:
-    seconds, is_early = random.uniform(0, 0.4), random.random() < 0.2
+    seconds = random.uniform(0, 0.4)
+    is_early = name != "SIGSTOP" and random.random() < 0.2
     return Disturbance(signal=name, seconds=seconds, early=is_early)
 
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from specs.kills.disk import SmallDisk
 from specs.kills.facts import Facts, facts_of, lines_of
-from specs.kills.judge import Case, judged, sessions_of
+from specs.kills.judge import Case, Session, judged, sessions_of
 from specs.kills.moments import Moment
 from specs.kills.plan import Disturbance, Plan
 from specs.kills.processes import (
@@ -30,7 +30,6 @@ from specs.kills.processes import (
     take_orphans,
 )
 from specs.kills.project import Project, Setting
-from wavelane.lock import holder_of
 
 FULL_DISK: Final = "full disk"
 STOPPED: Final = 3
@@ -209,10 +208,22 @@ class _Player:
         return run.wait()
 
     def _stopped(self, run: Run) -> None:
-        """Hold a run for a while. Another one that is started meanwhile is refused."""
-        if not self._holds_the_journal(run):
-            return
-        run.send(signal.SIGSTOP)
+        """Hold a run for a while. Another one that is started meanwhile is refused.
+
+        A run one of whose sessions is not over has its journal; if none is, it is held again.
+        """
+        while run.send(signal.SIGSTOP):
+            is_held = any(session.ended is None for session in self._sessions_of(run))
+            if is_held:
+                self.played.signals["SIGSTOP"] += 1
+                self._start_beside(run)
+                run.wait(0.1)
+            run.send(signal.SIGCONT)
+            if is_held:
+                return
+            run.wait(0.01)
+
+    def _start_beside(self, run: Run) -> None:
         second = Run(f"{run.number}b", self._project.command, self._project.folder, None)
         ended = second.wait()
         said = second.errors.read_text()
@@ -222,36 +233,26 @@ class _Player:
                 f"stopped): {ended}: {said.strip()}"
             )
             second.send(signal.SIGKILL)
-        run.wait(0.1)
-        run.send(signal.SIGCONT)
 
-    def _holds_the_journal(self, run: Run) -> bool:
-        while run.wait(0.005) is None:
-            holder = holder_of(self._project.journal)
-            if holder is not None and holder.pid == run.pid:
-                return True
-        return False
+    def _sessions_of(self, run: Run) -> list[Session]:
+        every = sessions_of(lines_of(self._project.log))
+        return [session for session in every if session.begun.run == run.number]
 
     def _note(self, run: Run, ended: Ended, disturbance: Disturbance | None) -> None:
         """Count, and look at what must hold at the end of each run."""
-        if disturbance and disturbance.signal and ended.code not in (0, 1):
-            self.played.signals[disturbance.signal] += 1
-        if disturbance and disturbance.signal == "SIGSTOP":
-            self.played.signals["SIGSTOP"] = 1
+        name = disturbance.signal if disturbance else ""
+        if name not in ("", "SIGSTOP") and ended.code not in (0, 1):
+            self.played.signals[name] += 1
         if ended.was_killed:
             self.played.kills += 1
             self._cut.add(run.number)
             return
-        if ended.code == STOPPED and disturbance and disturbance.signal in _CUTTING:
+        if ended.code == STOPPED and name in _CUTTING:
             self._cut.add(run.number)
         self.played.broken += [f"run {run.number}: {what}" for what in self._wrong(run, ended)]
 
     def _wrong(self, run: Run, ended: Ended) -> Iterator[str]:
-        begun = [
-            one.begun
-            for one in sessions_of(lines_of(self._project.log))
-            if one.begun.run == run.number
-        ]
+        begun = self._sessions_of(run)
         before_the_run = ended.signal is not None or ended.code == INTERRUPTED
         if before_the_run and begun:
             yield f"it ended with {ended}, with sessions begun"

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from specs.kills.project import ENV
-from wavelane import campaign, cli, display, lock, wavefile
+from wavelane import campaign, cli, display, wavefile
 
-PRELOADED: Final = (campaign, cli, display, lock, wavefile)
+PRELOADED: Final = (campaign, cli, display, wavefile)
 """What a run would import first; it is a copy of this process, and so it begins at once."""
 PATIENCE: Final = 60.0
 """Seconds that a run may take. It takes two or three."""
