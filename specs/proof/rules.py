@@ -230,6 +230,8 @@ def skips_no_stage(setting: Setting, move: Move) -> Formula:
     if row is None or row.source == row.target:
         return TRUE
     ended = move.before.open(WHO)
+    if row.trigger == "merged" and row.target != "done":
+        return z3.BoolVal(False)
     if row.target == "done":
         return z3.And(z3.BoolVal((row.trigger, row.source) == ("merged", "merging")), ended)
     if row.target == "merging":
@@ -437,8 +439,8 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "once": Rule("an issue has one session at a time", one_session, opens_and_ends_once),
     "stages": Rule(
-        "what is done was merged, or found merged; what merges was approved; what is reviewed was "
-        "implemented",
+        "what is merged is done, and what is done was merged, or found merged; what merges was "
+        "approved; what is reviewed was implemented",
         implemented_first,
         skips_no_stage,
     ),
