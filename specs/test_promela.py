@@ -24,7 +24,7 @@ STATES = {
     "pipelined.pml": 394,
     "rework.pml": 2321,
     "wide_rework.pml": 6212,
-    "cut_off.pml": 2459,
+    "cut_off.pml": 2090,
 }
 
 pytestmark = pytest.mark.needs("spin", "gcc")

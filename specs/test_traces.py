@@ -39,10 +39,13 @@ def test_an_executor_that_loses_an_event_is_not_believed(
     append = Journal.append
 
     def lossy(
-        journal: Journal, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]]
+        journal: Journal,
+        entries: Sequence[Entry],
+        standings: Iterable[tuple[str, Standing]],
+        answers: Iterable[tuple[int, str]] = (),
     ) -> None:
         kept = [entry for entry in entries if getattr(entry.event, "session", None) != 2]
-        append(journal, kept, standings)
+        append(journal, kept, standings, answers)
 
     monkeypatch.setattr(Journal, "append", lossy)
 

@@ -296,7 +296,9 @@ def stop_is_on_record(project: Path) -> bool:
     return "StopRequested" in kinds
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)]
+)
 def test_ctrl_c_twice_or_a_termination_ends_the_session_now_and_exits_with_3(
     project: Path, signals: tuple[signal.Signals, ...]
 ) -> None:

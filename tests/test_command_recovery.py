@@ -405,6 +405,16 @@ async def test_a_session_is_not_on_the_leash(bench: Bench) -> None:
     assert "git-leash" not in (bench.tmp_path / "fds").read_text()
 
 
+async def test_a_wave_that_begins_does_nothing_that_is_merged_already(bench: Bench) -> None:
+    bench.does("echo a > a")
+    await bench.pipeline.implement(ISSUE)
+    await bench.pipeline.merge(ISSUE)
+    await bench.pipeline.close()
+
+    with pytest.raises(PipelineError, match=r"has merges of api#1, and the journal is new"):
+        await bench.another_pipeline().prepare(begins=lambda: True)
+
+
 async def test_two_runs_never_work_in_one_folder(bench: Bench) -> None:
     second = Bench.__new__(Bench)
     second.__dict__.update(bench.__dict__, pipeline=None)

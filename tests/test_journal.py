@@ -475,10 +475,19 @@ def test_a_file_that_is_there_already_is_never_overwritten(tmp_path: Path, conte
     path = tmp_path / "j.db"
     path.write_bytes(content)
 
-    assert refused(path) == (
-        f"{path} is no journal (file is not a database); name another file, or move it away"
-    )
+    assert refused(path) == f"{path} is no journal (file is not a database); give the path of one"
     assert path.read_bytes() == content
+
+
+def test_a_database_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE other (x)")
+    before = path.read_bytes()
+
+    assert refused(path) == f"{path} is no journal (no such table: meta); give the path of one"
+    assert path.read_bytes() == before
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:

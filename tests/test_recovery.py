@@ -59,8 +59,9 @@ class Killed:
         ceiling: int = 3,
         lane_release: LaneRelease = "done",
         limits: Limits | None = None,
+        name: str = "",
     ) -> None:
-        settings = Settings(wave, ceiling, lane_release, limits or Limits())
+        settings = Settings(wave, ceiling, lane_release, limits or Limits(), name)
         self.path = path
         self.state = state_of(settings)
         self.recorder = Recorder(self.state)
@@ -533,16 +534,17 @@ def test_issues_are_added_to_a_live_run(tmp_path: Path) -> None:
     ("settings", "says"),
     [
         ({"lane_release": "review"}, "was started with lane_release done, and now it is review"),
+        ({"name": "other"}, "was started with the name first, and now it is other; give first"),
         ({"limits": Limits(failures=9)}, "was started with failures 2, and now it is 9; give 2"),
     ],
 )
 def test_a_journal_of_other_settings_is_refused(
     tmp_path: Path, settings: dict[str, Any], says: str
 ) -> None:
-    path = killed_in(tmp_path, "running")
+    path = Killed(tmp_path / "j.db", name="first").dies()
 
     with pytest.raises(JournalError) as caught:
-        run_again(path, Asked(), **settings)
+        run_again(path, Asked(), **{"name": "first", **settings})
 
     assert str(caught.value).startswith(f"journal {path} {says}")
 

@@ -298,7 +298,7 @@ def test_what_is_added_and_what_is_changed_is_said() -> None:
 
     answer = asked(model, added(Issue("c#2", "c", title="new"), Issue("b#2", "b", ["b#1"])))
 
-    assert answer == Answer(True, "added b#2; changed c#2")
+    assert answer == Answer(True, "added b#2; changed c#2; keep that in the wave file")
     assert model.why("b#2") == "waits for b#1 (running)"
 
 
@@ -338,4 +338,4 @@ def test_what_is_added_while_no_run_is_under_way_is_to_be_kept_in_the_wave_file(
 
     answer = asked(model, added(Issue("b#2", "b")), live=False)
 
-    assert answer == Answer(True, "added b#2; no run is under way: keep it in the wave file")
+    assert answer == Answer(True, "added b#2; no run is under way: keep that in the wave file")

@@ -23,7 +23,7 @@ from wavelane.cli import app
 from wavelane.inbox import give
 from wavelane.journal import read
 from wavelane.times import clock_text
-from wavelane_model.events import CapMoved, ParkRequested, PauseEnded, RunCutOff
+from wavelane_model.events import CapMoved, ParkRequested, PauseEnded, RunCutOff, StopRequested
 
 WAITING = (
     'touch "$WAVELANE_DIR/begun-$WAVELANE_REPO"; '
@@ -248,6 +248,22 @@ def test_a_command_that_a_frozen_run_has_not_answered_holds_once_after_its_death
     assert status(project)["unanswered_commands"] == 0
 
 
+def test_a_stop_that_a_frozen_run_has_not_taken_comes_before_the_end_of_its_pause(
+    project: Path,
+) -> None:
+    run = started(project, "--pause-until", "+1s", begun=())
+    wait_for(lambda: journal_of(project).exists() and status(project)["process"] is not None)
+    run.send_signal(signal.SIGSTOP)
+
+    answer = give(journal_of(project), StopRequested(), patience=1.5)
+    run.send_signal(signal.SIGCONT)
+    _, err = run.communicate(timeout=PATIENCE)
+
+    assert answer is None
+    assert run.returncode == 3, err
+    assert not (project / "begun-api").exists()
+
+
 def test_an_unparked_issue_lets_a_blocked_wave_go_on(project: Path) -> None:
     edit(project, "title: First", "title: First, implement: '[ -e ../../../go2 ] || exit 10'")
     edit(project, "../../../go2", str(project / "go2"))
@@ -379,7 +395,7 @@ def test_what_is_new_in_the_wave_file_is_added_to_a_live_run(project: Path) -> N
     file.write_text(file.read_text().replace("title: Other", "title: First"))
     code, _ = let_go(project, run)
 
-    assert added.stdout == "added api#2; changed web#2\n", added.stderr
+    assert added.stdout == "added api#2; changed web#2; keep that in the wave file\n", added.stderr
     assert json.loads(again.stdout) == {
         "done": True,
         "answered": True,
@@ -400,9 +416,37 @@ def test_what_is_added_to_a_killed_run_is_done_in_the_next_one(project: Path) ->
     (project / "go").touch()
     again = wavelane("run", file, "--json")
 
-    assert added.stdout == "added api#2; no run is under way: keep it in the wave file\n"
+    assert added.stdout == "added api#2; no run is under way: keep that in the wave file\n"
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["issues"][3]["id"] == "api#2"
+
+
+def test_a_wave_file_of_another_name_is_no_change_of_this_wave(project: Path) -> None:
+    killed(project, started(project))
+    other = project / "other.yaml"
+    other.write_text((project / "wave.yaml").read_text().replace("wave: test", "wave: other"))
+
+    added = wavelane("add", project / "wave.yaml", other)
+    run = wavelane("run", other, "--journal", journal_of(project))
+
+    assert added.returncode == 2
+    assert 'is wave "other", and the journal is of wave "test"' in added.stderr
+    assert run.returncode == 2
+    assert "was started with the name test, and now it is other; give test" in run.stderr
+
+
+def test_a_lost_journal_does_not_lead_to_merges_twice(project: Path) -> None:
+    (project / "go").touch()
+    wavelane("run", project / "wave.yaml")
+    before = git(project / "web", "log", "--format=%s", "wavelane/test/agent")
+    journal_of(project).unlink()
+
+    again = wavelane("run", project / "wave.yaml")
+
+    assert again.returncode == 2
+    assert 'branch "wavelane/test/agent" has merges of web#1' in again.stderr
+    assert "list these issues under done instead" in again.stderr
+    assert git(project / "web", "log", "--format=%s", "wavelane/test/agent") == before
 
 
 def test_issues_that_are_wrong_are_not_added(project: Path) -> None:

@@ -19,6 +19,8 @@ from wavelane.settings import IssueCommands, RepoSettings
 from wavelane.wavefile import WaveFile
 from wavelane_model.wave import Wave
 
+_TERMINATING = (signal.SIGTERM, signal.SIGHUP)
+
 
 class Campaign:
     """One run of a wave file.
@@ -42,16 +44,19 @@ class Campaign:
             lane_release=file.lane_release,
             limits=limits,
             journal=self.journal,
+            name=file.wave,
         )
 
     async def run(self, interrupted: Callable[[str], None] = lambda text: None) -> Report:
         """Prepare, run to the end, tidy up, and report.
 
-        SIGINT drains; a second one, or SIGTERM, ends the sessions now. `interrupted` is told
+        SIGINT drains; a second one, SIGTERM, or SIGHUP ends the sessions now. `interrupted` is told
         which. Raises `PipelineError` and `JournalError`.
         """
         try:
-            await self.pipeline.prepare(self.scheduler.open_journal)
+            await self.pipeline.prepare(
+                self.scheduler.open_journal, begins=lambda: not self.scheduler.continues
+            )
         except BaseException:
             self.scheduler.discard_journal()
             raise
@@ -93,12 +98,14 @@ class Campaign:
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, on_interrupt)
-        loop.add_signal_handler(signal.SIGTERM, on_terminate)
+        for terminating in _TERMINATING:
+            loop.add_signal_handler(terminating, on_terminate)
         try:
             yield
         finally:
             loop.remove_signal_handler(signal.SIGINT)
-            loop.remove_signal_handler(signal.SIGTERM)
+            for terminating in _TERMINATING:
+                loop.remove_signal_handler(terminating)
 
 
 def pipeline_of(file: WaveFile, wave: Wave) -> CommandPipeline:

@@ -184,14 +184,14 @@ def demo(
 
 @app.command()
 def verify(
-    journal: Annotated[Path, typer.Argument(help="The journal of a run.", show_default=False)],
+    journal: steering.JournalArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Say whether a journal tells a run that kept the rules, and if not, what was broken where."""
     with explained():
         from wavelane.verify import verify as judge
 
-        verdict = judge(journal)
+        verdict = judge(steering.journal_of(journal))
     if as_json:
         print_json(verdict.to_dict())
     else:

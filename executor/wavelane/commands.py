@@ -152,23 +152,29 @@ class CommandPipeline:
             raise PipelineError(preflight.problems)
         return preflight.facts
 
-    async def prepare(self, before_repos: Callable[[], None] = lambda: None) -> None:
+    async def prepare(
+        self,
+        before_repos: Callable[[], None] = lambda: None,
+        *,
+        begins: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Check everything, then make the agent branches and their worktrees.
 
         `before_repos` is called when all is checked and `state_dir` is there, and no repo has
         been touched; what it raises goes through. Then what is left running of a run that was
-        killed is ended. An agent branch that is there already is kept. Raises `PipelineError` with
-        all problems at once, and then has changed nothing.
+        killed is ended. An agent branch that is there already is kept; where the wave `begins`, it
+        may have no merge of an issue yet. Raises `PipelineError` with all problems at once, and
+        then has changed nothing.
         """
         facts = await self.check()
         try:
             await self._claim(before_repos)
-            await self._make_repos(facts)
+            await self._make_repos(facts, begins())
         except BaseException:
             self._release()
             raise
 
-    async def _make_repos(self, facts: Mapping[str, RepoFacts]) -> None:
+    async def _make_repos(self, facts: Mapping[str, RepoFacts], begins: bool) -> None:
         repos = {
             name: Repo(
                 Git(self._settings[name].path, found.identity, leash=self._leash),
@@ -179,8 +185,21 @@ class CommandPipeline:
             )
             for name, found in facts.items()
         }
+        if begins:
+            await self._refuse_what_is_merged(repos)
         await self._make(repos)
         self._repos = repos
+
+    async def _refuse_what_is_merged(self, repos: Mapping[str, Repo]) -> None:
+        """Nothing is done twice because a journal was lost."""
+        problems = [
+            f'repo "{name}": branch "{repo.agent_branch}" has merges of {", ".join(merged)}, and '
+            "the journal is new; restore the old one, or list these issues under done instead"
+            for name, repo in repos.items()
+            if (merged := await repo.merged(self._commands))
+        ]
+        if problems:
+            raise PipelineError(problems)
 
     async def implement(
         self, issue: Assignment

@@ -133,6 +133,8 @@ class Settings(NamedTuple):
     ceiling: int
     lane_release: LaneRelease
     limits: Limits
+    name: str = ""
+    """What the wave is called, if it is called anything."""
 
 
 class Journal:
@@ -164,7 +166,10 @@ class Journal:
                 self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )
             try:
-                is_new = not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+                tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master")}
+                if tables and "meta" not in tables:
+                    raise sqlite3.OperationalError("no such table: meta")
+                is_new = not tables
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 if is_new:  # also where somebody was killed who was about to make it
@@ -305,10 +310,18 @@ class JournalReader:
             try:
                 self._db.execute("BEGIN")
                 self._meta = dict(self._db.execute("SELECT key, value FROM meta"))
+                self._check_meta()
                 self._check_format()
             except BaseException:
                 self._db.close()
                 raise
+
+    def _check_meta(self) -> None:
+        if not all(isinstance(text, str) for row in self._meta.items() for text in row):
+            raise JournalError(
+                f"journal {self.path} says in no words what its run was started with: it is "
+                "damaged; restore it from a copy"
+            )
 
     def _check_format(self) -> None:
         found = self._meta.get("format")
@@ -333,13 +346,14 @@ class JournalReader:
             if lane_release not in get_args(LaneRelease):
                 raise ValueError(f"lane_release is {lane_release!r}")
             limits = Limits(**self._setting("limits", dict))
+            name = self._setting("name", str)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise JournalError(
                 f"journal {self.path} does not say what its run was started with: {what} "
                 "(it was changed, or something else than wavelane wrote it)"
             ) from error
-        return Settings(wave, ceiling, cast(LaneRelease, lane_release), limits)
+        return Settings(wave, ceiling, cast(LaneRelease, lane_release), limits, name)
 
     def rows(self) -> Iterator[Row]:
         """The rows of all events in order, unread."""
@@ -445,6 +459,7 @@ def _meta_rows(settings: Settings) -> list[tuple[str, str]]:
         ("ceiling", as_json(settings.ceiling)),
         ("lane_release", as_json(settings.lane_release)),
         ("limits", as_json(asdict(settings.limits))),
+        ("name", as_json(settings.name)),
     ]
 
 
@@ -487,9 +502,12 @@ def explained(path: Path, what: str) -> Iterator[None]:
 def _in_words(path: Path, what: str, error: Exception) -> str:
     code = getattr(error, "sqlite_errorcode", None)
     if code == sqlite3.SQLITE_NOTADB or str(error).startswith("no such table"):
-        return f"{path} is no journal ({error}); name another file, or move it away"
+        return f"{path} is no journal ({error}); give the path of one"
     if code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT:
-        return f"journal {path} is damaged ({error}); restore it from a copy, or move it away"
+        return (
+            f"journal {path} is damaged ({error}); restore it from a copy; without it every issue "
+            "is done again, but for those that the wave lists under done"
+        )
     return (
         f"journal {path} cannot be {what}: {error}; "
         "check that its folder exists, can be written to and has room"

@@ -63,7 +63,7 @@ def past_of(path: Path, settings: Settings) -> Folded:
         if past.seal != reader.seal():
             raise JournalError(
                 f"journal {path} was changed after it was written; "
-                f"`wavelane verify {path}` says more. Restore it from a copy, or move it away"
+                f"`wavelane verify {path}` says more. Restore it from a copy"
             )
         return past
 
@@ -158,6 +158,7 @@ def _is_settled(state: WaveState, issue_id: str) -> bool:
 def _differences(past: Settings, now: Settings) -> Iterable[str]:
     """What cannot be changed, with what to do about it."""
     for name, before, after in (
+        ("the name", past.name, now.name),
         ("lane_release", past.lane_release, now.lane_release),
         *_limit_differences(past.limits, now.limits),
     ):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -111,6 +111,13 @@ class Repo:
         prefix = f"refs/wavelane/{self._wave}/unchanged/"
         for ref in (await self.git.out("for-each-ref", "--format=%(refname)", prefix)).split():
             await self.git.out("update-ref", "-d", ref)
+
+    async def merged(self, issue_ids: Iterable[str]) -> list[str]:
+        """Those of the issues that a merge into the agent branch names, if that is there."""
+        if not await self._has_branch(self.agent_branch):
+            return []
+        said = frozenset(await self._merges("%B"))
+        return [one for one in issue_ids if trailer(one) in said]
 
     async def set_mark(self, mark: Mark, issue_id: str, commit: str) -> None:
         """Remember a commit of an issue's branch over a crash."""

@@ -189,8 +189,11 @@ def _added(
         return Answer(False, str(refusal))
     parts = [f"added {', '.join(added)}"] if added else []
     parts += [f"changed {', '.join(changed)}"] if changed else []
-    said = "; ".join(parts) or "nothing is new"
-    return Answer(True, said if live else f"{said}; no run is under way: keep it in the wave file")
+    if not parts:
+        return Answer(True, "nothing is new")
+    said = "; ".join(parts)
+    kept = "keep that in the wave file"
+    return Answer(True, f"{said}; {kept if live else f'no run is under way: {kept}'}")
 
 
 _UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError, RecursionError)

@@ -112,6 +112,7 @@ class Scheduler:
     limits        counts before parking, and seconds before a time-out
     journal       path of the journal file, which is made, or continued if it is there; without it
                   nothing is kept
+    name          what the wave is called, if anything; a journal keeps it
     clock         seconds since the epoch, now
 
     Every method but `run`, `merge_turn` and `events` may be called from any thread, before and
@@ -127,6 +128,7 @@ class Scheduler:
         lane_release: LaneRelease = "done",
         limits: Limits = _NO_LIMITS_GIVEN,
         journal: str | Path | None = None,
+        name: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pipeline = pipeline
@@ -138,7 +140,7 @@ class Scheduler:
             lane_release=lane_release,
             limits=limits,
         )
-        self._settings = Settings(wave, self._state.cap.ceiling, lane_release, limits)
+        self._settings = Settings(wave, self._state.cap.ceiling, lane_release, limits, name)
         self._cap_given = cap is not None
         self._journal_path = None if journal is None else Path(journal)
         self._recorder = Recorder(self._state)
@@ -149,6 +151,8 @@ class Scheduler:
         self._outbox: list[_Told] = []
         self._early: list[Event] | None = None if journal is None else []
         """What was asked for before the journal was opened."""
+        self._due: list[PostponementEnded | PauseEnded] = []
+        """What the time has come for, and nobody was told yet."""
         self._answers: list[tuple[int, str]] = []
         """Answers to commands, by number, that are not written yet."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -242,6 +246,11 @@ class Scheduler:
         if self._journal is not None and not self._claimed:
             self._journal.discard()
             self._journal = None
+
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on with a wave whose journal was there; known once that is open."""
+        return self._journal is not None and not self._journal.is_new
 
     @property
     def wave(self) -> Wave:
@@ -481,6 +490,7 @@ class Scheduler:
                 while not self._finished:
                     await self._awake.wait()
                     await self._look_into_inbox()
+                    self._tell_what_is_due()
                     taken = self._take_outbox()
                     if not (taken or self._answers):
                         continue
@@ -597,8 +607,7 @@ class Scheduler:
 
     def _woken(self, issue_id: str) -> None:
         del self._timers[issue_id]
-        with suppress(IllegalEvent):  # it was parked or cancelled in the meantime
-            self._tell(PostponementEnded(issue_id))
+        self._come_due(PostponementEnded(issue_id))
 
     def _resume_at(self, at: float, order: ResumeAt) -> None:
         assert self._loop is not None
@@ -609,8 +618,18 @@ class Scheduler:
 
     def _resumed(self, until: float) -> None:
         self._resumption = None
-        with suppress(IllegalEvent):  # the cap was moved in the meantime
-            self._tell(PauseEnded(until))
+        self._come_due(PauseEnded(until))
+
+    def _come_due(self, event: PostponementEnded | PauseEnded) -> None:
+        self._due.append(event)
+        self._awake.set()
+
+    def _tell_what_is_due(self) -> None:
+        """A process that was frozen finds commands and times at once; the commands came first."""
+        due, self._due = self._due, []
+        for event in due:
+            with suppress(IllegalEvent):  # somebody asked for something else in the meantime
+                self._tell(event)
 
     def _grant_turn(self, at: float, order: GrantMergeTurn) -> None:
         turn = self._turns.get(order.ticket)

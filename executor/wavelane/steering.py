@@ -162,6 +162,9 @@ def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = Fals
         pipeline = pipeline_of(changed, wave)
         asyncio.run(pipeline.check())
         with JournalReader(path) as reader:
+            named = reader.settings().name
+            if named != changed.wave:
+                fail([f'{file} is wave "{changed.wave}", and the journal is of wave "{named}"'])
             amendment = amendment_of(path, folded(reader).state, wave)
         if amendment is None:
             _say(True, f"nothing is new in {file}", as_json)
@@ -191,6 +194,8 @@ def journal_of(path: Path) -> Path:
         with path.open("rb") as file:
             if file.read(len(_SQLITE)) == _SQLITE:
                 return path
+    if path.suffix in (".db", ".sqlite", ".sqlite3"):
+        return path  # whoever opens it says what is wrong with it
     journal = load(path).state_dir / "journal.db"
     if not journal.exists():
         raise JournalError(
