@@ -67,7 +67,10 @@ class Run:
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            _be_the_command(self, arguments, trap)
+            try:
+                _be_the_command(self, arguments, trap)
+            finally:
+                os._exit(INTERRUPTED)  # should an interrupt come as it ends
 
     def wait(self, seconds: float = PATIENCE) -> Ended | None:
         """Wait for its end; None when it has not ended within that time."""
