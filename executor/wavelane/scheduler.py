@@ -443,8 +443,12 @@ class Scheduler:
         self._awake.set()
 
     async def _look_into_inbox(self) -> None:
-        """Take the commands that were given since the bell rang; at every beat without a bell."""
-        if self._journal is None or self._loop is None or not (self._rung or self._bell is None):
+        """Take the commands that were given since the bell rang, and before times are told.
+
+        Without a bell, at every beat.
+        """
+        looks = self._rung or self._due or self._bell is None
+        if self._journal is None or self._loop is None or not looks:
             return
         self._rung = False
         try:
