@@ -120,6 +120,22 @@ def test_stop_lets_sessions_finish_their_step_and_the_run_exits_with_3(project: 
     assert [issue.state for issue in report.issues.values()] == ["review", "review", "queued"]
 
 
+def test_under_nohup_a_closed_terminal_ends_nothing(project: Path) -> None:
+    deaf = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
+    run = subprocess.Popen(
+        [*deaf, sys.executable, "-m", "wavelane", "run", str(project / "wave.yaml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENV,
+    )
+    wait_for(lambda: all((project / f"begun-{repo}").exists() for repo in ("api", "web")))
+
+    run.send_signal(signal.SIGHUP)
+
+    assert let_go(project, run)[0] == 0
+
+
 def test_pause_waits_until_resume_and_sessions_finish_their_step(project: Path) -> None:
     run = started(project)
 

@@ -98,14 +98,15 @@ class Campaign:
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, on_interrupt)
-        for terminating in _TERMINATING:
-            loop.add_signal_handler(terminating, on_terminate)
+        terminating = [one for one in _TERMINATING if signal.getsignal(one) is not signal.SIG_IGN]
+        for one in terminating:  # what nohup ignores stays ignored
+            loop.add_signal_handler(one, on_terminate)
         try:
             yield
         finally:
             loop.remove_signal_handler(signal.SIGINT)
-            for terminating in _TERMINATING:
-                loop.remove_signal_handler(terminating)
+            for one in terminating:
+                loop.remove_signal_handler(one)
 
 
 def pipeline_of(file: WaveFile, wave: Wave) -> CommandPipeline:
