@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -17,6 +18,9 @@ from pathlib import Path
 import pytest
 
 from wavelane import Report
+from wavelane.campaign import Campaign
+from wavelane.commands import CommandPipeline
+from wavelane.wavefile import load
 
 ROOT = Path(__file__).parent.parent
 ENV = {
@@ -320,6 +324,50 @@ def test_ctrl_c_twice_or_a_termination_ends_the_session_now_and_exits_with_3(
         project / "api", "rev-parse", "main"
     )
     assert git(project / "web", "status", "--porcelain") == before[1]
+
+
+def test_ctrl_c_before_the_wave_goes_on_says_so_and_exits_with_130(project: Path) -> None:
+    before = fingerprint(project)
+    slow = project / "bin/git"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\ntouch "{project}/begun"; exec sleep 60\n')
+    slow.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wavelane", "run", str(project / "wave.yaml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**ENV, "PATH": f"{slow.parent}:{ENV['PATH']}"},
+    )
+    wait_for((project / "begun").exists)
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, out) == (130, ""), err
+    assert err == (
+        "error: interrupted before the wave went on; what an earlier run left running "
+        "is not ended, the next run does that\n"
+    )
+    assert fingerprint(project) == before
+
+
+def test_ctrl_c_while_the_run_tidies_up_changes_nothing_any_more(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close, said = CommandPipeline.close, list[str]()
+
+    async def interrupted(self: CommandPipeline, *, all_told: bool = True) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+        await close(self, all_told=all_told)
+
+    monkeypatch.setattr(CommandPipeline, "close", interrupted)
+
+    report = asyncio.run(Campaign(load(project / "wave.yaml")).run(said.append))
+
+    assert report.outcome == "complete"
+    assert said == ["the run is over; tidying up"]
 
 
 def test_on_a_terminal_the_lanes_are_shown_live(project: Path) -> None:

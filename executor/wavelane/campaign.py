@@ -53,6 +53,24 @@ class Campaign:
         SIGINT drains; a second one, SIGTERM, or SIGHUP ends the sessions now. `interrupted` is told
         which. Raises `PipelineError` and `JournalError`.
         """
+        await self._prepare()
+        running = asyncio.ensure_future(self.scheduler.run())
+        with self._signals(running, interrupted):
+            all_told = False
+            try:
+                report = await running
+                all_told = True
+                return report
+            except asyncio.CancelledError:
+                if not running.cancelled():
+                    running.cancel()
+                    await asyncio.wait([running])
+                    raise
+                return self.scheduler.report()
+            finally:
+                await self.pipeline.close(all_told=all_told)
+
+    async def _prepare(self) -> None:
         try:
             await self.pipeline.prepare(
                 self.scheduler.open_journal, begins=lambda: not self.scheduler.continues
@@ -60,22 +78,6 @@ class Campaign:
         except BaseException:
             self.scheduler.discard_journal()
             raise
-        all_told = False
-        try:
-            running = asyncio.ensure_future(self.scheduler.run())
-            with self._signals(running, interrupted):
-                try:
-                    report = await running
-                    all_told = True
-                    return report
-                except asyncio.CancelledError:
-                    if not running.cancelled():
-                        running.cancel()
-                        await asyncio.wait([running])
-                        raise
-                    return self.scheduler.report()
-        finally:
-            await self.pipeline.close(all_told=all_told)
 
     @contextmanager
     def _signals(
@@ -85,6 +87,9 @@ class Campaign:
 
         def on_interrupt() -> None:
             nonlocal draining
+            if running.done():
+                interrupted("the run is over; tidying up")
+                return
             if draining:
                 on_terminate()
                 return
@@ -93,6 +98,8 @@ class Campaign:
             interrupted("stopping: sessions that run finish their step; again to end them now")
 
         def on_terminate() -> None:
+            if running.done():
+                return
             running.cancel()
             interrupted("ending all sessions now")
 

@@ -1,8 +1,8 @@
 """The command `wavelane`.
 
-Exit codes of `run`: 0 complete, 1 blocked, 2 bad input, 3 stopped. Everything that a person did
-wrong ends in one clear error for each thing, without a traceback. What is asked of a wave that may
-be running is in `wavelane.steering`.
+Exit codes of `run`: 0 complete, 1 blocked, 2 bad input, 3 stopped, 130 interrupted before the wave
+went on. Everything that a person did wrong ends in one clear error for each thing, without a
+traceback. What is asked of a wave that may be running is in `wavelane.steering`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import typer
 from wavelane import steering
 from wavelane.terminal import (
     EXIT_CODES,
+    INTERRUPTED,
     JsonOption,
     WaveArgument,
     explained,
@@ -45,6 +46,11 @@ app = typer.Typer(
 )
 
 app.add_typer(steering.app)
+
+_INTERRUPTED = (
+    "interrupted before the wave went on; what an earlier run left running is not ended, "
+    "the next run does that"
+)
 
 CapOption = Annotated[
     int | None,
@@ -123,7 +129,10 @@ def run(
             campaign.scheduler.cap.set(cap)
         if resume_at is not None and resume_at > time.time():
             campaign.scheduler.cap.pause(resume_at)
-        report = asyncio.run(_run(campaign, quiet=as_json))
+        try:
+            report = asyncio.run(_run(campaign, quiet=as_json))
+        except KeyboardInterrupt:
+            fail([_INTERRUPTED], INTERRUPTED)
         _print_report(report, as_json)
         if not as_json:
             _say_where(campaign, report)

@@ -16,6 +16,8 @@ EXIT_CODES: Final = {"complete": 0, "blocked": 1, "stopped": 3, "unfinished": 3}
 """How `wavelane run` exits, by the outcome of the run."""
 REFUSED: Final = 1
 BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
+"""Ctrl-C, and not while a wave was run: as shells have it, 128 and the number of SIGINT."""
 UNANSWERED: Final = 75
 """A command was given and not answered in time: it holds as soon as the run looks."""
 
@@ -51,7 +53,7 @@ def explained() -> Iterator[None]:
     except OSError as error:
         fail([f"{error.filename or 'a file'}: {error.strerror or error}"])
     except KeyboardInterrupt:
-        raise typer.Exit(EXIT_CODES["stopped"]) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def fail(problems: Iterable[str], code: int = BAD_INPUT) -> NoReturn:
