@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from hypothesis import given
 from tests.helpers import Model, wave_of
 
-from wavelane_model.order import AdmissionKey, admission_keys, admission_order
-from wavelane_model.wave import Wave
+from wavelane.testing.strategies import waves
+from wavelane_model.order import AdmissionKey, admission_keys, admission_order, expected_lengths
+from wavelane_model.wave import Issue, Wave
 
 
 def in_order(wave: Wave) -> list[str]:
@@ -29,15 +31,71 @@ def test_a_priority_below_zero_is_not_inherited_over_a_higher_one() -> None:
 
 
 def test_of_equal_priority_the_longer_way_to_the_end_goes_first() -> None:
-    wave = wave_of("a#1", "a#2", "b#1 < a#2", "b#2 < b#1", "a#3", "b#3 < a#3")
+    wave = wave_of("a#1", "b#1", "c#1 < b#1", "d#1 < c#1", "e#1", "f#1 < e#1")
 
-    assert in_order(wave) == ["a#2", "b#1", "a#3", "a#1", "b#2", "b#3"]
+    assert in_order(wave) == ["b#1", "c#1", "e#1", "a#1", "d#1", "f#1"]
 
 
-def test_the_length_of_the_way_counts_hops_and_not_dependents() -> None:
-    fan = ["x#1 < a#1", "x#2 < a#1", "x#3 < a#1"]
+def test_dependents_side_by_side_count_as_one_session_and_those_of_one_repo_as_many() -> None:
+    chain = ["y#1 < a#2", "z#1 < y#1"]
+    side_by_side = ["u#1 < a#1", "v#1 < a#1", "w#1 < a#1"]
+    in_one_repo = ["x#1 < a#1", "x#2 < a#1", "x#3 < a#1"]
 
-    assert in_order(wave_of("a#1", "a#2", *fan, "y#1 < a#2", "y#2 < y#1"))[0] == "a#2"
+    assert in_order(wave_of("a#1", "a#2", *chain, *side_by_side))[0] == "a#2"
+    assert in_order(wave_of("a#1", "a#2", *chain, *in_one_repo))[0] == "a#1"
+
+
+def test_the_repo_with_more_left_to_do_goes_first() -> None:
+    assert in_order(wave_of("a#1", "b#1", "b#2", "b#3")) == ["b#1", "b#2", "a#1", "b#3"]
+
+
+def test_what_a_repo_has_to_do_later_counts_for_what_opens_the_way_to_it() -> None:
+    wave = wave_of("a#1", "a#2", "c#1 < a#2", "b#1 < c#1", "b#2 < c#1", "b#3 < c#1", "d#1 < a#1")
+
+    keys = {wave.issues[key.position].id: key for key in admission_keys(wave)}
+
+    assert [-keys[one].minus_tail for one in ("a#2", "c#1", "b#1", "b#3")] == [5, 4, 3, 1]
+
+
+def test_a_longer_tail_in_seconds_goes_before_more_sessions() -> None:
+    wave = Wave(
+        [
+            Issue("a#1", "a", estimate=60),
+            Issue("b#1", "b", ["a#1"], estimate=60),
+            Issue("c#1", "c", estimate=300),
+        ]
+    )
+
+    assert in_order(wave) == ["c#1", "a#1", "b#1"]
+
+
+def test_an_issue_without_an_estimate_is_expected_to_be_like_the_others_of_its_repo() -> None:
+    wave = Wave(
+        [
+            Issue("a#1", "a", estimate=60),
+            Issue("a#2", "a", estimate=90),
+            Issue("a#3", "a"),
+            Issue("b#1", "b", estimate=0),
+            Issue("b#2", "b"),
+            Issue("c#1", "c"),
+        ]
+    )
+
+    assert expected_lengths(wave) == [60, 90, 75, 0, 0, 60]
+
+
+def test_without_any_estimate_a_length_is_a_session() -> None:
+    assert expected_lengths(wave_of("a#1", "b#1")) == [1, 1]
+
+
+@given(waves())
+def test_the_tail_is_never_longer_than_the_wave_can_be_nor_shorter_than_its_longest_chain(
+    wave: Wave,
+) -> None:
+    lengths = expected_lengths(wave)
+
+    for key in admission_keys(wave):
+        assert -key.minus_hops < -key.minus_tail <= sum(lengths)
 
 
 def test_what_is_equal_in_all_else_keeps_the_order_of_the_file() -> None:
@@ -47,7 +105,7 @@ def test_what_is_equal_in_all_else_keeps_the_order_of_the_file() -> None:
 def test_the_key_holds_the_tie_breaks_in_their_order() -> None:
     keys = admission_keys(wave_of("a#1 !1", "a#2 < a#1"))
 
-    assert keys == [AdmissionKey(-1, -1, 0), AdmissionKey(0, 0, 1)]
+    assert keys == [AdmissionKey(-1, -2, -1, 0), AdmissionKey(0, -1, 0, 1)]
 
 
 def test_issues_are_admitted_in_the_order_that_was_shown() -> None:

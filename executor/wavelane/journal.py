@@ -44,7 +44,7 @@ from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
 from wavelane_model.wave import Issue, Wave
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the file's layout."""
 EVENT_VERSION: Final = 1
 """Version of the events' data, one for all kinds."""

@@ -4,40 +4,111 @@ Of the issues that may be admitted, the first by this key is:
 
 1. the higher *inherited priority*: the highest priority among the issue itself and everything
    that depends on it, directly or through others;
-2. the more *hops to the end*: the length of the longest path of dependents behind it;
-3. the earlier place in the file.
+2. the longer *tail*: for how long at least the wave goes on from the start of the issue. Its
+   dependents follow it one after another, and so do the issues of a repo, those with the longer
+   tails first. Lengths are estimates in seconds; where nothing is estimated each session counts 1;
+3. the more *hops to the end*: the length of the longest path of dependents behind it;
+4. the earlier place in the file.
 
 Dependents cannot be done before the issue itself, so "still to do" never changes the key while
 the issue is queued. A cancelled dependent keeps counting, so that the order stays the one that
 was shown before the wave started.
+
+The tail is the bound that job-shop schedulers know as Jackson's: what is left on one machine, each
+piece with what has to follow it elsewhere.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from statistics import median
+from typing import Final, NamedTuple
 
 from wavelane_model.wave import Wave
+
+_ROUNDS: Final = 2
+"""How often tails go through the repos; a third round orders waves no better."""
 
 
 class AdmissionKey(NamedTuple):
     """Smaller goes first."""
 
     minus_priority: int
+    minus_tail: float
     minus_hops: int
     position: int
 
 
 def admission_keys(wave: Wave) -> list[AdmissionKey]:
     """The key of every issue, by position in the wave."""
+    backward = wave.topological()[::-1]
     priority = [issue.priority for issue in wave.issues]
     hops = [0] * len(wave)
-    for at in reversed(wave.topological()):
+    for at in backward:
         for dependent in wave.dependents[at]:
             priority[at] = max(priority[at], priority[dependent])
             hops[at] = max(hops[at], hops[dependent] + 1)
-    return [AdmissionKey(-priority[at], -hops[at], at) for at in range(len(wave))]
+    tails = _tails(wave, backward, expected_lengths(wave))
+    return [AdmissionKey(-priority[at], -tails[at], -hops[at], at) for at in range(len(wave))]
 
 
 def admission_order(wave: Wave) -> list[int]:
     """Positions of all issues, first to be admitted first."""
     return [key.position for key in sorted(admission_keys(wave))]
+
+
+def expected_lengths(wave: Wave) -> list[float]:
+    """How long the session of each issue is expected to take, by position, in seconds.
+
+    Without an estimate it is the median of those of its repo, or else of all. Where nothing is
+    estimated every length is 1, and the unit is a session.
+    """
+    known: list[list[float]] = [[] for _ in wave.repos]
+    for issue, repo in zip(wave.issues, wave.repo_of, strict=True):
+        if issue.estimate is not None:
+            known[repo].append(issue.estimate)
+    everywhere = [one for found in known for one in found]
+    usual = median(everywhere) if everywhere else 1.0
+    medians = [median(found) if found else usual for found in known]
+    return [
+        medians[repo] if issue.estimate is None else issue.estimate
+        for issue, repo in zip(wave.issues, wave.repo_of, strict=True)
+    ]
+
+
+def _tails(wave: Wave, backward: Sequence[int], lengths: Sequence[float]) -> list[float]:
+    """For how long the wave goes on from the start of each issue."""
+    tails = _along_dependents(wave, backward, lengths, list(lengths))
+    lanes: list[list[int]] = [[] for _ in wave.repos]
+    for at, repo in enumerate(wave.repo_of):
+        lanes[repo].append(at)
+    for _ in range(_ROUNDS):
+        tails = _along_dependents(wave, backward, lengths, _through_lanes(lanes, lengths, tails))
+    return tails
+
+
+def _along_dependents(
+    wave: Wave, backward: Sequence[int], lengths: Sequence[float], tails: list[float]
+) -> list[float]:
+    """An issue goes before its dependents."""
+    for at in backward:
+        behind = 0.0
+        for dependent in wave.dependents[at]:
+            if tails[dependent] > behind:
+                behind = tails[dependent]
+        if lengths[at] + behind > tails[at]:
+            tails[at] = lengths[at] + behind
+    return tails
+
+
+def _through_lanes(
+    lanes: Sequence[list[int]], lengths: Sequence[float], tails: Sequence[float]
+) -> list[float]:
+    """The issues of a repo go one after another, the longest *behind* (tail less length) first."""
+    through = [*tails]
+    for lane in lanes:
+        lane.sort(key=lambda at: (lengths[at] - tails[at], at))
+        behind = 0.0
+        for at in reversed(lane):
+            behind = through[at] = max(tails[at], lengths[at] + behind)
+    return through
