@@ -3,6 +3,9 @@
 On a person's machine such a test is skipped where the program is missing, and says what to install.
 In CI (`CI` is set) a missing program is a failure.
 
+Where this is started in the background, SIGINT and SIGHUP may be ignored, and all programs would
+inherit that; tests send both.
+
 Hypothesis draws the same examples in every run of CI; on a person's machine it looks for new ones.
 """
 
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -22,6 +26,12 @@ PACKAGES = {"dot": "graphviz", "spin": "spin", "gcc": "gcc"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     config.addinivalue_line("markers", "needs(*programs): programs that the test calls")
 
 

@@ -26,7 +26,7 @@ from specs.simulation.schedule import Played, play
 from specs.simulation.sweep import Sweep, folder_of_journals, replayed, sweep
 from wavelane import Scheduler
 from wavelane.sessions import StartOrder
-from wavelane_model.effects import EndSession, StartMerging
+from wavelane_model.effects import EndSession, StartMerging, WakeAt
 from wavelane_model.events import Event, SessionEnded
 from wavelane_model.outcomes import Approved, ChangesRequested
 
@@ -244,8 +244,8 @@ class SwallowsTheErrorOfAWrite(Scheduler):
 
 
 class ForgetsToWake(Scheduler):
-    def _woken(self, issue_id: str) -> None:
-        del self._timers[issue_id]
+    def _wake_at(self, at: float, order: WakeAt) -> None:
+        pass
 
 
 class LeavesATaskBehind(Scheduler):

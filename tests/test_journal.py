@@ -47,6 +47,7 @@ from wavelane.testing.virtual import EPOCH
 from wavelane_model.events import (
     CapMoved,
     Event,
+    Hold,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
@@ -85,6 +86,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
         st.builds(Issue, TEXTS, TEXTS, st.lists(TEXTS), title=TEXTS, priority=st.integers())
     ).map(tuple),
     "done": st.lists(TEXTS).map(tuple),
+    "order": st.lists(TEXTS).map(tuple),
+    "holds": st.lists(st.builds(Hold, TEXTS, st.floats(allow_nan=False, allow_infinity=False))).map(
+        tuple
+    ),
 }
 EVENTS: st.SearchStrategy[Any] = st.one_of(
     *(
@@ -100,7 +105,7 @@ def test_every_event_with_every_outcome_is_read_back_as_it_was_written(event: Ev
 
 
 def test_every_kind_of_event_and_outcome_is_among_those() -> None:
-    assert len(get_args(Event)) == 18
+    assert len(get_args(Event)) == 20
     assert len(get_args(Outcome)) == 10
 
 
@@ -725,14 +730,14 @@ def changed(path: Path, *statements: str) -> Path:
 
 
 @pytest.mark.unlawful_journals
-@pytest.mark.parametrize(("version", "age"), [("3", "a newer"), ("1", "another")])
+@pytest.mark.parametrize(("version", "age"), [("4", "a newer"), ("2", "another")])
 def test_a_journal_of_another_format_is_refused(tmp_path: Path, version: str, age: str) -> None:
     path = changed(tmp_path / "j.db", f"UPDATE meta SET value = '{version}' WHERE key = 'format'")
 
     assert unreadable(path) == refused(path)
     assert unreadable(path) == (
         f"journal {path} has format {version}: {age} version of wavelane wrote it, and this one "
-        "reads format 2; use that version"
+        "reads format 3; use that version"
     )
 
 

@@ -81,7 +81,7 @@ def test_an_issue_without_an_estimate_is_expected_to_be_like_the_others_of_its_r
         ]
     )
 
-    assert expected_lengths(wave) == [60, 90, 75, 0, 0, 60]
+    assert expected_lengths(wave) == [60, 90, 90, 0, 0, 60]
 
 
 def test_without_any_estimate_a_length_is_a_session() -> None:
@@ -105,7 +105,7 @@ def test_what_is_equal_in_all_else_keeps_the_order_of_the_file() -> None:
 def test_the_key_holds_the_tie_breaks_in_their_order() -> None:
     keys = admission_keys(wave_of("a#1 !1", "a#2 < a#1"))
 
-    assert keys == [AdmissionKey(-1, -2, -1, 0), AdmissionKey(0, -1, 0, 1)]
+    assert keys == [AdmissionKey(-1, 0, -2, -1, 0), AdmissionKey(0, 0, -1, 0, 1)]
 
 
 def test_issues_are_admitted_in_the_order_that_was_shown() -> None:

@@ -297,9 +297,9 @@ def test_a_file_that_is_no_journal_is_an_error(tmp_path: Path, content: bytes) -
 
 def test_a_journal_of_another_format_is_an_error(journal_of: Callable[[Base], Path]) -> None:
     path = journal_of(STRICT)
-    forge(path, lambda f: f.set_meta("format", 3))
+    forge(path, lambda f: f.set_meta("format", 4))
 
-    with pytest.raises(JournalError, match="has format 3: a newer version of wavelane wrote it"):
+    with pytest.raises(JournalError, match="has format 4: a newer version of wavelane wrote it"):
         verify(path)
 
 

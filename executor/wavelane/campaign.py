@@ -25,12 +25,17 @@ _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 class Campaign:
     """One run of a wave file.
 
-    `cap` and `journal` take precedence over what the file says. Raises `ValueError` for a cap
-    below 1.
+    `cap` and `journal` take precedence over what the file says, `plan` is the scheduler's. Raises
+    `ValueError` for a cap below 1.
     """
 
     def __init__(
-        self, file: WaveFile, *, cap: int | None = None, journal: Path | None = None
+        self,
+        file: WaveFile,
+        *,
+        cap: int | None = None,
+        journal: Path | None = None,
+        plan: bool | None = None,
     ) -> None:
         self.file = file
         self.wave = file.to_wave()
@@ -44,6 +49,7 @@ class Campaign:
             lane_release=file.lane_release,
             limits=limits,
             journal=self.journal,
+            plan=plan,
             name=file.wave,
         )
 

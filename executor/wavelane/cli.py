@@ -114,6 +114,14 @@ def run(
         str | None,
         typer.Option(metavar="TIME", help=f"Start nothing before then. {steering.TIME_HELP}"),
     ] = None,
+    plan: Annotated[
+        bool | None,
+        typer.Option(
+            "--plan/--no-plan",
+            help="Plan the order of admission ahead.",
+            show_default="where an issue has an estimate",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a wave to its end, from where its journal ends if there is one.
@@ -124,7 +132,7 @@ def run(
         from wavelane.campaign import Campaign
 
         resume_at = steering.time_given("--pause-until", pause_until)
-        campaign = Campaign(_load(wave), cap=_checked_cap(cap), journal=journal)
+        campaign = Campaign(_load(wave), cap=_checked_cap(cap), journal=journal, plan=plan)
         if cap is not None:  # a wave that is continued may stand at another level
             campaign.scheduler.cap.set(cap)
         if resume_at is not None and resume_at > time.time():

@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import (
@@ -25,7 +25,7 @@ from typing import (
     get_type_hints,
 )
 
-from wavelane_model.events import Event, SessionEnded, WaveAmended
+from wavelane_model.events import Event, Hold, OrderPlanned, SessionEnded, WaveAmended
 from wavelane_model.outcomes import Outcome
 from wavelane_model.wave import ISSUE_FIELDS, Issue
 
@@ -76,7 +76,7 @@ def _fields_of(kind: type) -> dict[str, _Field]:
     return {one.name: _Field(_check_of(hints[one.name]), one.default) for one in fields(kind)}
 
 
-_KINDS: Final[tuple[type, ...]] = (*_EVENTS.values(), *_OUTCOMES.values(), Issue)
+_KINDS: Final[tuple[type, ...]] = (*_EVENTS.values(), *_OUTCOMES.values(), Issue, Hold)
 _FIELDS: Final = {kind: _fields_of(kind) for kind in _KINDS}
 """The fields of each kind, by name."""
 
@@ -94,6 +94,8 @@ def encoded(event: Event) -> tuple[str, str | None, str | None]:
                 data[name] = value
     if isinstance(event, WaveAmended):
         data["issues"] = [definition_of(one) for one in event.issues]
+    if isinstance(event, OrderPlanned):
+        data["holds"] = [asdict(one) for one in event.holds]
     return kind.__name__, issue, as_json(data) if data else None
 
 
@@ -111,6 +113,9 @@ def decoded(kind: str, issue: str | None, data: str | None) -> Event:
         if kind == WaveAmended.__name__:
             values["issues"] = tuple(made(Issue, one) for one in values["issues"])
             values["done"] = tuple(values["done"])
+        if kind == OrderPlanned.__name__:
+            values["order"] = tuple(values["order"])
+            values["holds"] = tuple(made(Hold, one) for one in values["holds"])
         return made(_EVENTS[kind], values)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise JournalError(

@@ -17,9 +17,11 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
+    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     ParkRequested,
     PauseEnded,
     PostponementEnded,
@@ -88,6 +90,8 @@ def objection(state: WaveState, event: Event, refusal: str) -> Breach:
             return Breach("pause", "a pause ended by itself that was not to end then")
         case WaveAmended():
             return Breach("wave", refusal)
+        case OrderPlanned() | HoldEnded():
+            return Breach("hold", refusal)
         case MergeTurnRequested() | MergeTurnReturned():
             return Breach("merge", refusal)
         case WaveStarted():

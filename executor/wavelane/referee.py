@@ -12,6 +12,8 @@ The rules, by name:
     bound   never more in flight than the highest cap in force since the run began
     merge   one merge at a time in a repo, in the order in which they joined its queue
     order   an issue is admitted only when all that it depends on is done
+    hold    nothing is admitted into a lane that is held for an issue before it in the plan; it is
+            said until when that is
     pause   no session starts at cap 0 or after a stop
     wait    a postponed issue is not admitted before its wait is over; each run says when that is
     once    sessions of an issue are numbered without a gap, one at a time, each with one end; an
@@ -31,6 +33,7 @@ from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
     Effect,
+    EndHoldAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -47,9 +50,12 @@ from wavelane_model.events import (
     AttemptUnclear,
     CapMoved,
     Event,
+    Hold,
+    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     PauseEnded,
     PostponementEnded,
     RunCutOff,
@@ -83,7 +89,14 @@ class Place(NamedTuple):
 
 Account = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
 """It is told what is left of an issue that was in flight when its run ended."""
-DURING_A_RUN: Final = (SessionEnded, SessionWithheld, PostponementEnded, PauseEnded, RunCutOff)
+DURING_A_RUN: Final = (
+    SessionEnded,
+    SessionWithheld,
+    PostponementEnded,
+    HoldEnded,
+    PauseEnded,
+    RunCutOff,
+)
 """What happens only while a run is under way."""
 StartOrder = StartImplementing | StartReviewing | StartMerging
 
@@ -124,6 +137,12 @@ class Referee:
         self._done = 0
         self._waiting: set[str] = set()
         """Issues that are postponed."""
+        self._place: dict[str, int] = {}
+        """By issue of the plan, how early it is to be admitted."""
+        self._holds: dict[str, float] = {}
+        """Issues for which their lane is held, and until when at the latest."""
+        self._urgency: dict[str, int] = {}
+        """Inherited priorities, if lanes are held."""
         self._sessions: dict[str, int] = dict.fromkeys(self._state, 0)
         self._open: dict[str, int] = {}
         self._holder: dict[str, str] = {}
@@ -146,6 +165,7 @@ class Referee:
             woken = {effect.issue for effect in effects if isinstance(effect, WakeAt)}
             for issue in sorted(self._waiting - woken):
                 yield Breach("wait", f"the run starts, and nobody is to wake {issue} from its wait")
+            yield from self._holds_told(effects)
             if self._lifts is not None and ResumeAt(self._lifts) not in effects:
                 yield Breach("pause", "the run starts, and nobody is to end its pause in time")
 
@@ -170,6 +190,11 @@ class Referee:
                 yield from self._accounted(event)
             case WaveAmended(issues, done):
                 yield from self._amended(issues, done)
+            case OrderPlanned(order, holds):
+                yield from self._planned(order, holds)
+            case HoldEnded(issue):
+                if self._holds.pop(issue, None) is None:
+                    yield Breach("hold", f"a hold for {issue} ends, and no lane is held for it")
             case PostponementEnded(issue):
                 self._waiting.discard(issue)
             case CapMoved(move, _, until):
@@ -208,9 +233,29 @@ class Referee:
                 yield Breach("wave", f"{issue.id} is changed, though it had begun")
         self._wave = self._wave.amended(issues, done)
 
+    def _planned(self, order: Sequence[str], holds: Sequence[Hold]) -> Iterator[Breach]:
+        self._place = {issue: place for place, issue in enumerate(order)}
+        if unknown := [one for one in order if one not in self._state]:
+            yield Breach("hold", f"a plan names {', '.join(unknown)}: there are no such issues")
+        self._holds = {hold.issue: hold.until for hold in holds if self._may_be_awaited(hold.issue)}
+        if self._holds:
+            self._urgency = _inherited_priorities(self._wave)
+
+    def _may_be_awaited(self, issue: str) -> bool:
+        return self._state.get(issue) == "queued" and not any(
+            self._state.get(needed) in ("parked", "cancelled")
+            for needed in self._wave[issue].depends_on
+        )
+
+    def _holds_told(self, effects: Sequence[Effect]) -> Iterator[Breach]:
+        told = {effect.issue for effect in effects if isinstance(effect, EndHoldAt)}
+        for issue in sorted(self._holds.keys() - told):
+            yield Breach("hold", f"the lane of {issue} is held, and nobody is to end that in time")
+
     def _cut_off(self) -> None:
         self._outcome = "unfinished"
         self._stopping = False
+        self._holds.clear()
         self._tickets = 0
         for queue in self._queues.values():
             for place in [one for one in queue if one.is_ticket]:
@@ -268,6 +313,8 @@ class Referee:
             yield from self._reported(issue, trigger, event)
         self._state[issue] = target
         self._waiting.discard(issue)
+        if self._holds:
+            self._keep_holds(issue, target)
         self._keep(issue, trigger, source, target)
 
     def _admitted(self, issue: str) -> Iterator[Breach]:
@@ -290,6 +337,9 @@ class Referee:
         elif self._rework[repo]:
             first = min(self._rework[repo])
             yield Breach("lane", f"{issue} is admitted before {first}, which waits for lane {repo}")
+        for held in self._holds:
+            if self._repo(held) == repo and self._comes_before(held, issue):
+                yield Breach("hold", f"{issue} is admitted while lane {repo} is held for {held}")
         if issue in self._waiting:
             yield Breach("wait", f"{issue} is admitted while it is postponed")
         for needed in self._wave[issue].depends_on:
@@ -299,6 +349,18 @@ class Referee:
                     f"{issue} is admitted before {needed} is done (it is {self._state[needed]})",
                 )
         self._holder[repo] = issue
+
+    def _comes_before(self, first: str, second: str) -> bool:
+        """Whether `first`, which is in the plan, is to be admitted before `second`."""
+        if self._urgency[first] != self._urgency[second]:
+            return self._urgency[first] > self._urgency[second]
+        return self._place[first] < self._place.get(second, len(self._place))
+
+    def _keep_holds(self, issue: str, target: State) -> None:
+        self._holds.pop(issue, None)
+        if target in ("parked", "cancelled"):
+            for held in [one for one in self._holds if issue in self._wave[one].depends_on]:
+                del self._holds[held]
 
     def _took_lane(self, issue: str) -> Iterator[Breach]:
         repo = self._repo(issue)
@@ -387,6 +449,13 @@ class Referee:
         if order.until != self._lifts:
             yield Breach("pause", f"a pause is to end at {order.until:g}, which nobody asked for")
 
+    def _end_of_hold_ordered(self, order: EndHoldAt) -> Iterator[Breach]:
+        if self._holds.get(order.issue) != order.until:
+            yield Breach(
+                "hold",
+                f"a hold for {order.issue} is to end at {order.until:g}, which no plan asked for",
+            )
+
     def _turn_granted(self, order: GrantMergeTurn) -> Iterator[Breach]:
         yield from self._took_turn(order.repo, Place(order.ticket, True))
 
@@ -418,6 +487,7 @@ class Referee:
             yield Breach("end", f"the run ends as blocked with {self._in_flight} issues in flight")
         self._outcome = order.outcome
         self._stopping = False
+        self._holds.clear()
 
     # What more than one of them needs
 
@@ -448,6 +518,16 @@ class Referee:
         return f"cap {self._level}" if self._level else "a paused cap"
 
 
+def _inherited_priorities(wave: Wave) -> dict[str, int]:
+    """Of each issue the highest priority among itself and all that depends on it."""
+    found = {issue.id: issue.priority for issue in wave.issues}
+    for at in reversed(wave.topological()):
+        for needed in wave.dependencies[at]:
+            one = wave.issues[needed].id
+            found[one] = max(found[one], found[wave.issues[at].id])
+    return found
+
+
 _WATCHERS: Final[dict[type[Effect], Callable[[Referee, Any], Iterator[Breach]]]] = {
     StartImplementing: Referee._start_ordered,
     StartReviewing: Referee._start_ordered,
@@ -455,6 +535,7 @@ _WATCHERS: Final[dict[type[Effect], Callable[[Referee, Any], Iterator[Breach]]]]
     EndSession: Referee._end_ordered,
     WakeAt: Referee._wait_ordered,
     ResumeAt: Referee._resumption_ordered,
+    EndHoldAt: Referee._end_of_hold_ordered,
     GrantMergeTurn: Referee._turn_granted,
     FinishWave: Referee._finished,
 }

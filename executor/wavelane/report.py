@@ -175,6 +175,14 @@ class Recorder:
         times = self._times.get(issue_id)
         return None if times is None else times.started_at
 
+    def worked(self, issue_id: str, now: float | None = None) -> float:
+        """For how many seconds an issue was in flight; if it is now, up to `now`."""
+        times = self._times.get(issue_id)
+        if times is None:
+            return 0.0
+        in_flight = now is not None and self._state.find(issue_id).state in IN_FLIGHT
+        return sum(times.seconds.values()) + (now - times.since if now and in_flight else 0.0)
+
     def report(self) -> Report:
         """The report as of now."""
         return Report(

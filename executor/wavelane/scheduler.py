@@ -37,6 +37,7 @@ from wavelane.lever import CapLever
 from wavelane.notices import Notice, NoticeStream
 from wavelane.pipeline import Assignment, Pipeline, assignment
 from wavelane.recovery import account_of, amendment_of, past_of
+from wavelane.replanner import Replanner, answered
 from wavelane.report import Recorder, Report, standings_after
 from wavelane.requests import carried_out
 from wavelane.sessions import KINDS, StartOrder, outcome_of
@@ -46,6 +47,7 @@ from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
     Effect,
+    EndHoldAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -59,6 +61,7 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
+    HoldEnded,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
@@ -112,6 +115,8 @@ class Scheduler:
     limits        counts before parking, and seconds before a time-out
     journal       path of the journal file, which is made, or continued if it is there; without it
                   nothing is kept
+    plan          whether the order of admission is planned ahead (`wavelane.replanner`): True or
+                  False; default: where an issue has an estimate
     name          what the wave is called, if anything; a journal keeps it
     clock         seconds since the epoch, now
 
@@ -128,6 +133,7 @@ class Scheduler:
         lane_release: LaneRelease = "done",
         limits: Limits = _NO_LIMITS_GIVEN,
         journal: str | Path | None = None,
+        plan: bool | None = None,
         name: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -144,6 +150,9 @@ class Scheduler:
         self._cap_given = cap is not None
         self._journal_path = None if journal is None else Path(journal)
         self._recorder = Recorder(self._state)
+        self._plan_wanted = plan
+        self._replanner = Replanner(wave, plan)
+        self._planning: asyncio.Task[None] | None = None
         self.cap = CapLever(lambda: self._state, self._tell, self._hold)
         """The lever on the cap."""
 
@@ -151,7 +160,7 @@ class Scheduler:
         self._outbox: list[_Told] = []
         self._early: list[Event] | None = None if journal is None else []
         """What was asked for before the journal was opened."""
-        self._due: list[PostponementEnded | PauseEnded] = []
+        self._due: list[Event] = []
         """What the time has come for, and nobody was told yet."""
         self._answers: list[tuple[int, str]] = []
         """Answers to commands, by number, that are not written yet."""
@@ -172,8 +181,8 @@ class Scheduler:
         self._rung = False
         self._group = asyncio.TaskGroup()
         self._sessions: dict[str, _Session] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._resumption: asyncio.TimerHandle | None = None
+        self._timers: dict[tuple[type[Event], str], asyncio.TimerHandle] = {}
+        """By what is to be told when the time comes, and of which issue."""
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._ticket_numbers = count(1)
         self._streams: list[NoticeStream] = []
@@ -189,6 +198,7 @@ class Scheduler:
             EndSession: self._end_session,
             WakeAt: self._wake_at,
             ResumeAt: self._resume_at,
+            EndHoldAt: self._end_hold_at,
             GrantMergeTurn: self._grant_turn,
             AnnounceCap: self._announce_cap,
             FinishWave: self._finish,
@@ -220,6 +230,7 @@ class Scheduler:
                 if not self._journal.is_new:
                     await self._settle()
             await self._account_for_the_past()
+            await self._plan()
             await self._drive()
         except BaseExceptionGroup as group:
             raise _single(group) from None
@@ -365,6 +376,7 @@ class Scheduler:
         self._outbox.clear()
         self._answers.clear()
         self._state, self._recorder = past.state, past.recorder
+        self._replanner = Replanner(past.state.wave, self._plan_wanted)
         if past.state.started and not past.state.ended:
             self._tell(RunCutOff())
         for repo, ticket in self._state.waiting_tickets():  # of a process that is gone
@@ -416,6 +428,7 @@ class Scheduler:
             at = self._clock()
             effects = step(self._state, event)
             self._recorder.note(at, event, effects)
+            self._replanner.note(at, event, effects, self._state.wave)
             standings = standings_after(self._state, self._recorder, effects)
             self._outbox.append(_Told(Entry(at, event), effects, standings))
             self._hold(event)
@@ -501,9 +514,13 @@ class Scheduler:
                     await self._write(taken)
                     for told in taken:
                         self._carry_out(told)
+                    self._plan_anew()
             except BaseException:
                 self._abandoned = True
                 raise
+            finally:
+                if self._planning is not None:
+                    self._planning.cancel()
 
     async def _write(self, taken: list[_Told]) -> None:
         if self._journal is not None and self._loop is not None:
@@ -520,6 +537,31 @@ class Scheduler:
             else:
                 self._carriers[type(effect)](told.entry.at, effect)
 
+    def _plan_anew(self) -> None:
+        """Plan beside the run, if it is time to."""
+        if self._planning is None and self._replanner.is_due(self._clock(), self._state):
+            self._planning = self._group.create_task(self._plan())
+
+    async def _plan(self) -> None:
+        """Have the order of admission planned in a thread, and tell what comes of it.
+
+        Without a plan the wave goes on as well, so what goes wrong here ends nothing.
+        """
+        assert self._loop is not None
+        try:
+            with self._lock:
+                question = self._replanner.question(self._clock(), self._state, self._recorder)
+            if question is not None:
+                answer = await self._loop.run_in_executor(None, answered, question)
+                if plan := self._replanner.told(answer):
+                    self._tell(plan)
+        except IllegalEvent:
+            pass  # the run is over
+        except Exception as error:
+            log.warning("the order of admission cannot be planned", exc_info=error)
+        finally:
+            self._planning = None
+
     def _close(self) -> None:
         """Leave nothing behind: no timer, no waiter, no thread, no unwritten event."""
         self._finished = True
@@ -527,7 +569,7 @@ class Scheduler:
             self._over = True
         if self._bell is not None:
             self._bell.take_down()
-        for timer in (*self._timers.values(), *filter(None, [self._resumption])):
+        for timer in self._timers.values():
             timer.cancel()
         for turn in self._turns.values():
             if not turn.done():
@@ -603,28 +645,28 @@ class Scheduler:
                 session.task.cancel()
 
     def _wake_at(self, at: float, order: WakeAt) -> None:
-        assert self._loop is not None
-        delay = self._limits.postpone_delay if order.until is None else order.until - self._clock()
-        if earlier := self._timers.pop(order.issue, None):
-            earlier.cancel()
-        self._timers[order.issue] = self._loop.call_later(max(0, delay), self._woken, order.issue)
-
-    def _woken(self, issue_id: str) -> None:
-        del self._timers[issue_id]
-        self._come_due(PostponementEnded(issue_id))
+        until = order.until
+        if until is None:
+            until = self._clock() + self._limits.postpone_delay
+        self._tell_at(until, PostponementEnded(order.issue), order.issue)
 
     def _resume_at(self, at: float, order: ResumeAt) -> None:
+        self._tell_at(order.until, PauseEnded(order.until))
+
+    def _end_hold_at(self, at: float, order: EndHoldAt) -> None:
+        self._tell_at(order.until, HoldEnded(order.issue), order.issue)
+
+    def _tell_at(self, until: float, event: Event, issue: str = "") -> None:
+        """Have `event` told when its time has come; an earlier order of the kind is void."""
         assert self._loop is not None
-        if self._resumption is not None:
-            self._resumption.cancel()
-        delay = max(0, order.until - self._clock())
-        self._resumption = self._loop.call_later(delay, self._resumed, order.until)
+        about = (type(event), issue)
+        if earlier := self._timers.pop(about, None):
+            earlier.cancel()
+        delay = max(0, until - self._clock())
+        self._timers[about] = self._loop.call_later(delay, self._come_due, about, event)
 
-    def _resumed(self, until: float) -> None:
-        self._resumption = None
-        self._come_due(PauseEnded(until))
-
-    def _come_due(self, event: PostponementEnded | PauseEnded) -> None:
+    def _come_due(self, about: tuple[type[Event], str], event: Event) -> None:
+        del self._timers[about]
         self._due.append(event)
         self._awake.set()
 

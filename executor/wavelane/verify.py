@@ -32,8 +32,8 @@ from wavelane.objection import objection
 from wavelane.referee import Breach, Referee
 from wavelane.report import Recorder
 from wavelane_model.cap import Cap
-from wavelane_model.effects import Effect, RunOutcome, WakeAt
-from wavelane_model.events import Event, PauseEnded, PostponementEnded
+from wavelane_model.effects import Effect, EndHoldAt, RunOutcome, WakeAt
+from wavelane_model.events import Event, HoldEnded, PauseEnded, PostponementEnded
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, step
@@ -150,6 +150,7 @@ class _Fold:
         )
         self.due: dict[str, float] = {}
         """When the waits of postponed issues end."""
+        self.held_until: dict[str, float] = {}
         issues, repos = len(settings.wave), len(settings.wave.repos)
         self._every = max(1, issues * (10 + repos) // _CHEAP)
         self._steps = 0
@@ -188,7 +189,15 @@ class _Fold:
                 )
         if isinstance(event, PauseEnded) and at < event.until - CLOCK_SLACK:
             yield Breach("wait", f"the pause ended {event.until - at:g} s before its time")
+        if isinstance(event, HoldEnded):
+            until = self.held_until.pop(event.issue, at)
+            if at < until - CLOCK_SLACK:
+                yield Breach(
+                    "hold", f"the hold for {event.issue} ended {until - at:g} s before its time"
+                )
         for effect in effects:
+            if isinstance(effect, EndHoldAt):
+                self.held_until[effect.issue] = effect.until
             if isinstance(effect, WakeAt):
                 delay = self.state.limits.postpone_delay
                 self.due[effect.issue] = at + delay if effect.until is None else effect.until

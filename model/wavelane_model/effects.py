@@ -54,6 +54,16 @@ class ResumeAt(NamedTuple):
     until: float
 
 
+class EndHoldAt(NamedTuple):
+    """Report `HoldEnded` of `issue` at `until`, seconds since the epoch.
+
+    An earlier order is void.
+    """
+
+    issue: str
+    until: float
+
+
 class GrantMergeTurn(NamedTuple):
     """Tell the holder of `ticket` that it has the turn in `repo`."""
 
@@ -89,6 +99,7 @@ Effect = (
     | EndSession
     | WakeAt
     | ResumeAt
+    | EndHoldAt
     | GrantMergeTurn
     | AnnounceIssue
     | AnnounceCap

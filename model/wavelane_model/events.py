@@ -84,6 +84,36 @@ class WaveAmended:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The lane of `issue` is held for it until `until` at the latest, in seconds since the epoch.
+
+    While it is queued, no issue that comes after it in the order is admitted in its repo.
+    """
+
+    issue: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlanned:
+    """Issues of equal inherited priority are to be admitted in `order`, before all others.
+
+    It replaces an earlier plan. What `order` does not name follows in the usual order. `holds` are
+    the lanes that are better left idle for a while.
+    """
+
+    order: tuple[str, ...]
+    holds: tuple[Hold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """The time until which the lane of `issue` was to be held for it has come."""
+
+    issue: str
+
+
+@dataclass(frozen=True, slots=True)
 class CapMoved:
     """The cap was moved; `level` is the one asked for by "set".
 
@@ -156,6 +186,8 @@ Event = (
     | MergeFound
     | AttemptUnclear
     | WaveAmended
+    | OrderPlanned
+    | HoldEnded
     | CapMoved
     | PauseEnded
     | ParkRequested

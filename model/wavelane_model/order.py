@@ -1,14 +1,15 @@
-"""The order of admission: one key, decided before the wave starts.
+"""The order of admission: one key, decided before the wave starts and when it is planned anew.
 
 Of the issues that may be admitted, the first by this key is:
 
 1. the higher *inherited priority*: the highest priority among the issue itself and everything
    that depends on it, directly or through others;
-2. the longer *tail*: for how long at least the wave goes on from the start of the issue. Its
+2. the earlier place in a plan, where the wave has one; what no plan names comes after;
+3. the longer *tail*: for how long at least the wave goes on from the start of the issue. Its
    dependents follow it one after another, and so do the issues of a repo, those with the longer
    tails first. Lengths are estimates in seconds; where nothing is estimated each session counts 1;
-3. the more *hops to the end*: the length of the longest path of dependents behind it;
-4. the earlier place in the file.
+4. the more *hops to the end*: the length of the longest path of dependents behind it;
+5. the earlier place in the file.
 
 Dependents cannot be done before the issue itself, so "still to do" never changes the key while
 the issue is queued. A cancelled dependent keeps counting, so that the order stays the one that
@@ -21,7 +22,6 @@ piece with what has to follow it elsewhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 from typing import Final, NamedTuple
 
 from wavelane_model.wave import Wave
@@ -34,13 +34,14 @@ class AdmissionKey(NamedTuple):
     """Smaller goes first."""
 
     minus_priority: int
+    place: int
     minus_tail: float
     minus_hops: int
     position: int
 
 
-def admission_keys(wave: Wave) -> list[AdmissionKey]:
-    """The key of every issue, by position in the wave."""
+def admission_keys(wave: Wave, plan: Sequence[int] = ()) -> list[AdmissionKey]:
+    """The key of every issue, by position in the wave. `plan`: positions, first to go first."""
     backward = wave.topological()[::-1]
     priority = [issue.priority for issue in wave.issues]
     hops = [0] * len(wave)
@@ -49,18 +50,23 @@ def admission_keys(wave: Wave) -> list[AdmissionKey]:
             priority[at] = max(priority[at], priority[dependent])
             hops[at] = max(hops[at], hops[dependent] + 1)
     tails = _tails(wave, backward, expected_lengths(wave))
-    return [AdmissionKey(-priority[at], -tails[at], -hops[at], at) for at in range(len(wave))]
+    place = [len(plan)] * len(wave)
+    for at, planned in enumerate(plan):
+        place[planned] = at
+    return [
+        AdmissionKey(-priority[at], place[at], -tails[at], -hops[at], at) for at in range(len(wave))
+    ]
 
 
-def admission_order(wave: Wave) -> list[int]:
+def admission_order(wave: Wave, plan: Sequence[int] = ()) -> list[int]:
     """Positions of all issues, first to be admitted first."""
-    return [key.position for key in sorted(admission_keys(wave))]
+    return [key.position for key in sorted(admission_keys(wave, plan))]
 
 
 def expected_lengths(wave: Wave) -> list[float]:
     """How long the session of each issue is expected to take, by position, in seconds.
 
-    Without an estimate it is the median of those of its repo, or else of all. Where nothing is
+    Without an estimate it is the `median` of those of its repo, or else of all. Where nothing is
     estimated every length is 1, and the unit is a session.
     """
     known: list[list[float]] = [[] for _ in wave.repos]
@@ -74,6 +80,11 @@ def expected_lengths(wave: Wave) -> list[float]:
         medians[repo] if issue.estimate is None else issue.estimate
         for issue, repo in zip(wave.issues, wave.repo_of, strict=True)
     ]
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one of some values; of two in the middle the higher one."""
+    return sorted(values)[len(values) // 2]
 
 
 def _tails(wave: Wave, backward: Sequence[int], lengths: Sequence[float]) -> list[float]:

@@ -164,6 +164,7 @@ class WaveState:
         "flight",
         "held",
         "highest_cap",
+        "holds",
         "idle",
         "lane_release",
         "lane_states",
@@ -172,6 +173,7 @@ class WaveState:
         "limits",
         "open_sessions",
         "outcome",
+        "plan",
         "postponed",
         "rank",
         "ready",
@@ -219,6 +221,10 @@ class WaveState:
         self.records = [
             Record(at, wave.repo_of[at], len(wave.dependencies[at])) for at in range(len(wave))
         ]
+        self.plan: tuple[int, ...] = ()
+        """Issues in the order that was planned."""
+        self.holds: dict[int, float] = {}
+        """Queued issues for which their lane is held, and until when at the latest."""
         self.by_rank: list[int] = []
         self.rank: list[int] = []
         self.idle: list[tuple[int, int]] = []
@@ -264,6 +270,8 @@ class WaveState:
             self._keep_merges(record, source, target)
             if target == "queued" or was_ready:
                 self._keep_ready(record, was_ready)
+            if self.holds:
+                self._keep_holds(record)
         elif row.trigger == "take_lane":
             self._take_lane(record)
         effects.append(AnnounceIssue(self.issue_id(record), row.trigger, source, target))
@@ -292,13 +300,40 @@ class WaveState:
         while self.idle:
             rank, at = self.idle[0]
             lane = self.lanes[at]
-            first = self._first_ready(lane) if lane.holder is None and not lane.rework else None
+            first = self._offered(lane)
             if first == rank:
                 return self.records[self.by_rank[rank]]
             heappop(self.idle)
             if first is not None and first > rank:
                 heappush(self.idle, (first, at))
         return None
+
+    def put_plan(self, plan: Iterable[int], holds: dict[int, float]) -> None:
+        """Admit in the order of `plan` from now on, and hold lanes as it asks for."""
+        self.plan = tuple(plan)
+        self.holds = holds
+        self._rank()
+
+    def end_holds(self) -> None:
+        """Hold no lane any longer."""
+        for position in [*self.holds]:
+            self.end_hold(position)
+
+    def end_hold(self, position: int) -> None:
+        """Hold the lane of an issue for it no longer."""
+        del self.holds[position]
+        lane = self.lanes[self.records[position].lane]
+        if lane.holder is None and not lane.rework:
+            self._propose(self.records[position].lane)
+
+    def held_for(self, record: Record) -> list[int]:
+        """The issues that come before `record` and for which its lane is held."""
+        rank = self.rank[record.position]
+        return [
+            held
+            for held in self.holds
+            if self.rank[held] < rank and self.records[held].lane == record.lane
+        ]
 
     def join_merges(self, at: int, who: int | str) -> None:
         """Put somebody at the end of a repo's merge queue."""
@@ -425,6 +460,24 @@ class WaveState:
         if first is not None:
             heappush(self.idle, (first, at))
 
+    def _keep_holds(self, record: Record) -> None:
+        """A hold ends when its issue goes, and when what that waits for needs a human."""
+        if record.position in self.holds:
+            self.end_hold(record.position)
+        if record.state in ("parked", "cancelled"):
+            for position in self.wave.dependents[record.position]:
+                if position in self.holds:
+                    self.end_hold(position)
+
+    def _offered(self, lane: Lane) -> int | None:
+        """The rank of the issue that a lane has to offer, if it is free and not held."""
+        if lane.holder is not None or lane.rework:
+            return None
+        first = self._first_ready(lane)
+        if first is not None and self.held_for(self.records[self.by_rank[first]]):
+            return None
+        return first
+
     def _first_ready(self, lane: Lane) -> int | None:
         while lane.ready:
             record = self.records[self.by_rank[lane.ready[0]]]
@@ -466,7 +519,7 @@ class WaveState:
 
     def _rank(self) -> None:
         """Put all that is ready in the order of admission."""
-        self.by_rank = admission_order(self.wave)
+        self.by_rank = admission_order(self.wave, self.plan)
         self.rank = [0] * len(self.by_rank)
         for rank, position in enumerate(self.by_rank):
             self.rank[position] = rank
@@ -488,6 +541,7 @@ class WaveState:
         twin.records = [copy(record) for record in self.records]
         twin.lanes = [lane.clone() for lane in self.lanes]
         twin.idle = self.idle.copy()
+        twin.holds = self.holds.copy()
         twin.flight = self.flight.copy()
         twin.held = self.held.copy()
         twin.lanes_due = self.lanes_due.copy()
@@ -509,4 +563,6 @@ class WaveState:
                 for lane in self.lanes
             ),
             tuple(self.held),
+            self.plan,
+            tuple(sorted(self.holds)),
         )

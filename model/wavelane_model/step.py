@@ -30,6 +30,7 @@ from wavelane_model.cap import Cap, moved
 from wavelane_model.effects import (
     AnnounceCap,
     Effect,
+    EndHoldAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -44,9 +45,11 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
+    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     ParkRequested,
     PauseEnded,
     PostponementEnded,
@@ -263,6 +266,7 @@ def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -
     effects.append(AnnounceCap(state.cap.level))
     if state.resume_at is not None:
         effects.append(ResumeAt(state.resume_at))
+    effects.extend(_ends_of_holds(state))
     if state.postponed:
         effects.extend(
             WakeAt(state.issue_id(record), record.until)
@@ -278,6 +282,7 @@ def _run_cut_off(state: WaveState, event: RunCutOff, effects: list[Effect]) -> N
 
 def _end_run(state: WaveState, outcome: RunOutcome) -> None:
     state.outcome = outcome
+    state.end_holds()
     state.stopping = False  # a stop is for one run: the one that it was asked in, or the next
 
 
@@ -419,6 +424,46 @@ def _wave_amended(state: WaveState, event: WaveAmended, effects: list[Effect]) -
     state.amend(wave, [wave.position[issue.id] for issue in event.issues])
 
 
+def _order_planned(state: WaveState, event: OrderPlanned, effects: list[Effect]) -> None:
+    named = (*event.order, *(hold.issue for hold in event.holds))
+    records = {one: _find(state, one) for one in named}
+    if len(set(event.order)) < len(event.order):
+        raise IllegalEvent("the order of a plan names an issue twice")
+    if len({hold.issue for hold in event.holds}) < len(event.holds):
+        raise IllegalEvent("the holds of a plan name an issue twice")
+    if late := [hold.issue for hold in event.holds if hold.issue not in event.order]:
+        raise IllegalEvent(f"a plan holds lanes for {', '.join(late)}, which its order lacks")
+    holds = {
+        records[hold.issue].position: hold.until
+        for hold in event.holds
+        if _may_be_awaited(state, records[hold.issue])
+    }
+    state.put_plan((records[one].position for one in event.order), holds)
+    if state.started and not state.ended:
+        effects.extend(_ends_of_holds(state))
+
+
+def _may_be_awaited(state: WaveState, record: Record) -> bool:
+    """Whether a lane may be held for an issue: it is queued, and no human has to come first."""
+    return record.state == "queued" and all(
+        state.records[needed].state not in ("parked", "cancelled")
+        for needed in state.wave.dependencies[record.position]
+    )
+
+
+def _ends_of_holds(state: WaveState) -> list[EndHoldAt]:
+    return [
+        EndHoldAt(state.wave.issues[position].id, until) for position, until in state.holds.items()
+    ]
+
+
+def _hold_ended(state: WaveState, event: HoldEnded, effects: list[Effect]) -> None:
+    record = _find(state, event.issue)
+    if record.position not in state.holds:
+        raise IllegalEvent(f'no lane is held for issue "{event.issue}"')
+    state.end_hold(record.position)
+
+
 def _unbegun(record: Record) -> bool:
     return record.state in ("queued", "parked") and record.session == 0
 
@@ -541,6 +586,7 @@ ACCOUNTS: Final = (AttemptDiscarded, AttemptResumed, MergeFound, AttemptUnclear)
 _BEFORE_START: Final = (
     WaveStarted,
     WaveAmended,
+    OrderPlanned,
     CapMoved,
     ParkRequested,
     UnparkRequested,
@@ -561,6 +607,8 @@ _HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None
     MergeFound: _merge_found,
     AttemptUnclear: _attempt_unclear,
     WaveAmended: _wave_amended,
+    OrderPlanned: _order_planned,
+    HoldEnded: _hold_ended,
     CapMoved: _cap_moved,
     PauseEnded: _pause_ended,
     ParkRequested: _park_requested,

@@ -15,6 +15,7 @@ ReasonCode = Literal[
     "stopping",
     "paused",
     "lane",
+    "hold",
     "cap",
     "merge_turn",
     "parked",
@@ -80,6 +81,8 @@ def _why_queued(state: WaveState, record: Record) -> Reason:
     blocker = lane.holder if lane.holder is not None else next(iter(lane.rework), None)
     if blocker is not None:
         return _lane_held(state, record, blocker)
+    if held := state.held_for(record):
+        return _held_back(state, held)
     return Reason("cap", f"cap {state.in_flight} of {state.cap.level}")
 
 
@@ -134,6 +137,12 @@ def _lane_held(state: WaveState, record: Record, holder: int) -> Reason:
     held_by = state.issue_id(state.records[holder])
     repo = state.wave.repos[record.lane]
     return Reason("lane", f"lane {repo} held by {held_by}", (held_by,))
+
+
+def _held_back(state: WaveState, held: list[int]) -> Reason:
+    ids = tuple(state.wave.issues[one].id for one in held)
+    until = max(state.holds[one] for one in held)
+    return Reason("hold", f"held for {', '.join(ids)}", ids, until)
 
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")

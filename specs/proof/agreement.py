@@ -10,6 +10,9 @@ it is moved by nothing but the moves of the proof: the event and the orders of t
   for every issue and every level after every step.
 - `same rules`: each rule holds of every such moment, which the proof says of all moments.
 
+What a plan holds back is not said a second time: the proof is for any plan, and the moment is told
+after each step what the state says. What was admitted in it was not held back at that time.
+
 Each move has to be made, and each guard to answer both ways, or the walks show nothing. A turn is
 given as soon as it is free, so after a step no issue "has_merge_turn"; that it answers yes is shown
 by the merges that begin.
@@ -219,8 +222,12 @@ class Walk:
             self.events.append(event)
             # To pause what is paused changes only when that ends, and the proof knows no times.
             if not (was_paused and isinstance(event, CapMoved) and event.move == "pause"):
+                self.reading["held_back"] = dict.fromkeys(range(len(self.world.wave)), False)
                 for shift in shifts(self.state, event, effects):
                     self._shift(shift)
+            self.reading["held_back"] = {
+                record.position: bool(self.state.held_for(record)) for record in self.state.records
+            }
             return True
         return False
 

@@ -414,6 +414,12 @@ def keeps_books(setting: Setting, now: Moment) -> Formula:
     )
 
 
+def admits_nothing_held_back(setting: Setting, move: Move) -> Formula:
+    """Whatever a plan holds back."""
+    admits = move.row is not None and move.row.source == "queued" and move.row.target in IN_FLIGHT
+    return z3.Not(move.before.held_back(WHO)) if admits else TRUE
+
+
 RULES: Final[Mapping[str, Rule]] = {
     "lane": Rule("a repo has at most one active issue", one_lane, works_in_lane),
     "cap": Rule(
@@ -450,6 +456,9 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "limits": Rule("what is not parked is within its limits", within_limits),
     "due": Rule("what is postponed waits in the queue until its time comes", waits_its_time),
+    "hold": Rule(
+        "what is held back for another issue is not admitted", at_moves=admits_nothing_held_back
+    ),
     "lever": Rule("the cap moves as its table says", keeps_its_lever, moves_its_lever),
     "end": Rule(
         "a run that has ended by itself has no session and no turn open, and none starts with one",

@@ -7,10 +7,10 @@ How an event counts for progress:
 
 - It may *settle* what is *due*: what must happen in the end if it can all the while. A session
   that is open ends, or what is left of it is told once the run was cut off; the time of a
-  postponed issue comes; a turn that was given is returned; the wave is started, for the first
-  time and after a run that was cut off.
+  postponed issue comes, and that until which a lane is held; a turn that was given is returned; the
+  wave is started, for the first time and after a run that was cut off.
 - It may be *rare*: it happens finitely often. A postponement, a withheld start, what people ask
-  for (park, unpark, cancel, stop, a merge turn), the end of a run by being cut off.
+  for (park, unpark, cancel, stop, a merge turn), a new plan, the end of a run by being cut off.
 - Neither: it may happen for ever, or never. The cap's moves.
 
 Failures, change requests, conflicts and checkpoints are ends of a session like any other: that
@@ -31,9 +31,12 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
+    Hold,
+    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     ParkRequested,
     PauseEnded,
     PostponementEnded,
@@ -127,6 +130,7 @@ def due(outside: Outside) -> frozenset[Due]:
         for issue, waking in zip(wave.issues, outside.waking, strict=True)
         if waking
     }
+    holds = {("hold", wave.issues[held].id) for held in outside.holds if outside.under_way}
     turns = {
         ("turn", repo, who)
         for repo, who in zip(wave.repos, outside.turns, strict=True)
@@ -135,7 +139,7 @@ def due(outside: Outside) -> frozenset[Due]:
     waits = not outside.started or (outside.cut_off and not sessions)
     start = {("start",)} if waits else set()
     pause = {("pause",)} if outside.lifts is not None and outside.under_way else set()
-    return frozenset[Due]().union(sessions, times, turns, start, pause)
+    return frozenset[Due]().union(sessions, times, holds, turns, start, pause)
 
 
 def settled_by(event: Event) -> Due | None:
@@ -147,6 +151,8 @@ def settled_by(event: Event) -> Due | None:
             return ("session", event.issue)
         case PostponementEnded(issue):
             return ("time", issue)
+        case HoldEnded(issue):
+            return ("hold", issue)
         case MergeTurnReturned(repo, ticket):
             return ("turn", repo, ticket)
         case PauseEnded():
@@ -192,9 +198,12 @@ def _about_sessions(world: World) -> Iterator[Action]:
 def _about_issues(world: World) -> Iterator[Action]:
     for amendment in world.adds:
         yield action(amendment, True)
+    for plan in world.plans:
+        yield action(plan, True)
     for issue in world.whole.issues:
         one = issue.id
         yield action(PostponementEnded(one), True)
+        yield action(HoldEnded(one), bool(world.plans))
         yield from (action(event, type(event) in world.accounts) for event in _accounts_of(one))
         yield action(ParkRequested(one, "a question"), one in world.parks)
         yield action(UnparkRequested(one), one in world.unparks)
@@ -234,6 +243,9 @@ def _about_nothing() -> Iterator[Action]:
     yield action(SessionEnded(nobody, 1, Implemented()))
     yield action(SessionWithheld(nobody, 1))
     yield action(PostponementEnded(nobody))
+    yield action(HoldEnded(nobody))
+    yield action(OrderPlanned((nobody,)))
+    yield action(OrderPlanned((), (Hold(nobody, 1_000.0),)))
     yield from map(action, _accounts_of(nobody))
     yield action(ParkRequested(nobody, "a question"))
     yield action(UnparkRequested(nobody))

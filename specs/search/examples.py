@@ -16,6 +16,7 @@ from wavelane_model.cap import MOVES
 from wavelane_model.effects import (
     AnnounceIssue,
     Effect,
+    EndHoldAt,
     EndSession,
     FinishWave,
     ResumeAt,
@@ -27,6 +28,7 @@ from wavelane_model.events import (
     AttemptResumed,
     CapMoved,
     Event,
+    HoldEnded,
     MergeFound,
     PauseEnded,
     RunCutOff,
@@ -35,7 +37,7 @@ from wavelane_model.events import (
     WaveStarted,
 )
 from wavelane_model.lifecycle import IN_FLIGHT, TABLE
-from wavelane_model.outcomes import Merged
+from wavelane_model.outcomes import Blocked, Merged
 from wavelane_model.state import WaveState
 from wavelane_model.why import ReasonCode, why
 
@@ -323,6 +325,63 @@ def issues_are_added_between_runs(seen: Seen) -> bool:
     return isinstance(seen.event, WaveAmended) and seen.before.ended
 
 
+def a_lane_is_held_idle(seen: Seen) -> bool:
+    """A slot and a lane are free and an issue is ready, and it is held back for another one."""
+    return seen.outside.under_way and any(
+        why(seen.state, issue.id).code == "hold" and seen.outside.in_flight < seen.outside.level
+        for issue in seen.outside.wave.issues
+    )
+
+
+def _a_hold_ends(seen: Seen) -> bool:
+    return bool(seen.before.holds) and not seen.outside.holds and not seen.outside.ended
+
+
+def a_hold_ends_with_its_issue(seen: Seen) -> bool:
+    return _a_hold_ends(seen) and any(
+        isinstance(one, AnnounceIssue)
+        and one.trigger == "admit"
+        and seen.outside.wave.position[one.issue] in seen.before.holds
+        for one in seen.effects
+    )
+
+
+def a_hold_ends_because_its_time_has_come(seen: Seen) -> bool:
+    """And what was held back starts at once."""
+    return isinstance(seen.event, HoldEnded) and seen.starts() > 0
+
+
+def a_hold_ends_because_what_is_waited_for_is_parked(seen: Seen) -> bool:
+    return (
+        _a_hold_ends(seen)
+        and isinstance(seen.event, SessionEnded)
+        and isinstance(seen.event.outcome, Blocked)
+        and seen.starts() > 0
+    )
+
+
+def a_run_begins_with_a_lane_held(seen: Seen) -> bool:
+    return isinstance(seen.event, WaveStarted) and any(
+        isinstance(one, EndHoldAt) for one in seen.effects
+    )
+
+
+def a_plan_lets_an_issue_go_before_one_that_came_before_it(seen: Seen) -> bool:
+    """In the order of the file, that is."""
+    return isinstance(seen.event, WaveStarted) and any(
+        isinstance(one, AnnounceIssue)
+        and one.trigger == "admit"
+        and any(
+            seen.outside.wave.repo_of[earlier]
+            == seen.outside.wave.repo_of[seen.outside.wave.position[one.issue]]
+            and seen.outside.at[earlier] == "queued"
+            and not seen.outside.wave.dependencies[earlier]
+            for earlier in range(seen.outside.wave.position[one.issue])
+        )
+        for one in seen.effects
+    )
+
+
 SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     two_merges_queue,
     two_reviews_of_one_repo,
@@ -363,6 +422,12 @@ SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     an_added_issue_starts_at_once,
     a_change_holds_an_issue_back_that_could_have_gone,
     issues_are_added_between_runs,
+    a_lane_is_held_idle,
+    a_hold_ends_with_its_issue,
+    a_hold_ends_because_its_time_has_come,
+    a_hold_ends_because_what_is_waited_for_is_parked,
+    a_run_begins_with_a_lane_held,
+    a_plan_lets_an_issue_go_before_one_that_came_before_it,
 )
 
 

@@ -398,6 +398,11 @@ def _untrue_reasons(state: WaveState, outside: Outside, record: Record) -> Itera
         "paused": waits and outside.level == 0,
         "lane": not outside.open[record.position]
         and _in_flight_beside(state, outside, name) >= set(reason.issues),
+        "hold": waits
+        and at == "queued"
+        and {state.wave.position[one] for one in reason.issues}
+        == outside.held_for(record.position)
+        != set(),
         "cap": waits and at == "queued" and outside.in_flight >= outside.level > 0,
         "merge_turn": at == "merging" and outside.open[record.position] is None,
         "parked": at == "parked",
@@ -429,7 +434,9 @@ def incomplete_indexes(state: WaveState) -> Iterator[str]:
             continue
         if not set(ready) <= set(lane.ready):
             yield f"index: an issue of {state.wave.repos[at]} is ready and not listed"
-        if lane.holder is None and not lane.rework:
+        held = [state.rank[one] for one in state.holds if state.records[one].lane == at]
+        is_held = any(rank < min(ready) for rank in held)
+        if lane.holder is None and not lane.rework and not is_held:
             proposed = [rank for rank, of in state.idle if of == at]
             if not any(rank <= min(ready) for rank in proposed):
                 yield f"index: {state.wave.repos[at]} is idle and is not proposed"

@@ -12,6 +12,8 @@ The properties that are judged here, at the moment of each order:
 
 announced    each move that is told starts where the issue is, and leads where it should
 lane         a session starts only in a lane in which nobody else is at work
+plan         what is admitted comes first in the plan of all that could be, and no lane is held
+             for an issue before it
 cap          an issue is admitted only while fewer than the level are in flight
 order        an issue is admitted only when all that it depends on is done
 pause        no issue is admitted and no session starts at level 0 or after a stop
@@ -24,7 +26,8 @@ outcome      what a session ended with, or what is told to be left of it, decide
              goes; who is implemented is reviewed
 limits       a step is tried again as often as the limits allow, and then its issue is parked
 lever        the cap moves as its table says, and says so
-wake         the start of a run says of each postponed issue when it is to be woken
+wake         the start of a run says of each postponed issue when it is to be woken, and until when
+             each lane is held that is
 end          the run ends exactly when, and as, it should; between runs nothing starts
 """
 
@@ -38,6 +41,7 @@ from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
     Effect,
+    EndHoldAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -55,9 +59,11 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
+    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     ParkRequested,
     PauseEnded,
     PostponementEnded,
@@ -170,6 +176,7 @@ class Outside:
         "ending",
         "fresh",
         "highest",
+        "holds",
         "implemented",
         "lane_release",
         "level",
@@ -177,6 +184,7 @@ class Outside:
         "limits",
         "open",
         "outcome",
+        "plan",
         "queues",
         "session",
         "started",
@@ -200,6 +208,10 @@ class Outside:
         self.started = False
         self.stopping = False
         self.outcome: RunOutcome | None = None
+        self.plan: tuple[int, ...] = ()
+        """The issues in the order in which they are to be admitted."""
+        self.holds: dict[int, float] = {}
+        """For which issues their lane is held, and until when at the latest."""
         self.at: list[State] = ["queued"] * count
         self.open: list[Step | None] = [None] * count
         self.session = [0] * count
@@ -229,6 +241,8 @@ class Outside:
         twin.started = self.started
         twin.stopping = self.stopping
         twin.outcome = self.outcome
+        twin.plan = self.plan
+        twin.holds = self.holds.copy()
         twin.at = self.at[:]
         twin.open = self.open[:]
         twin.session = self.session[:]
@@ -252,6 +266,8 @@ class Outside:
             self.started,
             self.stopping,
             self.outcome,
+            self.plan,
+            tuple(sorted(self.holds.items())),
             tuple(self.at),
             tuple(self.open),
             tuple(self.ending),
@@ -302,6 +318,10 @@ class Outside:
                 return all(self._may_change(issue.id) for issue in issues)
             case PauseEnded(until):
                 return self.under_way and self.lifts == until
+            case OrderPlanned(order, holds):
+                held = {hold.issue for hold in holds}
+                known = all(one in self.wave for one in order)
+                return known and held <= set(order) and len(set(order)) == len(order)
             case CapMoved("pause", _, until) if self.level == 0:
                 return until != self.lifts
             case StopRequested():
@@ -342,6 +362,8 @@ class Outside:
                 )
             case PostponementEnded():
                 return self.waking[issue]
+            case HoldEnded():
+                return issue in self.holds
 
     def _may_change(self, name: str) -> bool:
         if name not in self.wave:
@@ -397,8 +419,10 @@ class Outside:
                 yield from self._told_level(effects)
                 yield from self._told_waits(effects)
                 yield from self._told_lift(self.lifts, effects)
+                yield from self._told_holds(effects)
             case RunCutOff():
                 self.outcome = "unfinished"
+                self.holds = {}
                 self.stopping = False
                 for at, queue in enumerate(self.queues):
                     self.queues[at] = [who for who in queue if isinstance(who, int)]
@@ -414,6 +438,13 @@ class Outside:
             case PauseEnded():
                 self.lifts = None
                 yield from self._cap_goes_to(self.before, effects)
+            case OrderPlanned(order, holds):
+                self.plan = tuple(self.wave.position[one] for one in order)
+                wished = {self.wave.position[hold.issue]: hold.until for hold in holds}
+                self.holds = {held: at for held, at in wished.items() if self._may_be_awaited(held)}
+                yield from self._told_holds(effects)
+            case HoldEnded(name):
+                del self.holds[self.wave.position[name]]
             case WaveAmended(issues, done):
                 self._grow(self.wave.amended(issues, done))
             case MergeTurnRequested(repo, ticket):
@@ -540,6 +571,19 @@ class Outside:
         if told != sorted(waiting):
             yield f"wake: a run starts with {waiting} postponed, and {told} is to be woken"
 
+    def _told_holds(self, effects: list[Effect]) -> Iterator[str]:
+        told = {one.issue: one.until for one in effects if isinstance(one, EndHoldAt)}
+        ids = self.wave.issues
+        due = {ids[one].id: at for one, at in self.holds.items() if self.under_way}
+        if told != due:
+            yield f"wake: lanes are to be held until {due}, and {told} is told"
+
+    def _may_be_awaited(self, issue: int) -> bool:
+        """Whether a lane may be held for an issue: no human has to come first."""
+        return self.at[issue] == "queued" and not any(
+            self.at[needed] in ("parked", "cancelled") for needed in self.wave.dependencies[issue]
+        )
+
     @staticmethod
     def _told_lift(due: float | None, effects: list[Effect]) -> Iterator[str]:
         told = [one.until for one in effects if isinstance(one, ResumeAt)]
@@ -579,6 +623,7 @@ class Outside:
                     self.waking[self.wave.position[name]] = True
                 case FinishWave(outcome):
                     self.outcome = outcome
+                    self.holds = {}
                 case AnnounceCap():
                     if not isinstance(event, CapMoved | PauseEnded | WaveStarted):
                         yield "lever: a level is told, and the cap has not moved"
@@ -617,6 +662,7 @@ class Outside:
             self.fresh[issue] and told.target in IN_FLIGHT
         )
         self.at[issue] = told.target
+        self.holds = {one: until for one, until in self.holds.items() if self._may_be_awaited(one)}
 
     def _admits(self, name: str, issue: int) -> Iterator[str]:
         if self.in_flight >= self.level:
@@ -626,6 +672,36 @@ class Outside:
         for needed in self.wave.dependencies[issue]:
             if self.at[needed] != "done":
                 yield f"order: {name} is admitted; {self.wave.issues[needed].id} is not done"
+        if self.held_for(issue):
+            yield f"plan: {name} is admitted into a lane that is held"
+        for other in self.plan:
+            if self._place(other) < self._place(issue) and self._could_be_admitted(other):
+                yield f"plan: {name} is admitted before {self.wave.issues[other].id}"
+
+    def held_for(self, issue: int) -> set[int]:
+        """The issues before `issue` in the plan for which its lane is held."""
+        repo = self.wave.repo_of[issue]
+        return {
+            held
+            for held in self.holds
+            if self.wave.repo_of[held] == repo and self._place(held) < self._place(issue)
+        }
+
+    def _place(self, issue: int) -> int:
+        return self.plan.index(issue) if issue in self.plan else len(self.plan)
+
+    def _could_be_admitted(self, issue: int) -> bool:
+        """Whether an issue is due, its lane is free, and nothing holds it back."""
+        active = IN_FLIGHT if self.lane_release == "done" else {"admitted", "running"}
+        return (
+            self._could_go(issue)
+            and not self.waking[issue]
+            and not self.held_for(issue)
+            and not any(
+                at in active and self.wave.repo_of[other] == self.wave.repo_of[issue]
+                for other, at in enumerate(self.at)
+            )
+        )
 
     def _session_starts(self, step: Step, name: str, session: int) -> Iterator[str]:
         if self.level == 0 or self.stopping:

@@ -48,7 +48,9 @@ from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
     AttemptUnclear,
+    Hold,
     MergeFound,
+    OrderPlanned,
     WaveAmended,
 )
 from wavelane_model.lifecycle import LaneRelease
@@ -96,6 +98,7 @@ class World:
     moves       the moves of the cap; `levels` are the ones asked for by "set"
     until       when a pause may be told to end by itself
     adds        what may be added to the wave or changed in it at any time, as long as it can be
+    plans       orders of admission that may be planned at any time
     withholds   ordered sessions may be reported withheld wherever `may_start` says no
     parks, unparks, cancels    ids of the issues to which it may happen at any time
     tickets     (repo, ticket) of the others who want to merge
@@ -119,6 +122,7 @@ class World:
     levels: tuple[int, ...] = ()
     until: tuple[float, ...] = ()
     adds: tuple[WaveAmended, ...] = ()
+    plans: tuple[OrderPlanned, ...] = ()
     withholds: bool = False
     parks: tuple[str, ...] = ()
     unparks: tuple[str, ...] = ()
@@ -322,6 +326,20 @@ WORLDS: Final[tuple[World, ...]] = (
         tickets=(("api", "keep-current"), ("web", "keep-current")),
         stops=True,
         early=True,
+    ),
+    World(
+        "lanes are held",
+        wave("api#1", "api#2", "web#1 after api#1", "web#2"),
+        ceiling=2,
+        outcomes=(*SMOOTH, Blocked),
+        plans=(
+            OrderPlanned(("api#1", "web#1"), (Hold("web#1", 1_000.0),)),
+            OrderPlanned(("api#2", "web#2", "web#1", "api#1")),
+        ),
+        cuts=True,
+        accounts=(AttemptDiscarded,),
+        early=True,
+        between=True,
     ),
     World(
         "three issues end in every way",

@@ -1,0 +1,208 @@
+"""When the order of admission is planned, from what, and what of the answer is told to the model.
+
+1. It is planned before the start, and anew when the wave goes otherwise: an issue was done early or
+   late, parked, cancelled, or is queued again; the cap has moved; issues were added.
+2. An issue is expected to take its estimate. Without one, it takes the median of what those of its
+   repo have taken so far, or else of their estimates.
+3. Estimates are taken to scatter, so what is looked for is an order that ends the wave sooner on
+   average. Only such a one is told. The model then admits by it, within its rules.
+4. A lane is held idle for an issue until a while after it was to start; then it counts as late.
+
+`Replanner` knows no clock and no thread: who runs the wave asks it and carries its questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from wavelane.report import Recorder
+from wavelane_model.effects import AnnounceIssue, Effect
+from wavelane_model.events import CapMoved, Event, Hold, OrderPlanned, PauseEnded, WaveAmended
+from wavelane_model.lifecycle import State
+from wavelane_model.order import expected_lengths, median
+from wavelane_model.state import WaveState
+from wavelane_model.wave import Wave
+
+if TYPE_CHECKING:
+    from wavelane.planner import Plan
+
+LARGEST: Final = 500
+"""Issues that are left, at most. A larger wave keeps to the usual order."""
+SCATTER: Final = 0.3
+"""The standard deviation of the logarithm of what a session takes by what was expected."""
+
+_EFFORT: Final = 4_000
+_LEAST_GAIN: Final = 0.01
+"""By which share of its length a wave has to end sooner for a plan to be told."""
+_TOLERANCE: Final = 0.1
+"""By which share of its length an issue may be early or late."""
+_PATIENCE: Final = 0.3
+"""By which share of the time up to its planned start an issue may be late before its hold ends."""
+_SHORTEST_PATIENCE: Final = 1.0
+_REST: Final = 20.0
+"""How many times as long as planning has taken nothing is planned again."""
+_GONE: Final[frozenset[State]] = frozenset(("parked", "cancelled"))
+_CAUSES: Final = (WaveAmended, CapMoved, PauseEnded)
+_CHANGES: Final[frozenset[State]] = frozenset(("parked", "cancelled", "queued"))
+
+
+class Question(NamedTuple):
+    """What is to be planned, as of `at` (seconds since the epoch)."""
+
+    at: float
+    wave: Wave
+    seconds: Sequence[float]
+    cap: int
+    elapsed: Mapping[int, float]
+    todo: frozenset[int]
+    order: tuple[int, ...]
+    may_hold: bool
+
+
+class Answer(NamedTuple):
+    """What was planned, and how many seconds that took."""
+
+    question: Question
+    plan: Plan
+    took: float
+
+
+def answered(question: Question) -> Answer:
+    """Plan. It takes milliseconds up to a second, and nothing else is touched."""
+    from wavelane.planner import planned
+
+    began = perf_counter()
+    plan = planned(
+        question.wave,
+        question.seconds,
+        question.cap,
+        elapsed=question.elapsed,
+        todo=question.todo,
+        start_from=question.order,
+        may_hold=question.may_hold,
+        scatter=SCATTER,
+        effort=_EFFORT,
+    )
+    return Answer(question, plan, perf_counter() - began)
+
+
+class Replanner:
+    """Says when to plan. `wanted`: always, never, or (None) where an issue is estimated."""
+
+    def __init__(self, wave: Wave, wanted: bool | None = None) -> None:
+        self._wanted = wanted
+        self._active = bool(wanted)
+        self._consider(wave)
+        self._due = True
+        self._not_before = 0.0
+        self._ends: dict[str, tuple[float, float]] = {}
+        """By issue: when it was to be done, and by how much it may be early or late."""
+
+    def _consider(self, wave: Wave) -> None:
+        if self._wanted is None:
+            self._active = any(issue.estimate is not None for issue in wave.issues)
+
+    def note(self, at: float, event: Event, effects: Iterable[Effect], wave: Wave) -> None:
+        """Take in one step that happened at `at`, after which the wave is `wave`."""
+        if isinstance(event, WaveAmended):
+            self._consider(wave)
+        if self._active and not self._due:
+            self._due = isinstance(event, _CAUSES) or any(
+                isinstance(effect, AnnounceIssue) and self._matters(at, effect)
+                for effect in effects
+            )
+
+    def _matters(self, at: float, effect: AnnounceIssue) -> bool:
+        if effect.target != "done":
+            return effect.target in _CHANGES
+        expected, tolerance = self._ends.get(effect.issue, (at, -1.0))
+        return abs(at - expected) > tolerance
+
+    def is_due(self, at: float, state: WaveState) -> bool:
+        """Whether it is time to ask for a `question`. Cheap, whatever the size of the wave."""
+        return (
+            self._active
+            and self._due
+            and at >= self._not_before
+            and len(state.records) - state.done <= LARGEST
+            and state.cap.level > 0
+            and not state.stopping
+        )
+
+    def question(self, at: float, state: WaveState, recorder: Recorder) -> Question | None:
+        """What is to be planned now, if anything."""
+        if not self.is_due(at, state):
+            return None
+        self._due = False
+        todo = _left(state)
+        queued = [
+            one for one in state.by_rank if one in todo and state.records[one].state == "queued"
+        ]
+        if not queued:
+            return None
+        ids = [issue.id for issue in state.wave.issues]
+        return Question(
+            at=at,
+            wave=state.wave,
+            seconds=_seconds(state, recorder),
+            cap=state.cap.level,
+            elapsed={one: recorder.worked(ids[one], at) for one in state.flight if one in todo},
+            todo=todo,
+            order=tuple(queued),
+            may_hold=state.lane_release == "done",
+        )
+
+    def told(self, answer: Answer) -> OrderPlanned | None:
+        """What of an answer is to be told to the model."""
+        question, plan, took = answer
+        at, issues = question.at, question.wave.issues
+        self._not_before = at + _REST * took
+        self._ends = {
+            issues[one].id: (at + span.end, _TOLERANCE * question.seconds[one])
+            for one, span in plan.spans.items()
+        }
+        if plan.sooner <= _LEAST_GAIN * plan.makespan:
+            return None
+        return OrderPlanned(
+            tuple(issues[one].id for one in plan.order),
+            tuple(
+                Hold(issues[one].id, at + _patience(plan.spans[one].start))
+                for one in sorted(plan.held_for)
+            ),
+        )
+
+
+def _patience(start: float) -> float:
+    """For how long a lane is held for an issue that is to start in `start` seconds."""
+    return start + max(_PATIENCE * start, _SHORTEST_PATIENCE)
+
+
+def _left(state: WaveState) -> frozenset[int]:
+    """The issues that can still be done without a human, or are on their way."""
+    wave = state.wave
+    stuck: set[int] = set()
+    for at in wave.topological():
+        needs_human = any(needed in stuck for needed in wave.dependencies[at])
+        if state.records[at].state in _GONE or needs_human:
+            stuck.add(at)
+    return frozenset(
+        at for at, record in enumerate(state.records) if at not in stuck and record.state != "done"
+    )
+
+
+def _seconds(state: WaveState, recorder: Recorder) -> list[float]:
+    """How long each issue is expected to take, by position."""
+    seconds = expected_lengths(state.wave)
+    unknown = [at for at, issue in enumerate(state.wave.issues) if issue.estimate is None]
+    if unknown:
+        took: dict[int, list[float]] = {}
+        for record in state.records:
+            if record.state == "done":
+                spent = recorder.worked(state.issue_id(record))
+                took.setdefault(record.lane, []).append(spent)
+        for at in unknown:
+            if found := took.get(state.records[at].lane):
+                seconds[at] = median(found)
+    return seconds

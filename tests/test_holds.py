@@ -1,0 +1,198 @@
+"""A planned order of admission, and lanes that are held for an issue of it, in the model."""
+
+from __future__ import annotations
+
+import pytest
+from tests.helpers import Model, wave_of
+
+from wavelane_model.effects import EndHoldAt
+from wavelane_model.events import (
+    AttemptDiscarded,
+    CancelRequested,
+    Event,
+    Hold,
+    HoldEnded,
+    OrderPlanned,
+    ParkRequested,
+    RunCutOff,
+    UnparkRequested,
+    WaveAmended,
+    WaveStarted,
+)
+from wavelane_model.outcomes import Blocked
+from wavelane_model.step import IllegalEvent, step
+from wavelane_model.wave import Issue
+from wavelane_model.why import why
+
+WAVE = wave_of("api#1", "web#1 < api#1", "web#2")
+UNTIL = 50_000.0
+HOLDING = OrderPlanned(("api#1", "web#1", "web#2"), (Hold("web#1", UNTIL),))
+
+
+def held() -> Model:
+    """A wave that has begun with lane web held for web#1."""
+    model = Model(WAVE, cap=2, started=False)
+    model.take(HOLDING)
+    assert model.take(WaveStarted()) == ["implement api#1"]
+    return model
+
+
+def test_what_is_planned_is_admitted_in_the_order_of_the_plan() -> None:
+    model = Model(wave_of("a#1", "a#2", "a#3"), cap=1, started=False)
+    model.take(OrderPlanned(("a#3", "a#2", "a#1")))
+
+    assert model.take(WaveStarted()) == ["implement a#3"]
+    assert model.finish("a#3") == ["implement a#2"]
+
+
+def test_a_plan_is_followed_from_the_next_admission_on() -> None:
+    model = Model(wave_of("a#1", "a#2", "a#3"), cap=1)
+    model.take(OrderPlanned(("a#3",)))
+
+    assert model.finish("a#1") == ["implement a#3"]
+    assert model.finish("a#3") == ["implement a#2"]
+
+
+def test_no_plan_goes_against_a_priority() -> None:
+    model = Model(wave_of("a#1", "a#2 !1", "b#1 < a#1"), cap=1, started=False)
+    model.take(OrderPlanned(("a#1", "b#1", "a#2")))
+
+    assert model.take(WaveStarted()) == ["implement a#2"]
+
+
+def test_what_no_plan_names_comes_after_it_in_the_usual_order() -> None:
+    model = Model(wave_of("a#1", "a#2", "a#3", "b#1 < a#3"), cap=1, started=False)
+    model.take(OrderPlanned(("a#2",)))
+
+    assert model.take(WaveStarted()) == ["implement a#2"]
+    assert model.finish("a#2") == ["implement a#3"]
+
+
+def test_a_plan_stays_when_issues_are_added() -> None:
+    model = Model(wave_of("a#1", "a#2", "a#3"), cap=1)
+    model.take(OrderPlanned(("a#3",)))
+    model.take(WaveAmended((Issue("a#4", "a"),)))
+
+    assert model.finish("a#1") == ["implement a#3"]
+
+
+def test_a_lane_is_held_idle_and_why_says_for_whom() -> None:
+    model = held()
+
+    reason = why(model.state, "web#2")
+    assert (reason.code, reason.text) == ("hold", "held for web#1")
+    assert (reason.issues, reason.until) == (("web#1",), UNTIL)
+
+
+def test_a_hold_ends_when_its_issue_starts() -> None:
+    model = held()
+
+    assert model.finish("api#1") == ["implement web#1"]
+    assert model.state.holds == {}
+    assert model.why("web#2") == "lane web held by web#1"
+
+
+def test_a_hold_ends_when_its_time_has_come() -> None:
+    model = held()
+
+    assert model.take(HoldEnded("web#1")) == ["implement web#2"]
+
+
+@pytest.mark.parametrize("end", [ParkRequested("web#1", "why?"), CancelRequested("web#1")])
+def test_a_hold_ends_when_its_issue_is_taken_out(end: Event) -> None:
+    model = held()
+
+    assert model.take(end) == ["implement web#2"]
+
+
+def test_a_hold_ends_when_what_its_issue_waits_for_is_parked() -> None:
+    model = held()
+
+    assert model.end("api#1", Blocked("which one?")) == ["implement web#2"]
+
+
+def test_an_issue_that_comes_before_it_in_the_plan_is_not_held_back() -> None:
+    model = Model(WAVE, cap=2, started=False)
+    model.take(OrderPlanned(("api#1", "web#2", "web#1"), (Hold("web#1", UNTIL),)))
+
+    assert model.take(WaveStarted()) == ["implement api#1", "implement web#2"]
+
+
+def test_a_more_urgent_issue_is_not_held_back() -> None:
+    model = Model(wave_of("api#1", "web#1 < api#1", "web#2 !1"), cap=2, started=False)
+    model.take(HOLDING)
+
+    assert model.take(WaveStarted()) == ["implement web#2", "implement api#1"]
+
+
+def test_another_plan_ends_the_holds_of_the_one_before() -> None:
+    model = held()
+
+    assert model.take(OrderPlanned(("web#1",))) == ["implement web#2"]
+
+
+def test_no_lane_is_held_for_what_waits_for_a_human() -> None:
+    model = Model(WAVE, cap=2)
+    model.end("api#1", Blocked("which one?"))
+
+    model.take(OrderPlanned(HOLDING.order, HOLDING.holds))
+
+    assert model.state.holds == {}
+
+
+def test_a_run_orders_the_end_of_each_hold_when_it_starts() -> None:
+    model = Model(WAVE, cap=2, started=False)
+
+    assert step(model.state, HOLDING) == []
+    assert EndHoldAt("web#1", UNTIL) in step(model.state, WaveStarted())
+
+
+def test_no_hold_outlives_its_run_and_the_lane_is_given_in_the_next() -> None:
+    model = held()
+    model.take(RunCutOff())
+    model.take(AttemptDiscarded("api#1"))
+
+    assert model.take(WaveStarted()) == ["implement api#1", "implement web#2"]
+
+
+def test_an_issue_that_comes_back_is_not_held_for_again() -> None:
+    model = held()
+    model.take(ParkRequested("web#1", "why?"))
+    model.take(UnparkRequested("web#1"))
+
+    assert model.state.holds == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "refusal"),
+    [
+        (OrderPlanned(("api#9",)), 'there is no issue "api#9" in the wave'),
+        (OrderPlanned(("api#1", "api#1")), "the order of a plan names an issue twice"),
+        (
+            OrderPlanned(("web#1",), (Hold("web#1", 1.0), Hold("web#1", 2.0))),
+            "the holds of a plan name an issue twice",
+        ),
+        (
+            OrderPlanned(("api#1",), (Hold("web#1", 1.0),)),
+            "a plan holds lanes for web#1, which its order lacks",
+        ),
+        (HoldEnded("web#2"), 'no lane is held for issue "web#2"'),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(
+    event: Event, refusal: str
+) -> None:
+    model = held()
+    before = model.state.key()
+
+    with pytest.raises(IllegalEvent, match=refusal):
+        step(model.state, event)
+    assert model.state.key() == before
+
+
+def test_a_hold_ends_only_during_a_run() -> None:
+    model = Model(WAVE, cap=2, started=False)
+    model.take(HOLDING)
+
+    with pytest.raises(IllegalEvent, match="HoldEnded before the wave has started"):
+        step(model.state, HoldEnded("web#1"))

@@ -1,0 +1,297 @@
+"""Waves whose order of admission is planned ahead, by the scheduler in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.helpers import scheduler_of
+
+from wavelane import Blocked, Issue, Report, Wave, planner
+from wavelane import replanner as module
+from wavelane.journal import JournalReader
+from wavelane.pipeline import Assignment
+from wavelane.replanner import Question, Replanner, answered
+from wavelane.report import Recorder
+from wavelane.sessions import Step
+from wavelane.testing import ScriptedPipeline, assert_lawful, run_virtual, virtual_clock
+from wavelane_model.cap import Cap
+from wavelane_model.effects import Effect
+from wavelane_model.events import (
+    CapMoved,
+    Event,
+    HoldEnded,
+    OrderPlanned,
+    SessionEnded,
+    StopRequested,
+    WaveAmended,
+    WaveStarted,
+)
+from wavelane_model.outcomes import Approved, Implemented, Merged
+from wavelane_model.state import WaveState
+from wavelane_model.step import step
+
+MINUTE = 60.0
+
+
+def wave_of(lengths: Mapping[str, float | None], needs: Mapping[str, list[str]]) -> Wave:
+    """A wave whose issues are estimated in minutes; the repo is what stands before the "#"."""
+    return Wave(
+        [
+            Issue(
+                one,
+                one.partition("#")[0],
+                needs.get(one, ()),
+                estimate=None if minutes is None else minutes * MINUTE,
+            )
+            for one, minutes in lengths.items()
+        ]
+    )
+
+
+HELD = wave_of(
+    {"api#1": 10, "web#1": 50, "api#2": 50, "web#2": 50}, {"web#1": ["api#1"], "api#2": ["web#1"]}
+)
+"""It ends after 110 minutes if lane web is held for web#1, else after 150."""
+
+
+def pipeline(
+    wave: Wave, *, times: float = 1.0, script: Mapping[tuple[Step, str], list[object]] | None = None
+) -> ScriptedPipeline:
+    """Sessions that implement as long as was estimated, or `times` as long; the rest is at once."""
+
+    def seconds(step: Step, issue: Assignment) -> float:
+        return times * (wave[issue.id].estimate or MINUTE) if step == "implement" else 0.0
+
+    return ScriptedPipeline(script, seconds=seconds)
+
+
+def run(
+    wave: Wave, path: Path, *, plan: bool | None = None, times: float = 1.0, **others: object
+) -> tuple[Report, list[Event]]:
+    """Run a wave with a journal, at one slot less than it has issues; what was written down."""
+    report = run_virtual(
+        scheduler_of(
+            wave, pipeline(wave, times=times), cap=2, journal=path, plan=plan, **others
+        ).run
+    )
+    assert_lawful(path)
+    with JournalReader(path) as reader:
+        return report, [entry.event for entry in reader.entries()]
+
+
+def minutes(report: Report) -> float:
+    return (report.ended_at - report.started_at) / MINUTE
+
+
+def plans(events: list[Event]) -> list[OrderPlanned]:
+    return [one for one in events if isinstance(one, OrderPlanned)]
+
+
+def test_a_wave_with_estimates_is_planned_and_ends_sooner(tmp_path: Path) -> None:
+    planned, events = run(HELD, tmp_path / "planned.db")
+    usual, others = run(HELD, tmp_path / "usual.db", plan=False)
+
+    assert (minutes(planned), minutes(usual)) == (110, 150)
+    assert isinstance(events[0], OrderPlanned)
+    assert plans(others) == []
+
+
+def test_a_wave_without_estimates_is_planned_only_if_asked_to(tmp_path: Path) -> None:
+    wave = wave_of(dict.fromkeys(["a#1", "a#2", "b#1"]), {"b#1": ["a#2"]})
+
+    _, events = run(wave, tmp_path / "j.db")
+
+    assert plans(events) == []
+    assert not Replanner(wave).is_due(0.0, WaveState(wave))
+    assert Replanner(wave, True).is_due(0.0, WaveState(wave))
+
+
+def test_why_says_for_whom_a_lane_is_held() -> None:
+    async def scenario() -> str:
+        scheduler = scheduler_of(HELD, pipeline(HELD), cap=2)
+        running = asyncio.create_task(scheduler.run())
+        await asyncio.sleep(MINUTE)
+        text = scheduler.status("web#2").why.text
+        await running
+        return text
+
+    assert run_virtual(scenario) == "held for web#1"
+
+
+def test_what_is_late_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    report, events = run(HELD, tmp_path / "j.db", times=6.0)
+
+    assert report.outcome == "complete"
+    assert HoldEnded("web#1") in events or len(plans(events)) > 1
+
+
+def test_a_hold_ends_when_what_it_waits_for_is_parked(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    scripted = pipeline(HELD, script={("implement", "api#1"): [Blocked("which one?")]})
+
+    report = run_virtual(scheduler_of(HELD, scripted, cap=2, journal=path).run)
+
+    assert_lawful(path)
+    assert report.issues["web#2"].state == "done"
+    assert report.outcome == "blocked"
+
+
+def test_a_planner_that_fails_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("in the planner")
+
+    monkeypatch.setattr(planner, "planned", fails)
+
+    report = run_virtual(scheduler_of(HELD, pipeline(HELD), cap=2).run)
+
+    assert report.outcome == "complete"
+    assert "the order of admission cannot be planned" in caplog.text
+
+
+def test_a_wave_that_is_continued_is_planned_too(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def stopped() -> None:
+        scheduler = scheduler_of(HELD, pipeline(HELD), cap=2, journal=path)
+        running = asyncio.create_task(scheduler.run())
+        await asyncio.sleep(MINUTE)
+        scheduler.stop()
+        await running
+
+    run_virtual(stopped)
+    _, events = run(HELD, path, clock=lambda: virtual_clock() + 3600)
+
+    starts = [at for at, one in enumerate(events) if isinstance(one, WaveStarted)]
+    assert len(starts) == 2
+    assert plans(events[starts[0] : starts[1]])
+
+
+# The replanner by itself
+
+
+class Watched:
+    """A wave on its way, at a time that is told, and its replanner."""
+
+    def __init__(self, wave: Wave, *, cap: int = 2, wanted: bool | None = None) -> None:
+        self.state = WaveState(wave, cap=Cap.at(cap))
+        self.recorder = Recorder(self.state)
+        self.replanner = Replanner(wave, wanted)
+
+    def take(self, at: float, event: Event) -> list[Effect]:
+        effects = step(self.state, event)
+        self.recorder.note(at, event, effects)
+        self.replanner.note(at, event, effects, self.state.wave)
+        return effects
+
+    def finish(self, at: float, issue: str) -> None:
+        """Implemented, reviewed and merged at once."""
+        for outcome in (Implemented(), Approved(), Merged()):
+            self.take(at, SessionEnded(issue, self.state.find(issue).session, outcome))
+
+    def ask(self, at: float) -> Question | None:
+        return self.replanner.question(at, self.state, self.recorder)
+
+    def plan(self, at: float) -> OrderPlanned | None:
+        """Ask, and tell the answer, which took no time."""
+        question = self.ask(at)
+        assert question is not None
+        plan = self.replanner.told(answered(question)._replace(took=0.0))
+        if plan is not None:
+            self.take(at, plan)
+        return plan
+
+
+def begun(wave: Wave = HELD) -> Watched:
+    watched = Watched(wave)
+    watched.plan(0.0)
+    watched.take(0.0, WaveStarted())
+    return watched
+
+
+def test_what_ends_as_it_was_planned_is_no_reason_to_plan_anew() -> None:
+    watched = begun()
+    watched.finish(10 * MINUTE, "api#1")
+
+    assert watched.ask(10 * MINUTE) is None
+
+
+@pytest.mark.parametrize("late", [-4, 4])
+def test_what_ends_early_or_late_is_a_reason_to_plan_anew(late: int) -> None:
+    watched = begun()
+    watched.finish((10 + late) * MINUTE, "api#1")
+
+    assert watched.ask((10 + late) * MINUTE) is not None
+
+
+@pytest.mark.parametrize("event", [CapMoved("set", 1), WaveAmended((Issue("web#3", "web"),))])
+def test_a_moved_cap_and_added_issues_are_reasons_to_plan_anew(event: Event) -> None:
+    watched = begun()
+    watched.take(MINUTE, event)
+
+    assert watched.ask(MINUTE) is not None
+
+
+@pytest.mark.parametrize("event", [CapMoved("pause"), StopRequested()])
+def test_nothing_is_planned_while_nothing_may_start(event: Event) -> None:
+    watched = begun()
+    watched.take(MINUTE, event)
+
+    assert watched.ask(MINUTE) is None
+
+
+def test_planning_rests_for_some_time() -> None:
+    watched = Watched(HELD)
+    question = watched.ask(0.0)
+    assert question is not None
+    watched.replanner.told(answered(question)._replace(took=3.0))
+    watched.take(0.0, WaveStarted())
+    watched.finish(30.0, "api#1")
+
+    assert watched.ask(30.0) is None
+    assert watched.ask(60.0) is not None
+
+
+def test_what_waits_for_a_human_is_not_planned_nor_what_is_behind_it() -> None:
+    watched = begun()
+    watched.take(0.0, SessionEnded("api#1", 1, Blocked("which one?")))
+
+    question = watched.ask(0.0)
+
+    assert question is None or question.todo == {HELD.position["web#2"]}
+
+
+def test_without_an_estimate_an_issue_is_expected_to_take_what_its_repo_took() -> None:
+    wave = wave_of({"api#1": None, "api#2": None, "api#3": None, "web#1": 50}, {})
+    watched = begun(wave)
+    watched.finish(7 * MINUTE, "api#1")
+
+    question = watched.ask(7 * MINUTE)
+
+    assert question is not None
+    assert question.seconds[wave.position["api#2"]] == 7 * MINUTE
+
+
+def test_a_large_wave_keeps_to_the_usual_order() -> None:
+    wave = Wave([Issue(f"a#{at}", "a", estimate=60) for at in range(module.LARGEST + 1)])
+
+    assert Watched(wave).ask(0.0) is None
+
+
+def test_an_order_that_is_as_good_as_it_can_be_is_left_alone() -> None:
+    watched = Watched(wave_of({"a#1": 5, "b#1": 5}, {}))
+
+    assert watched.plan(0.0) is None
+
+
+def test_a_hold_is_given_some_time_beyond_the_planned_start() -> None:
+    plan = Watched(HELD).plan(0.0)
+
+    assert plan is not None
+    [hold] = plan.holds
+    assert hold.issue == "web#1"
+    assert hold.until == pytest.approx(13 * MINUTE)
