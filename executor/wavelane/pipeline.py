@@ -23,7 +23,7 @@ from wavelane_model.outcomes import (
     Merged,
     Postponed,
 )
-from wavelane_model.wave import ISSUE_FIELDS, Issue
+from wavelane_model.wave import Issue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,4 +118,13 @@ class Pipeline(Protocol):
 
 def assignment(issue: Issue, **of_call: int | str) -> Assignment:
     """`issue`, with what one call needs to know: the fields that `Assignment` adds."""
-    return Assignment(**{name: getattr(issue, name) for name in ISSUE_FIELDS}, **of_call)  # type: ignore[arg-type]
+    return Assignment(
+        issue.id,
+        issue.repo,
+        issue.depends_on,
+        title=issue.title,
+        body=issue.body,
+        priority=issue.priority,
+        estimate=issue.estimate,
+        **of_call,  # type: ignore[arg-type]
+    )

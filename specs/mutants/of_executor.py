@@ -158,7 +158,7 @@ EXECUTOR: Final = (
         "a time-out ends nothing",
         "executor",
         _SESSIONS,
-        "    limit = asyncio.timeout(seconds)",
+        "    limit = _NO_LIMIT if seconds is None else asyncio.timeout(seconds)",
         "    limit = asyncio.timeout(None)",
     ),
     Mutant(
