@@ -120,11 +120,15 @@ class Replanner:
         expected, tolerance = self._ends.get(effect.issue, (at, -1.0))
         return abs(at - expected) > tolerance
 
+    @property
+    def is_interested(self) -> bool:
+        """Whether something has happened for which it may be planned anew."""
+        return self._active and self._due
+
     def is_due(self, at: float, state: WaveState) -> bool:
         """Whether it is time to ask for a `question`. Cheap, whatever the size of the wave."""
         return (
-            self._active
-            and self._due
+            self.is_interested
             and at >= self._not_before
             and len(state.records) - state.done <= LARGEST
             and state.cap.level > 0

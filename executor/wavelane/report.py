@@ -24,7 +24,7 @@ from wavelane_model.events import (
     RunCutOff,
 )
 from wavelane_model.lifecycle import IN_FLIGHT, State
-from wavelane_model.state import WaveState
+from wavelane_model.state import Record, WaveState
 from wavelane_model.step import step
 from wavelane_model.why import Reason, why
 
@@ -250,13 +250,12 @@ def standings_after(
     state: WaveState, recorder: Recorder, effects: Iterable[Effect]
 ) -> dict[str, Standing]:
     """Where the issues stand that a step has moved, by id: what their rows have to say."""
-    standings: dict[str, Standing] = {}
-    for effect in effects:
-        if isinstance(effect, AnnounceIssue):
-            record = state.find(effect.issue)
-            since = recorder.since(effect.issue)
-            standings[effect.issue] = Standing(record.state, since, record.attempts, record.reason)
-    return standings
+    moved = {effect.issue: None for effect in effects if isinstance(effect, AnnounceIssue)}
+    return {issue: _standing(state.find(issue), recorder.since(issue)) for issue in moved}
+
+
+def _standing(record: Record, since: float | None) -> Standing:
+    return Standing(record.state, since, record.attempts, record.reason)
 
 
 def state_of(settings: Settings) -> WaveState:

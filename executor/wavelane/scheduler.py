@@ -87,11 +87,13 @@ _NO_LIMITS_GIVEN = Limits()
 
 
 class _Told(NamedTuple):
-    """An event, its orders, and where the issues stand that it moved."""
+    """An event, when it happened, its orders, and where the issues stand that it moved."""
 
-    entry: Entry
+    at: float
+    event: Event
     effects: list[Effect]
     standings: dict[str, Standing]
+    """Only where a journal is kept or somebody listens: nobody else asks."""
 
 
 @dataclass(slots=True)
@@ -429,8 +431,9 @@ class Scheduler:
             effects = step(self._state, event)
             self._recorder.note(at, event, effects)
             self._replanner.note(at, event, effects, self._state.wave)
-            standings = standings_after(self._state, self._recorder, effects)
-            self._outbox.append(_Told(Entry(at, event), effects, standings))
+            asked_for = self._journal_path is not None or self._streams
+            standings = standings_after(self._state, self._recorder, effects) if asked_for else {}
+            self._outbox.append(_Told(at, event, effects, standings))
             self._hold(event)
         if threading.get_ident() == self._thread:
             self._awake.set()
@@ -533,13 +536,18 @@ class Scheduler:
     def _carry_out(self, told: _Told) -> None:
         for effect in told.effects:
             if isinstance(effect, AnnounceIssue):
-                self._announce_issue(told, effect)
+                if self._streams:
+                    self._announce_issue(told, effect)
             else:
-                self._carriers[type(effect)](told.entry.at, effect)
+                self._carriers[type(effect)](told.at, effect)
 
     def _plan_anew(self) -> None:
         """Plan beside the run, if it is time to."""
-        if self._planning is None and self._replanner.is_due(self._clock(), self._state):
+        if (
+            self._replanner.is_interested
+            and self._planning is None
+            and self._replanner.is_due(self._clock(), self._state)
+        ):
             self._planning = self._group.create_task(self._plan())
 
     async def _plan(self) -> None:
@@ -683,21 +691,20 @@ class Scheduler:
             turn.set_result(None)
 
     def _announce_issue(self, told: _Told, order: AnnounceIssue) -> None:
-        if self._streams:
-            issue = self.wave[order.issue]
-            reason = told.standings[order.issue].reason
-            self._notify(
-                Notice(
-                    told.entry.at,
-                    "issue",
-                    issue.id,
-                    issue.repo,
-                    order.trigger,
-                    order.source,
-                    order.target,
-                    reason,
-                )
+        issue = self.wave[order.issue]
+        standing = told.standings.get(order.issue)
+        self._notify(
+            Notice(
+                told.at,
+                "issue",
+                issue.id,
+                issue.repo,
+                order.trigger,
+                order.source,
+                order.target,
+                standing.reason if standing else self._state.find(order.issue).reason,
             )
+        )
 
     def _announce_cap(self, at: float, order: AnnounceCap) -> None:
         self._notify(Notice(at, "cap", level=order.level))
@@ -716,7 +723,7 @@ def _rows(taken: list[_Told]) -> tuple[list[Entry], list[tuple[str, Standing]]]:
     standings: dict[str, Standing] = {}
     for told in taken:
         standings.update(told.standings)
-    return [told.entry for told in taken], list(standings.items())
+    return [Entry(told.at, told.event) for told in taken], list(standings.items())
 
 
 def _looked_at(writing: asyncio.Future[None]) -> None:

@@ -12,7 +12,9 @@ import inspect
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import fields
+from functools import cache
 from typing import Final, Literal, NamedTuple
 
 from wavelane.pipeline import Assignment, SessionFailed
@@ -42,6 +44,8 @@ KINDS: Final[dict[type[StartOrder], StepKind]] = {
     StartReviewing: StepKind("review", "review", None),
     StartMerging: StepKind("merge", "merging", Merged()),
 }
+_NO_LIMIT: Final = nullcontext()
+"""`asyncio.timeout(None)` would do, and costs as much as one that ends."""
 _ALLOWED: Final = {
     kind.step: tuple(
         one for one in outcomes_of(kind.state) if one is not Failed and one is not Stopped
@@ -61,8 +65,7 @@ async def outcome_of(
     Raises only `CancelledError`, when the task that runs this was cancelled, and what is no
     `Exception` (an interrupt, an exit).
     """
-    task = asyncio.current_task()
-    limit = asyncio.timeout(seconds)
+    limit = _NO_LIMIT if seconds is None else asyncio.timeout(seconds)
     try:
         async with limit:
             called = call(issue)
@@ -70,13 +73,14 @@ async def outcome_of(
                 return Failed(f"{kind.step} is no coroutine; write it with `async def`")
             returned = await called
     except asyncio.CancelledError:
+        task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         return Failed(f"{kind.step} raised CancelledError, though nobody had cancelled it")
     except SessionFailed as error:
         return Failed(_said(str, error))
     except TimeoutError as error:
-        if limit.expired():
+        if isinstance(limit, asyncio.Timeout) and limit.expired():
             return Failed(f"{kind.step} took longer than {seconds:g} s")
         return _raised(kind, issue, error)
     except Exception as error:
@@ -91,17 +95,17 @@ def _raised(kind: StepKind, issue: Assignment, error: Exception) -> Failed:
 
 
 def _checked(kind: StepKind, returned: object) -> Outcome:
-    allowed = _ALLOWED[kind.step]
     if returned is None and kind.default is not None:
         return kind.default
+    allowed = _ALLOWED[kind.step]
     if not isinstance(returned, allowed):
         names = ", ".join(one.__name__ for one in allowed)
         return Failed(f"{kind.step} returned {_said(repr, returned)}; it may return {names}")
-    for field in fields(returned):
-        value = getattr(returned, field.name)
-        if field.name != "until" and not isinstance(value, str):
+    for name in _texts_of(type(returned)):
+        value = getattr(returned, name)
+        if not isinstance(value, str):
             return Failed(
-                f"{kind.step} returned {type(returned).__name__} with {field.name}="
+                f"{kind.step} returned {type(returned).__name__} with {name}="
                 f"{_said(repr, value)}; give a text"
             )
     if isinstance(returned, Postponed) and not _is_time(returned.until):
@@ -110,6 +114,12 @@ def _checked(kind: StepKind, returned: object) -> Outcome:
             "give seconds since the epoch, or None"
         )
     return returned
+
+
+@cache
+def _texts_of(kind: type[Outcome]) -> tuple[str, ...]:
+    """The fields of an outcome that are to be texts: all but a time."""
+    return tuple(field.name for field in fields(kind) if field.name != "until")
 
 
 def _is_time(until: object) -> bool:

@@ -262,7 +262,7 @@ class WaveState:
         source, target = record.state, row.target
         if record.open:
             self._close(record)
-        was_ready = record.ready
+        was_ready = source == "queued" and record.ready
         record.state = target
         if source != target:
             self._keep_flight(record, source, target)
@@ -428,9 +428,9 @@ class WaveState:
             self._list(record)
 
     def _keep_held(self, record: Record) -> None:
-        has_lane = self.lanes[record.lane].holder == record.position
         if not record.open and (
-            record.state == "review" or (record.state == "admitted" and has_lane)
+            record.state == "review"
+            or (record.state == "admitted" and self.lanes[record.lane].holder == record.position)
         ):
             self.held[record.position] = None
         else:

@@ -160,8 +160,11 @@ def may_start(state: WaveState, issue_id: str, session: int) -> bool:
 
     Where it may not, `SessionWithheld` is to be reported instead. Merges always may.
     """
-    record = state.find(issue_id)
-    return not (
+    return not _is_revoked(state, state.find(issue_id), session)
+
+
+def _is_revoked(state: WaveState, record: Record, session: int) -> bool:
+    return (
         record.open
         and record.session == session
         and ("withhold", record.state) in _ROWS
@@ -173,9 +176,10 @@ def withdrawn(
     state: WaveState, issue_id: str, session: int
 ) -> SessionEnded | SessionWithheld | None:
     """What to report of an ordered session right before it would start, if it is not to start."""
-    if state.find(issue_id).sentence is not None:
+    record = state.find(issue_id)
+    if record.sentence is not None:
         return SessionEnded(issue_id, session, Stopped())
-    if not may_start(state, issue_id, session):
+    if _is_revoked(state, record, session):
         return SessionWithheld(issue_id, session)
     return None
 

@@ -85,6 +85,7 @@ class Wave:
         for at, issue in enumerate(self.issues):
             self.position.setdefault(issue.id, at)
         self.dependencies = self._positions_of_dependencies()
+        self.dependents = self._positions_of_dependents()
         if problems := [
             *self._naming_problems(),
             *self._dependency_problems(),
@@ -93,7 +94,6 @@ class Wave:
             raise WaveError(problems)
         repo_at = {repo: at for at, repo in enumerate(self.repos)}
         self.repo_of = tuple(repo_at[issue.repo] for issue in self.issues)
-        self.dependents = self._positions_of_dependents()
 
     def __len__(self) -> int:
         return len(self.issues)
@@ -120,9 +120,8 @@ class Wave:
         """Positions of all issues, each after everything that it depends on."""
         unmet = [len(found) for found in self.dependencies]
         order = [at for at, count in enumerate(unmet) if count == 0]
-        dependents = self._positions_of_dependents()
         for at in order:
-            for dependent in dependents[at]:
+            for dependent in self.dependents[at]:
                 unmet[dependent] -= 1
                 if unmet[dependent] == 0:
                     order.append(dependent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from wavelane_model.state import Record, WaveState
 
@@ -42,14 +42,18 @@ class Reason:
         return self.text
 
 
+_DONE: Final = Reason("done", "done")
+_CANCELLED: Final = Reason("cancelled", "cancelled")
+
+
 def why(state: WaveState, issue_id: str) -> Reason:
     """The reason of one issue. Raises `KeyError` for an unknown id."""
     record = state.find(issue_id)
     match record.state:
         case "done":
-            return Reason("done", "done")
+            return _DONE
         case "cancelled":
-            return Reason("cancelled", "cancelled")
+            return _CANCELLED
         case "parked":
             return Reason("parked", f"parked: {record.reason}" if record.reason else "parked")
         case _ if record.open:

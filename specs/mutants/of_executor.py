@@ -109,13 +109,13 @@ EXECUTOR: Final = (
     ),
     _scheduler(
         "events are written in the wrong order",
-        "return [told.entry for told in taken], list(standings.items())",
-        "return [told.entry for told in reversed(taken)], list(standings.items())",
+        "return [Entry(told.at, told.event) for told in taken], list(standings.items())",
+        "return [Entry(told.at, told.event) for told in reversed(taken)], list(standings.items())",
     ),
     _scheduler(
         "where the issues stand is not written",
-        "return [told.entry for told in taken], list(standings.items())",
-        "return [told.entry for told in taken], []",
+        "return [Entry(told.at, told.event) for told in taken], list(standings.items())",
+        "return [Entry(told.at, told.event) for told in taken], []",
     ),
     _scheduler(
         "the report misses what happens",
@@ -158,7 +158,7 @@ EXECUTOR: Final = (
         "a time-out ends nothing",
         "executor",
         _SESSIONS,
-        "    limit = asyncio.timeout(seconds)",
+        "    limit = _NO_LIMIT if seconds is None else asyncio.timeout(seconds)",
         "    limit = asyncio.timeout(None)",
     ),
     Mutant(
