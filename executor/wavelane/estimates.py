@@ -15,6 +15,7 @@ from collections import defaultdict
 from statistics import median
 from typing import Literal, NamedTuple
 
+from wavelane.times import duration
 from wavelane_model.wave import Wave
 
 Unit = Literal["seconds", "sessions"]
@@ -47,3 +48,10 @@ def expected_seconds(wave: Wave) -> Expected:
         for issue in wave.issues
     )
     return Expected(lengths, "seconds", len(known))
+
+
+def amount(value: float, unit: Unit) -> str:
+    """A length in its unit: 2:05 min, or 3 sessions."""
+    if unit == "seconds":
+        return duration(value)
+    return f"{value:g} session{'' if value == 1 else 's'}"

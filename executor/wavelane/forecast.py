@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
 
+from wavelane.waits import Wait, Waits
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceIssue,
@@ -107,9 +108,9 @@ class Forecast:
 
     `end`: seconds from the start to the end. `spans`: the issues that are done then, in the order
     in which they begin. `chain`: the issues that decide the end, first to last: each waited for the
-    one before it. `repos`: in the wave's order. `peak`: most issues in flight at a time. `outcome`:
-    "complete", or what became of it if not all issues can be done; "unfinished": nothing more
-    would happen.
+    one before it. `repos`: in the wave's order. `gaps`: when a repo stands idle, and what its next
+    issue waits for. `peak`: most issues in flight at a time. `outcome`: "complete", or what became
+    of it if not all issues can be done; "unfinished": nothing more would happen.
     """
 
     cap: int
@@ -117,6 +118,7 @@ class Forecast:
     spans: tuple[IssueSpan, ...]
     chain: tuple[Link, ...]
     repos: tuple[RepoSpan, ...]
+    gaps: tuple[Wait, ...]
     peak: int
     outcome: RunOutcome
 
@@ -130,6 +132,7 @@ class Forecast:
             "decided_by": [link._asdict() for link in self.chain],
             "repos": [repo._asdict() for repo in self.repos],
             "issues": [span.to_dict() for span in self.spans],
+            "gaps": [gap.to_dict() for gap in self.gaps],
         }
 
 
@@ -143,6 +146,7 @@ def forecast(
     merge_seconds: float = 0.0,
     opening: Sequence[Event] = (WaveStarted(),),
     start: float = 0.0,
+    gaps: bool = True,
 ) -> Forecast:
     """How `wave` is expected to go at `cap`.
 
@@ -150,7 +154,7 @@ def forecast(
     take `review_seconds` and `merge_seconds`. `opening` is what happens at the start, before any
     session ends: the start itself, and what else the model is told before or right after it, e.g. a
     cap that is moved. `start`, in seconds since the epoch, is asked for only where a pause
-    ends by itself. Raises `ValueError` for a cap below 1 and for lengths that do not fit, and
+    ends by itself. Without `gaps` nobody asks why repos stand idle, which is faster. Raises `ValueError` for a cap below 1 and for lengths that do not fit, and
     `IllegalEvent` for an opening that the model does not allow.
     """
     if len(seconds) != len(wave):
@@ -158,7 +162,8 @@ def forecast(
     if any(not 0 <= one < float("inf") for one in (*seconds, review_seconds, merge_seconds)):
         raise ValueError("a length is below 0 or no number; give seconds, 0 or more")
     state = WaveState(wave, cap=Cap.at(cap), lane_release=lane_release)
-    simulation = _Simulation(state, seconds, review_seconds, merge_seconds, start)
+    waits = Waits() if gaps else None
+    simulation = _Simulation(state, seconds, review_seconds, merge_seconds, start, waits)
     for event in opening:
         simulation.take(event)
     simulation.run()
@@ -172,14 +177,14 @@ def forecasts(
     *,
     lane_release: LaneRelease = "done",
 ) -> tuple[Forecast, ...]:
-    """The forecasts at `caps`, which rise.
+    """The forecasts at `caps`, which rise, without gaps.
 
     They end with the first cap that is so high that it is never reached: from there on a higher one
     changes nothing.
     """
     found: list[Forecast] = []
     for cap in caps:
-        found.append(forecast(wave, seconds, cap, lane_release=lane_release))
+        found.append(forecast(wave, seconds, cap, lane_release=lane_release, gaps=False))
         if found[-1].peak < cap:
             break
     return tuple(found)
@@ -203,6 +208,7 @@ class _Simulation:
         review_seconds: float,
         merge_seconds: float,
         start: float,
+        waits: Waits | None,
     ) -> None:
         self._state = state
         self._seconds = seconds
@@ -219,6 +225,7 @@ class _Simulation:
         self._causes: dict[str, Cause] = {}
         self._turn_of: dict[str, str] = {}
         self._peak = 0
+        self._waits = waits
 
     def run(self) -> None:
         """Let time pass until nothing is due any more."""
@@ -233,6 +240,9 @@ class _Simulation:
     def take(self, event: Event) -> None:
         """Step an event, and start what follows from it."""
         effects = step(self._state, event)
+        if self._waits is not None:
+            self._waits.wait_until(self._clock)
+            self._waits.follow(self._state, event, effects)
         self._peak = max(self._peak, self._state.in_flight)
         self._note(event, effects)
         for effect in effects:
@@ -300,6 +310,8 @@ class _Simulation:
 
     def result(self, cap: int) -> Forecast:
         """The forecast, now that nothing happens any more."""
+        if self._waits is not None:
+            self._waits.close(self._state, running=False)
         spans = tuple(self._spans())
         end = max((span.ended for span in spans), default=0.0)
         return Forecast(
@@ -308,6 +320,7 @@ class _Simulation:
             spans=spans,
             chain=_chain(spans),
             repos=_repos(self._state.wave.repos, spans, end),
+            gaps=() if self._waits is None else tuple(self._waits.gaps),
             peak=self._peak,
             outcome=self._state.outcome or "unfinished",
         )

@@ -121,8 +121,8 @@ class History:
             "issues": [issue.to_dict() for issue in self.issues],
             "repos": [{"repo": one.repo, "busy": one.busy, "idle": one.idle} for one in self.repos],
             "sessions": [_session(one) for one in self.sessions],
-            "waits": [_wait(one) for one in self.waits],
-            "gaps": [_wait(one) for one in self.gaps],
+            "waits": [one.to_dict() for one in self.waits],
+            "gaps": [one.to_dict() for one in self.gaps],
             "cap": [one._asdict() for one in self.cap],
             "in_flight": [one._asdict() for one in self.flight],
             "runs": [
@@ -246,15 +246,4 @@ def _session(session: SessionSpan) -> dict[str, Any]:
         "ending": session.ending,
         "parked": session.parked,
         "text": session.text,
-    }
-
-
-def _wait(wait: Wait) -> dict[str, Any]:
-    return {
-        "id": wait.issue,
-        "repo": wait.repo,
-        "began": wait.began,
-        "ended": wait.ended,
-        "code": wait.code,
-        "text": wait.text,
     }

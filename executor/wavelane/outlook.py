@@ -1,6 +1,7 @@
-"""The outlook on a wave: when it is expected to end at each cap, what decides that, who stands idle.
+"""The outlook on a wave: when it is expected to end at each cap, what decides that, who is idle.
 
-It promises nothing: see `wavelane.forecast`. Where a higher cap is expected to end later, it says so.
+It promises nothing: see `wavelane.forecast`. Where a higher cap is expected to end later, it says
+so.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from wavelane.estimates import Expected, expected_seconds
-from wavelane.forecast import Forecast, forecasts
+from wavelane.forecast import Forecast, forecast, forecasts
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.wave import Wave
 
-_EACH: Final = 200_000
+_EACH: Final = 50_000
 """Up to so many issues times caps, each cap is looked at: that takes seconds."""
 
 
@@ -29,21 +30,17 @@ class Setback(NamedTuple):
 class Outlook:
     """What is expected of a wave at each cap, in seconds or sessions as `expected` says.
 
-    `cap` is the chosen one, and `highest` the highest that was asked about. `forecasts` are by
-    rising caps: each from 1 on, or in a very large wave some of them. From the last one on, a
-    higher cap changes nothing, or is above `highest`.
+    `cap` is the chosen one, `chosen` the forecast at it, and `highest` the highest that was asked
+    about. `forecasts` are by rising caps: each from 1 on, or in a very large wave some of them.
+    From the last one on, a higher cap changes nothing, or is above `highest`.
     """
 
     wave: Wave
     expected: Expected
     cap: int
     highest: int
+    chosen: Forecast
     forecasts: tuple[Forecast, ...]
-
-    @property
-    def chosen(self) -> Forecast:
-        """The forecast at the chosen cap."""
-        return next((one for one in self.forecasts if one.cap == self.cap), self.forecasts[-1])
 
     @property
     def setbacks(self) -> tuple[Setback, ...]:
@@ -64,7 +61,7 @@ class Outlook:
             "highest": self.highest,
             "caps": [_without_issues(one) for one in self.forecasts],
             "setbacks": [one._asdict() for one in self.setbacks],
-            "chosen": {**self.chosen.to_dict(), "cap": self.cap},
+            "chosen": self.chosen.to_dict(),
         }
 
 
@@ -81,8 +78,15 @@ def look_ahead(
     highest = max(chosen, len(wave.repos))
     expected = expected_seconds(wave)
     caps = _caps(len(wave), chosen, highest)
-    found = forecasts(wave, expected.lengths, caps, lane_release=lane_release)
-    return Outlook(wave, expected, chosen, highest, found)
+    lengths = expected.lengths
+    return Outlook(
+        wave=wave,
+        expected=expected,
+        cap=chosen,
+        highest=highest,
+        chosen=forecast(wave, lengths, chosen, lane_release=lane_release),
+        forecasts=forecasts(wave, lengths, caps, lane_release=lane_release),
+    )
 
 
 def _caps(issues: int, chosen: int, highest: int) -> list[int]:
@@ -94,4 +98,5 @@ def _caps(issues: int, chosen: int, highest: int) -> list[int]:
 
 
 def _without_issues(found: Forecast) -> dict[str, Any]:
-    return {name: value for name, value in found.to_dict().items() if name != "issues"}
+    left_out = ("issues", "gaps")
+    return {name: value for name, value in found.to_dict().items() if name not in left_out}

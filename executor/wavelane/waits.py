@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from wavelane_model.effects import AnnounceCap, AnnounceIssue, Effect
 from wavelane_model.events import Event, MergeTurnRequested, MergeTurnReturned, PostponementEnded
@@ -29,7 +29,7 @@ _BETWEEN_RUNS: Final[ReasonCode] = "ended"
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A time in which an issue waited, and why, in seconds since the epoch.
+    """A time in which an issue waited, and why; its times are those that the steps were given.
 
     `ended` is None where it still waits.
     """
@@ -40,6 +40,17 @@ class Wait:
     ended: float | None
     code: ReasonCode
     text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {
+            "id": self.issue,
+            "repo": self.repo,
+            "began": self.began,
+            "ended": self.ended,
+            "code": self.code,
+            "text": self.text,
+        }
 
 
 class Waits:
