@@ -153,9 +153,11 @@ def forecast(
     `seconds` is what implementing each issue takes, by position in the wave; a review and a merge
     take `review_seconds` and `merge_seconds`. `opening` is what happens at the start, before any
     session ends: the start itself, and what else the model is told before or right after it, e.g. a
-    cap that is moved. `start`, in seconds since the epoch, is asked for only where a pause
-    ends by itself. Without `gaps` nobody asks why repos stand idle, which is faster. Raises `ValueError` for a cap below 1 and for lengths that do not fit, and
-    `IllegalEvent` for an opening that the model does not allow.
+    cap that is moved. `start`, in seconds since the epoch, is asked for only where a pause ends by
+    itself. Without `gaps` nobody asks why repos stand idle, which is faster.
+
+    Raises `ValueError` for a cap below 1 and for lengths that do not fit, and `IllegalEvent` for an
+    opening that the model does not allow.
     """
     if len(seconds) != len(wave):
         raise ValueError(f"{len(seconds)} lengths were given for {len(wave)} issues; give one each")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from wavelane.estimates import Unit
 from wavelane.ganttlook import DEFS, LOOKS, SIGNS, STEPS, STYLE, WHYS, Look, Why, swatch
@@ -33,6 +33,19 @@ from wavelane.svg import (
     text_width,
     titled,
 )
+
+
+class _Span(Protocol):
+    """What lasts from one time to another."""
+
+    @property
+    def began(self) -> float: ...
+
+    @property
+    def ended(self) -> float: ...
+
+
+_T = TypeVar("_T", bound=_Span)
 
 
 class Bar(NamedTuple):
@@ -167,6 +180,7 @@ class _Drawing:
             self._lane_tops.append(y)
             y += lane.tracks * _TRACK + 2 * _PAD
         self._bottom = y
+        self._drawn: Sequence[Bar] = ()
         self._out: list[str] = []
 
     def text(self) -> str:
@@ -231,11 +245,13 @@ class _Drawing:
             self._add(rect(x, self._top, width, bottom - self._top, kind, title=shade.title))
 
     def _outlines(self) -> None:
+        by_lane: defaultdict[int, list[Outline]] = defaultdict(list)
         for outline in self._chart.outlines:
-            if outline.lane < len(self._lanes):
+            by_lane[outline.lane].append(outline)
+        for number, lane in enumerate(self._lanes):
+            y, height = self._lane_tops[number] + 2.0, lane.tracks * _TRACK + 2 * _PAD - 4.0
+            for outline in map(_joined_outlines, self._together(by_lane[number])):
                 x, width = self._extent(outline.began, outline.ended)
-                height = self._lanes[outline.lane].tracks * _TRACK + 2 * _PAD - 4.0
-                y = self._lane_tops[outline.lane] + 2.0
                 self._add(rect(x, y, width, height, "plan", title=outline.title, round_by=4))
 
     def _threads(self) -> None:
@@ -274,6 +290,7 @@ class _Drawing:
                 f"There are {len(bars)} sessions, too many to be told apart: neighbours that would "
                 f"be thinner than a line are drawn as one ({len(drawn)} bars)."
             )
+        self._drawn = drawn
         for bar in drawn:
             self._bar(bar)
         if len(bars) <= _LEGIBLE:
@@ -286,24 +303,29 @@ class _Drawing:
         for bar in bars:
             by_track[bar.lane, bar.track].append(bar)
         for track in by_track.values():
-            together: list[Bar] = []
-            for bar in track:
-                thin = self._width(bar) < _THIN
-                near = together and self._x(bar.began) - self._x(together[-1].ended) < 1.0
-                if together and not (thin and near):
-                    yield _joined(together)
-                    together = []
-                if thin:
-                    together.append(bar)
-                else:
-                    yield bar
-            if together:
-                yield _joined(together)
+            yield from map(_joined_bars, self._together(track))
+
+    def _together(self, spans: Iterable[_T]) -> Iterator[list[_T]]:
+        """Neighbours in one list where each would be thinner than a line, in order."""
+        together: list[_T] = []
+        for span in spans:
+            x, until = self._x(span.began), self._x(span.ended)
+            thin = until - x < _THIN
+            if together and not (thin and x - self._x(together[-1].ended) < 1.0):
+                yield together
+                together = []
+            if thin:
+                together.append(span)
+            else:
+                yield [span]
+        if together:
+            yield together
 
     def _bar(self, bar: Bar) -> None:
         x, width = self._extent(bar.began, bar.ended)
         y = self._bar_top(bar)
-        kinds = [bar.step, *(("strong",) if bar.strong else ())]
+        kinds: list[str] = [bar.step if bar.look != "many" else "many"]
+        kinds += ["strong"] if bar.strong else []
         if bar.look in ("stopped", "cut off", "under way"):
             kinds.append(bar.look.replace(" ", ""))
         width -= 0.8 if width > 4.0 else 0.0  # so that neighbours can be told apart
@@ -396,11 +418,11 @@ class _Drawing:
 
     def _occurring(self) -> Iterator[tuple[str, str]]:
         chart = self._chart
-        steps = {bar.step for bar in chart.bars}
+        steps = {bar.step for bar in self._drawn if bar.look != "many"}
         yield from ((drawn, words) for step, drawn, words in STEPS if step in steps)
-        if any(bar.strong for bar in chart.bars):
+        if any(bar.strong for bar in self._drawn):
             yield rect(0, -6, 22, 12, "implement strong", round_by=3), "decides the end"
-        looks = {bar.look for bar in chart.bars}
+        looks = {bar.look for bar in self._drawn}
         for look, words in LOOKS:
             if look in looks:
                 yield swatch(look), words
@@ -443,10 +465,16 @@ def _name_width(lane: Lane) -> float:
     return max(text_width(lane.repo, 13), text_width(lane.note, 10))
 
 
-def _joined(bars: Sequence[Bar]) -> Bar:
-    """Several bars as one."""
+def _joined_bars(bars: Sequence[Bar]) -> Bar:
     if len(bars) == 1:
         return bars[0]
     ids = len({bar.label for bar in bars})
     title = f"{len(bars)} sessions of {ids} issue{'s' if ids > 1 else ''}"
     return bars[0]._replace(ended=bars[-1].ended, look="many", title=title)
+
+
+def _joined_outlines(outlines: Sequence[Outline]) -> Outline:
+    if len(outlines) == 1:
+        return outlines[0]
+    title = f"{len(outlines)} issues planned"
+    return outlines[0]._replace(ended=outlines[-1].ended, title=title)

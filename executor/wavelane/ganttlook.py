@@ -35,6 +35,7 @@ text {
 .implement { fill: #1f6fb5; }
 .review { fill: #b8530c; }
 .merge { fill: #0b7a5b; }
+.many { fill: #5b7a99; }
 .strong { stroke: #0f172a; stroke-width: 2; }
 .stopped, .cutoff { fill-opacity: .5; }
 .underway { fill-opacity: .6; stroke: #0f172a; stroke-width: 1.2; stroke-dasharray: 4 3; }
@@ -73,6 +74,7 @@ text {
   .implement { fill: #2b7fc9; }
   .review { fill: #c4611a; }
   .merge { fill: #12906d; }
+  .many { fill: #6d8db0; }
   .strong, .underway { stroke: #f8fafc; }
   .plan, .wait, .planned { stroke: #94a3b8; }
   .for-cap { stroke: #5aa9ee; }
@@ -115,6 +117,7 @@ LOOKS: Final[tuple[tuple[Look, str], ...]] = (
     ("stopped", "ended on order"),
     ("cut off", "cut off"),
     ("under way", "under way"),
+    ("many", "several sessions"),
 )
 WHYS: Final[tuple[tuple[Why, str], ...]] = (
     ("dependencies", "waits for dependencies"),
@@ -132,5 +135,6 @@ def swatch(look: Look) -> str:
     """How a look is shown in the legend, around the place 0, 0."""
     if look in SIGNS:
         return moved(14.0, 0.0, SIGNS[look])
-    bar = rect(0, -6, 22, 12, f"implement {look.replace(' ', '')}", round_by=3)
+    kind = "many" if look == "many" else f"implement {look.replace(' ', '')}"
+    bar = rect(0, -6, 22, 12, kind, round_by=3)
     return bar + (rect(0, -6, 22, 12, "", fill="url(#hatch)") if look == "cut off" else "")

@@ -233,6 +233,7 @@ def _planned(settings: Settings, chronicle: Chronicle) -> Forecast | None:
         lane_release=settings.lane_release,
         opening=[one for one in chronicle.opening if not isinstance(one, _TURNS)],
         start=chronicle.runs[0].began,
+        gaps=False,
     )
 
 

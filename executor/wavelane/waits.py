@@ -308,7 +308,10 @@ def _reason(state: WaveState, record: Record) -> Reason:
 
 
 def _same(one: Reason | None, other: Reason | None) -> bool:
+    """Whether two reasons are one to a reader: how far a dependency has come makes no other."""
     if one is None or other is None:
+        return False
+    if one.code == "cap" and one.text != other.text:
         return False
     return (one.code, one.issues, one.until) == (other.code, other.issues, other.until)
 
