@@ -15,10 +15,10 @@ from tests.test_history import history, killed_and_continued
 from wavelane import Blocked, ChangesRequested, Issue, Postponed, Wave
 from wavelane.charts import forecast_chart, history_chart
 from wavelane.gantt import WIDTH, Bar, Chart, Lane, Outline, Thread, svg
+from wavelane.gantt.scale import Scale, tick_text
+from wavelane.gantt.svg import escaped, short, shortened, tag, text_width
 from wavelane.history import history_of_journal
 from wavelane.outlook import look_ahead
-from wavelane.scale import Scale, tick_text
-from wavelane.svg import escaped, short, shortened, tag, text_width
 from wavelane.testing import run_virtual
 from wavelane.testing.strategies import waves
 

@@ -10,7 +10,7 @@ from wavelane.chronicle import Ending, SessionSpan
 from wavelane.estimates import Unit, amount
 from wavelane.forecast import Cause, Forecast, IssueSpan
 from wavelane.gantt import Bar, Chart, Lane, Mark, Outline, Shade, Thread
-from wavelane.ganttlook import Look, Why
+from wavelane.gantt.look import Look, Why
 from wavelane.history import History
 from wavelane.outlook import Outlook
 from wavelane.sessions import Step

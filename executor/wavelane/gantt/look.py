@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from wavelane.gantt.svg import moved, rect
 from wavelane.sessions import Step
-from wavelane.svg import moved, rect
 
 Look = Literal[
     "good", "rework", "failed", "postponed", "parked", "stopped", "cut off", "under way", "many"
