@@ -60,7 +60,7 @@ def history_chart(history: History) -> Chart:
         track = tracks[session.issue, session.visit]
         most[session.repo] = max(most[session.repo], track + 1)
     return Chart(
-        title=f"{f'Wave {history.name}' if history.name else 'A wave'}: how it went",
+        title=f"{_named(history.name)}: how it {'goes' if history.phase == 'running' else 'went'}",
         subtitle=_history_subtitle(history),
         unit="seconds",
         end=max(history.seconds, planned_end),
@@ -272,6 +272,10 @@ def _in_flight(spans: Sequence[IssueSpan]) -> list[tuple[float, int]]:
 def _clock(seconds: float) -> str:
     """A time since the start."""
     return duration(seconds)
+
+
+def _named(name: str) -> str:
+    return f"Wave {name}" if name else "A wave"
 
 
 def _brief(text: str, most: int = 300) -> str:

@@ -225,6 +225,9 @@ def _table(*names: str, right: Sequence[int], folds: Sequence[str] = ()) -> Tabl
     table = Table(box=None, pad_edge=False, header_style="dim")
     for at, name in enumerate(names):
         table.add_column(
-            name, justify="right" if at in right else "left", no_wrap=name not in folds
+            name,
+            justify="right" if at in right else "left",
+            no_wrap=name not in folds,
+            overflow="fold" if name in folds else "ellipsis",
         )
     return table

@@ -141,7 +141,6 @@ class _Drawing:
         bottom = self._bottom + (12.0 + _STRIP if self._chart.cap else 0.0)
         for tick in self._scale.ticks(self._chart.unit):
             self._add(line(tick.x, self._top, tick.x, bottom, "grid"))
-            self._text(tick.x, self._top - 6.0, tick.text, "quiet", anchor="middle")
         self._add(line(self._left, self._top, _RIGHT, self._top, "axis"))
 
     def _shades(self) -> None:
@@ -176,9 +175,12 @@ class _Drawing:
                     rect(x, y - 4.0, width, 8.0, "over"),
                 )
             )
-            if not thread.aside and text_width(thread.label, 10) <= width - 8.0:
-                middle = x + width / 2
-                self._text(middle, y - 4.0, thread.label, "quiet small apart", anchor="middle")
+            if not thread.aside and (label := self._fitting(thread.label, width - 8.0)):
+                self._text(x + width / 2, y - 4.0, label, "quiet small apart", anchor="middle")
+
+    def _fitting(self, label: str, room: float) -> str:
+        """A label, cut if need be; nothing where not enough of it would be left."""
+        return shortened(label, room, 10) if room >= min(text_width(label, 10), 70.0) else ""
 
     def _legible_threads(self) -> Iterator[Thread]:
         """Those of the lanes that are drawn; where they are too many, those that are not thin."""
@@ -272,13 +274,19 @@ class _Drawing:
     # What lies in front and below
 
     def _marks(self) -> None:
+        """The marks, and all that is written above the lanes: it stands before the lines."""
+        written: list[tuple[float, float, str, str]] = [
+            (tick.x, self._top - 6.0, tick.text, "quiet apart")
+            for tick in self._scale.ticks(self._chart.unit)
+        ]
         for number, mark in enumerate(sorted(self._chart.marks, key=lambda one: one.what)):
-            x = self._x(mark.at)
-            y = self._top - 22.0 - 14.0 * number
+            x, y = self._x(mark.at), self._top - 22.0 - 14.0 * number
             self._add(line(x, y + 3.0, x, self._bottom, mark.what))
             half = text_width(mark.text, 11) / 2
             middle = min(max(x, self._left + half), WIDTH - 8.0 - half)
-            self._text(middle, y, mark.text, "", anchor="middle")
+            written.append((middle, y, mark.text, "apart"))
+        for x, y, text, kind in written:
+            self._text(x, y, text, kind, anchor="middle")
 
     def _counts(self) -> float:
         """The strip of the cap; where it ends."""

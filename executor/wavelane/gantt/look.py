@@ -46,7 +46,8 @@ text {
 .for-dependencies { stroke-dasharray: 1.5 3.5; }
 .for-cap { stroke: #1f6fb5; stroke-dasharray: 8 3; }
 .for-lane, .for-turn { stroke: #b8530c; stroke-dasharray: 5 3; }
-.for-paused, .for-postponed { stroke: #b7791f; stroke-dasharray: 3 3; }
+.for-paused { stroke: #b7791f; stroke-dasharray: 6 4; }
+.for-postponed { stroke: #b7791f; stroke-dasharray: 1.5 4; stroke-width: 3; }
 .for-parked { stroke: #dc2626; stroke-dasharray: 2 2; }
 .sign { stroke: #fff; stroke-width: 1.3; }
 .red { fill: #dc2626; }
