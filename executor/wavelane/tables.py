@@ -19,7 +19,7 @@ from wavelane.times import clock_text, duration
 _MOST_CAPS: Final = 16
 """Rows of the table of caps, about."""
 _MOST_REPOS: Final = 3
-"""Repos that a cell names."""
+"""Repos that a cell names; of more, one less, and how many more there are."""
 _MOST_LINKS: Final = 12
 """Links of a chain that are shown."""
 _AWAITED: Final[dict[Awaited, str]] = {
@@ -110,8 +110,9 @@ def _change(change: float, unit: Unit) -> Text:
 
 def _idle(found: Forecast, unit: Unit) -> str:
     idle = sorted((one for one in found.repos if one.idle > 0), key=lambda one: -one.idle)
-    named = [f"{one.repo} {amount(one.idle, unit)}" for one in idle[:_MOST_REPOS]]
-    if more := len(idle) - len(named):
+    shown = idle if len(idle) <= _MOST_REPOS else idle[: _MOST_REPOS - 1]
+    named = [f"{one.repo} {amount(one.idle, unit)}" for one in shown]
+    if more := len(idle) - len(shown):
         named.append(f"{more} more")
     return ", ".join(named)
 
