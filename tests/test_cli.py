@@ -178,6 +178,104 @@ def test_a_plan_shows_order_rounds_and_longest_path_and_changes_nothing(project:
     assert not (project / ".wavelane").exists()
 
 
+def test_a_plan_predicts_the_end_at_each_cap_and_what_decides_it(project: Path) -> None:
+    edit(project, "title: First", "title: First, estimate: 10m")
+
+    done = wavelane("plan", project / "wave.yaml", "--cap", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert "predicted end" in done.stdout
+    assert "web 10:00 min" in done.stdout
+    assert "decides the end at cap 1: api#1 → web#1" in done.stdout
+    assert "1 of 2 issues have no estimate" in done.stdout
+    outlook = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)["outlook"]
+    assert [(one["cap"], one["end"]) for one in outlook["caps"]] == [(1, 1200), (2, 1200)]
+    assert outlook["unit"] == "seconds"
+    assert outlook["setbacks"] == []
+
+
+def test_a_plan_says_that_a_higher_cap_is_predicted_to_end_later(project: Path) -> None:
+    make_repo(project / "lib")
+    edit(project, "web: web}", "web: web, lib: lib}")
+    edit(project, "title: First", "estimate: 1")
+    edit(
+        project,
+        '  - {id: "web#1", repo: web, depends_on: ["api#1"]}',
+        """
+  - {id: "web#1", repo: web, depends_on: ["api#1"], estimate: 5}
+  - {id: "lib#1", repo: lib, depends_on: ["web#1"], estimate: 5}
+  - {id: "lib#2", repo: lib, estimate: 5}
+  - {id: "web#2", repo: web, estimate: 2}""",
+    )
+
+    done = wavelane("plan", project / "wave.yaml")
+
+    assert "+1 s" in done.stdout
+    assert "at cap 3 it is predicted to end 1 s later than at cap 2" in done.stdout
+
+
+def test_a_plan_without_estimates_counts_sessions(project: Path) -> None:
+    done = wavelane("plan", project / "wave.yaml")
+
+    assert "2 sessions" in done.stdout
+    assert "no issue has an estimate: it counts sessions" in done.stdout
+
+
+def test_a_plan_is_drawn(project: Path) -> None:
+    done = wavelane("plan", project / "wave.yaml", "--svg", project / "plan.svg")
+
+    assert done.returncode == 0, done.stderr
+    assert "how it is expected to go" in (project / "plan.svg").read_text()
+
+
+def test_a_report_tells_how_a_wave_went_and_draws_it(project: Path) -> None:
+    wavelane("run", project / "wave.yaml")
+
+    done = wavelane("report", project / "wave.yaml", "--svg", project / "run.svg")
+
+    assert done.returncode == 0, done.stderr
+    assert "complete: 2 of 2 issues done" in done.stdout
+    assert "dependencies" in done.stdout
+    assert "no issue has an estimate: nothing was predicted" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert (project / "run.svg").read_text().count('class="session"') == 6
+    journal = project / ".wavelane/test/journal.db"
+    as_json = json.loads(wavelane("report", journal, "--json").stdout)
+    assert as_json["outcome"] == "complete"
+    assert [one["step"] for one in as_json["sessions"]] == ["implement", "review", "merge"] * 2
+
+
+def test_a_report_compares_the_end_with_the_predicted_one(project: Path) -> None:
+    edit(project, "title: First", "title: First, estimate: 10m")
+    wavelane("run", project / "wave.yaml")
+
+    done = wavelane("report", project / "wave.yaml")
+
+    assert "predicted end: after 20:00 min; it was 19:5" in done.stdout
+    assert "earlier" in done.stdout
+
+
+def test_a_report_of_what_is_no_journal_is_one_clear_error(project: Path) -> None:
+    (project / "text.db").write_text("precious")
+
+    for journal in (project / "text.db", project / "none.db", project / "wave.yaml"):
+        done = wavelane("report", journal)
+
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("place", ["no-such-folder/x.svg", "."])
+def test_a_picture_that_cannot_be_written_is_one_clear_error(project: Path, place: str) -> None:
+    done = wavelane("plan", project / "wave.yaml", "--svg", project / place)
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
 BAD_FILES: dict[str, tuple[str, str, str]] = {
     "a cycle": (
         "title: First",
@@ -463,7 +561,9 @@ def test_the_version_is_printed() -> None:
     assert wavelane("--version").stdout == "wavelane 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "verify", "demo", "diagram", "schema"])
+@pytest.mark.parametrize(
+    "command", ["run", "plan", "report", "verify", "demo", "diagram", "schema"]
+)
 def test_every_command_helps(command: str) -> None:
     done = wavelane(command, "--help")
 

@@ -30,6 +30,7 @@ from wavelane.terminal import (
 
 if TYPE_CHECKING:
     from wavelane.campaign import Campaign
+    from wavelane.gantt import Chart
     from wavelane.report import Report
     from wavelane.scheduler import Scheduler
     from wavelane.wavefile import WaveFile
@@ -55,6 +56,10 @@ _INTERRUPTED = (
 CapOption = Annotated[
     int | None,
     typer.Option("--cap", help="How many issues may be in flight.", show_default="number of repos"),
+]
+SvgOption = Annotated[
+    Path | None,
+    typer.Option("--svg", metavar="FILE", help="A file to write a Gantt picture to."),
 ]
 
 
@@ -151,27 +156,59 @@ def run(
 def plan(
     wave: WaveArgument,
     cap: CapOption = None,
+    svg: SvgOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a wave file, and show its order, what could run side by side, and its longest path."""
+    """Check a wave file, and show its order, its longest path, and when it may end at each cap."""
     with explained():
         from wavelane.campaign import pipeline_of
-        from wavelane.planning import plan as look_ahead
+        from wavelane.outlook import look_ahead
+        from wavelane.planning import plan as plan_of
 
         file = _load(wave)
         checked = file.to_wave()
         asyncio.run(pipeline_of(file, checked).check())
-        found = look_ahead(
-            checked, cap=_checked_cap(cap) or file.cap, lane_release=file.lane_release
-        )
-    if as_json:
-        print_json(found.to_dict())
-    else:
+        level = _checked_cap(cap) or file.cap
+        found = plan_of(checked, cap=level, lane_release=file.lane_release)
+        outlook = look_ahead(checked, cap=level, lane_release=file.lane_release)
+        if svg is not None:
+            from wavelane.charts import forecast_chart
+
+            _draw(svg, forecast_chart(outlook, file.wave))
+        if as_json:
+            print_json({**found.to_dict(), "outlook": outlook.to_dict()})
+            return
         from rich.console import Console
 
         from wavelane.display import plan_view
+        from wavelane.tables import outlook_view
 
-        Console().print(plan_view(found))
+        Console().print(plan_view(found), "", outlook_view(outlook), sep="\n")
+
+
+@app.command("report")
+def report_of(
+    journal: steering.JournalArgument,
+    svg: SvgOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a wave went, from its journal: who worked and waited when, and why."""
+    with explained():
+        from wavelane.history import history_of_journal
+
+        history = history_of_journal(steering.journal_of(journal))
+        if svg is not None:
+            from wavelane.charts import history_chart
+
+            _draw(svg, history_chart(history))
+        if as_json:
+            print_json(history.to_dict())
+            return
+        from rich.console import Console
+
+        from wavelane.tables import history_view
+
+        Console().print(history_view(history))
 
 
 @app.command()
@@ -269,6 +306,13 @@ async def _run(campaign: Campaign, *, quiet: bool, beside: Companion | None = No
             companion.cancel()
         await asyncio.gather(*companions, return_exceptions=True)
     return report
+
+
+def _draw(path: Path, chart: Chart) -> None:
+    """Write the picture of a chart."""
+    from wavelane.gantt import svg
+
+    path.write_text(svg(chart), encoding="utf-8")
 
 
 def _load(path: Path) -> WaveFile:

@@ -1,6 +1,6 @@
 """What a person sees of a wave: the live table of lanes, plain lines, the plan, the report.
 
-Only this module knows `rich`.
+Only this module and `wavelane.tables` know `rich`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from wavelane.planning import Plan
 from wavelane.report import IssueReport, Report
 from wavelane.scheduler import Scheduler
 from wavelane.status import LaneStatus, Overview, Status
-from wavelane.times import clock_text
+from wavelane.times import clock_text, duration
 from wavelane_model.cap import level_name
 from wavelane_model.lifecycle import State, Trigger
 
-_STYLES: dict[State, str] = {
+STATE_STYLES: Final[dict[State, str]] = {
     "queued": "dim",
     "admitted": "cyan",
     "running": "bold cyan",
@@ -34,7 +34,7 @@ _STYLES: dict[State, str] = {
     "parked": "bold red",
     "cancelled": "red",
 }
-_OUTCOME_STYLES = {"complete": "bold green", "blocked": "bold yellow"}
+OUTCOME_STYLES = {"complete": "bold green", "blocked": "bold yellow"}
 
 
 async def follow(scheduler: Scheduler, notices: NoticeStream, console: Console) -> None:
@@ -82,14 +82,14 @@ def _change(notice: Notice) -> tuple[str, str] | None:
     if notice.target is None:
         return None
     if notice.target == "parked":
-        return f"parked: {first_line(notice.reason)}", _STYLES["parked"]
+        return f"parked: {first_line(notice.reason)}", STATE_STYLES["parked"]
     if notice.trigger in _SETBACKS:
         return _SETBACKS[notice.trigger], "yellow"
     if notice.trigger == "postpone":
         return f"postponed: {first_line(notice.reason)}".removesuffix(": "), "yellow"
     if notice.target in ("admitted", notice.source):
         return None
-    return notice.target, _STYLES[notice.target]
+    return notice.target, STATE_STYLES[notice.target]
 
 
 def lanes_table(overview: Overview, seconds: float | None = None) -> RenderableType:
@@ -137,13 +137,13 @@ def _in_flight_cells(status: Status | None) -> tuple[RenderableType, RenderableT
     if status is None:
         return Text("idle", "dim"), "", ""
     since = "" if status.since is None else duration(time.time() - status.since)
-    return status.issue.id, Text(status.state, _STYLES[status.state]), since
+    return status.issue.id, Text(status.state, STATE_STYLES[status.state]), since
 
 
 def report_view(report: Report) -> RenderableType:
     """The report of a run, a row an issue."""
     verdict = Text.assemble(
-        (report.outcome, _OUTCOME_STYLES.get(report.outcome, "bold red")),
+        (report.outcome, OUTCOME_STYLES.get(report.outcome, "bold red")),
         f": {report.count('done')} of {len(report.issues)} issues done",
         f", {report.count('parked')} parked" if report.count("parked") else "",
         f" in {duration(report.ended_at - report.started_at)}",
@@ -175,7 +175,7 @@ def _issues_table(report: Report) -> Table:
         table.add_row(
             issue.id,
             issue.repo,
-            Text(issue.state, _STYLES[issue.state]),
+            Text(issue.state, STATE_STYLES[issue.state]),
             str(issue.attempts),
             _time_of(issue),
             "" if issue.state == "done" else first_line(issue.why.text),
@@ -220,16 +220,6 @@ def plan_view(plan: Plan) -> RenderableType:
     )
     path = Text.assemble(("longest path ", "dim"), f"({length}): {' → '.join(plan.longest_path)}")
     return Group(Text("order of admission", "bold"), order, "", rounds, "", path)
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people read it: 7 s, 2:05 min, 1:02:03 h."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02} min"
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} h"
 
 
 def first_line(text: str, most: int = 160) -> str:

@@ -23,7 +23,7 @@ from typing import Any, Final
 from wavelane.encoding import JournalError
 from wavelane.journal import JournalReader, Settings
 from wavelane.pipeline import Assignment, Discarded, Found, Pipeline, Resumed
-from wavelane.report import Folded, folded
+from wavelane.report import Folded, Follower, folded
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
@@ -44,8 +44,8 @@ log = logging.getLogger("wavelane")
 _MOST_NAMED: Final = 5
 
 
-def past_of(path: Path, settings: Settings) -> Folded:
-    """The wave as the journal at `path` tells it.
+def past_of(path: Path, settings: Settings, follow: Follower | None = None) -> Folded:
+    """The wave as the journal at `path` tells it. `follow` is shown each step.
 
     Raises `JournalError` for a journal of other settings than these, and for one that was changed
     or damaged.
@@ -54,7 +54,7 @@ def past_of(path: Path, settings: Settings) -> Folded:
         if differences := [*_differences(reader.settings(), settings)]:
             raise JournalError(f"journal {path} {'; '.join(differences)}")
         try:
-            past = folded(reader)
+            past = folded(reader, follow)
         except IllegalEvent as refusal:
             raise JournalError(
                 f"journal {path} tells what cannot have happened: {refusal}; "

@@ -6,13 +6,13 @@ run and a journal that is folded through the model again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wavelane.encoding import sealed
-from wavelane.journal import JournalReader, Settings, Standing
+from wavelane.journal import Entry, JournalReader, Settings, Standing
 from wavelane_model.cap import Cap
 from wavelane_model.effects import AnnounceIssue, Effect, FinishWave, RunOutcome
 from wavelane_model.events import (
@@ -233,7 +233,11 @@ class Folded(NamedTuple):
     seal: str
 
 
-def folded(reader: JournalReader) -> Folded:
+Follower = Callable[[WaveState, Entry, Sequence[Effect]], None]
+"""Is shown each step of a fold: the state after it, the event, and what the model answered."""
+
+
+def folded(reader: JournalReader, follow: Follower | None = None) -> Folded:
     """Fold a journal through the model. Raises `JournalError`, and `IllegalEvent`."""
     settings = reader.settings()
     state = state_of(settings)
@@ -242,7 +246,10 @@ def folded(reader: JournalReader) -> Folded:
     for row in reader.rows():
         entry = reader.entry(row)
         seal = sealed(seal, row[1:])
-        recorder.note(entry.at, entry.event, step(state, entry.event))
+        effects = step(state, entry.event)
+        recorder.note(entry.at, entry.event, effects)
+        if follow is not None:
+            follow(state, entry, effects)
     return Folded(state, recorder, seal)
 
 

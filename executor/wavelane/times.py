@@ -68,6 +68,16 @@ def clock_text(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
+def duration(seconds: float) -> str:
+    """A length of time as people read it: 7 s, 2:05 min, 1:02:03 h."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} h"
+
+
 def _delayed(text: str, now: float) -> float | None:
     found = _DELAY.fullmatch(text)
     if found is None or not any(found.groups()):

@@ -1,0 +1,101 @@
+"""What a Gantt picture shows, as plain data: lanes, and what lies in them from when to when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from wavelane.estimates import Unit
+from wavelane.gantt.look import Look, Why
+from wavelane.sessions import Step
+
+
+class Bar(NamedTuple):
+    """A session: in lane number `lane`, on track number `track` of it. Times as in the chart.
+
+    `visit` joins the bars that share a label. `strong`: it decides when all ends.
+    """
+
+    lane: int
+    track: int
+    began: float
+    ended: float
+    step: Step
+    look: Look
+    visit: int
+    label: str
+    title: str
+    strong: bool = False
+
+
+class Thread(NamedTuple):
+    """A wait: a thin line in a lane, with a `label` where there is room.
+
+    `aside`: of an issue that is not in flight meanwhile.
+    """
+
+    lane: int
+    began: float
+    ended: float
+    why: Why
+    title: str
+    label: str = ""
+    aside: bool = False
+
+
+class Outline(NamedTuple):
+    """What was planned in a lane."""
+
+    lane: int
+    began: float
+    ended: float
+    title: str
+
+
+class Shade(NamedTuple):
+    """A time that is not like the rest: nobody ran the wave, or it was paused."""
+
+    began: float
+    ended: float
+    what: Literal["down", "paused"]
+    title: str
+
+
+class Mark(NamedTuple):
+    """A line across all lanes at a time, with a word."""
+
+    at: float
+    what: Literal["planned", "real"]
+    text: str
+
+
+class Lane(NamedTuple):
+    """A row: the repo, a few words more, and how many bars may lie above each other."""
+
+    repo: str
+    note: str = ""
+    tracks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What is to be drawn. All times are in `unit`, from 0 to `end`.
+
+    `cap` and `flight` are levels from a time on; `ceiling` is the highest that the cap can be.
+    """
+
+    title: str
+    subtitle: str
+    unit: Unit
+    end: float
+    lanes: Sequence[Lane]
+    bars: Sequence[Bar]
+    threads: Sequence[Thread] = ()
+    outlines: Sequence[Outline] = ()
+    shades: Sequence[Shade] = ()
+    marks: Sequence[Mark] = ()
+    cap: Sequence[tuple[float, int]] = ()
+    flight: Sequence[tuple[float, int]] = ()
+    ceiling: int = 1
+    notes: Sequence[str] = ()

@@ -1,0 +1,396 @@
+"""The drawing: a chart becomes the text of an SVG file.
+
+From the back to the front: the lanes' bands; what is shaded; what was planned, as outlines; gaps
+and waits, as thin lines; sessions, as bars; how they ended, as signs. Below stand the cap and how
+many issues are in flight, and the legend of what occurs. Whatever can be pointed at says more in
+words.
+
+The text depends on the chart alone. It names no font file and no outside thing, and looks right in
+light and in dark surroundings. Where bars are too many to be told apart, neighbours that would be
+thinner than a line are drawn as one, and the picture says so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Protocol, TypeVar
+
+from wavelane.gantt.chart import Bar, Chart, Lane, Outline, Thread
+from wavelane.gantt.look import DEFS, LOOKS, SIGNS, STEPS, STYLE, WHYS, swatch
+from wavelane.gantt.scale import Scale
+from wavelane.gantt.svg import (
+    escaped,
+    line,
+    moved,
+    rect,
+    short,
+    shortened,
+    tag,
+    text_at,
+    text_width,
+    titled,
+)
+
+
+class _Span(Protocol):
+    """What lasts from one time to another."""
+
+    @property
+    def began(self) -> float: ...
+
+    @property
+    def ended(self) -> float: ...
+
+
+_T = TypeVar("_T", bound=_Span)
+
+
+WIDTH: Final = 1200.0
+"""How wide each picture is."""
+_RIGHT: Final = WIDTH - 28.0
+_BAR: Final = 18.0
+_TRACK: Final = 22.0
+_PAD: Final = 6.0
+_STRIP: Final = 64.0
+_MOST_LANES: Final = 200
+"""Lanes that are drawn; more make a picture that nobody looks through."""
+_LEGIBLE: Final = 3000
+"""Bars up to which each is drawn, however thin."""
+_THIN: Final = 2.0
+
+
+def svg(chart: Chart) -> str:
+    """The picture of a chart, as the text of an SVG file."""
+    return _Drawing(chart).text()
+
+
+class _Drawing:
+    """One picture in the making: places, and the elements so far."""
+
+    def __init__(self, chart: Chart) -> None:
+        self._chart = chart
+        self._lanes = chart.lanes[:_MOST_LANES]
+        self._notes = [*chart.notes]
+        if len(chart.lanes) > _MOST_LANES:
+            self._notes.append(
+                f"Of {len(chart.lanes)} repos the first {_MOST_LANES} are drawn; "
+                "the others are in --json."
+            )
+        widest = max((_name_width(lane) for lane in self._lanes), default=0.0)
+        self._left = 24.0 + min(190.0, max(70.0, widest + 8.0))
+        away = [(one.began, one.ended) for one in chart.shades if one.what == "down"]
+        self._scale = Scale(chart.end, self._left, _RIGHT, away)
+        self._top = 84.0 + (14.0 if len(chart.marks) > 1 else 0.0)
+        self._lane_tops: list[float] = []
+        y = self._top
+        for lane in self._lanes:
+            self._lane_tops.append(y)
+            y += lane.tracks * _TRACK + 2 * _PAD
+        self._bottom = y
+        self._drawn: Sequence[Bar] = ()
+        self._out: list[str] = []
+
+    def text(self) -> str:
+        """Draw all, and give the text."""
+        self._bands()
+        self._axis()
+        self._shades()
+        self._outlines()
+        self._threads()
+        self._bars()
+        self._marks()
+        y = self._legend(self._counts())
+        for note in self._notes:
+            y += 16.0
+            self._text(self._left, y, note, "quiet")
+        return self._framed(y + 18.0)
+
+    def _framed(self, height: float) -> str:
+        chart = self._chart
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH:g}" height="{short(height)}" '
+            f'viewBox="0 0 {WIDTH:g} {short(height)}" role="img" '
+            f'aria-label="{escaped(chart.title)}">'
+        )
+        parts = (
+            head,
+            tag("style", STYLE),
+            tag("defs", DEFS),
+            rect(0, 0, WIDTH, height, "paper"),
+            text_at(24.0, 32.0, chart.title, "title"),
+            text_at(24.0, 52.0, chart.subtitle, "quiet"),
+        )
+        return "\n".join((*parts, *self._out, "</svg>")) + "\n"
+
+    # What lies behind
+
+    def _bands(self) -> None:
+        for number, (lane, y) in enumerate(zip(self._lanes, self._lane_tops, strict=True)):
+            height = lane.tracks * _TRACK + 2 * _PAD
+            if number % 2 == 0:
+                width = _RIGHT - self._left
+                self._add(rect(self._left, y, width, height, "band"))
+            middle = y + height / 2 + (-1.0 if lane.note else 4.5)
+            name = shortened(lane.repo, self._left - 32.0, 13)
+            self._text(24.0, middle, name, "repo", title=lane.repo if name != lane.repo else "")
+            if lane.note:
+                self._text(24.0, middle + 13.0, lane.note, "quiet small")
+
+    def _axis(self) -> None:
+        bottom = self._bottom + (12.0 + _STRIP if self._chart.cap else 0.0)
+        for tick in self._scale.ticks(self._chart.unit):
+            self._add(line(tick.x, self._top, tick.x, bottom, "grid"))
+        self._add(line(self._left, self._top, _RIGHT, self._top, "axis"))
+
+    def _shades(self) -> None:
+        bottom = self._bottom + (12.0 + _STRIP if self._chart.cap else 0.0)
+        for shade in self._chart.shades:
+            x, until = self._scale.x(shade.began), self._scale.x(shade.ended)
+            kind = "down" if shade.what == "down" else "pause"
+            width = max(1.0, until - x)
+            self._add(rect(x, self._top, width, bottom - self._top, kind, title=shade.title))
+
+    def _outlines(self) -> None:
+        by_lane: defaultdict[int, list[Outline]] = defaultdict(list)
+        for outline in self._chart.outlines:
+            by_lane[outline.lane].append(outline)
+        for number, lane in enumerate(self._lanes):
+            y, height = self._lane_tops[number] + 2.0, lane.tracks * _TRACK + 2 * _PAD - 4.0
+            for outline in map(_joined_outlines, self._together(by_lane[number])):
+                x, width = self._extent(outline.began, outline.ended)
+                self._add(rect(x, y, width, height, "plan", title=outline.title, round_by=4))
+
+    def _threads(self) -> None:
+        for thread in self._legible_threads():
+            x, width = self._extent(thread.began, thread.ended)
+            top = self._lane_tops[thread.lane]
+            tracks = self._lanes[thread.lane].tracks
+            y = top + (tracks * _TRACK + 2 * _PAD - 3.0 if thread.aside else _PAD + _TRACK / 2)
+            self._add(
+                tag(
+                    "g",
+                    titled(thread.title),
+                    line(x, y, x + width, y, f"wait for-{thread.why}"),
+                    rect(x, y - 4.0, width, 8.0, "over"),
+                )
+            )
+            if not thread.aside and (label := self._fitting(thread.label, width - 8.0)):
+                self._text(x + width / 2, y - 4.0, label, "quiet small apart", anchor="middle")
+
+    def _fitting(self, label: str, room: float) -> str:
+        """A label, cut if need be; nothing where not enough of it would be left."""
+        return shortened(label, room, 10) if room >= min(text_width(label, 10), 70.0) else ""
+
+    def _legible_threads(self) -> Iterator[Thread]:
+        """Those of the lanes that are drawn; where they are too many, those that are not thin."""
+        drawn = [one for one in self._chart.threads if one.lane < len(self._lanes)]
+        for thread in drawn:
+            if len(drawn) <= _LEGIBLE or self._extent(thread.began, thread.ended)[1] >= _THIN:
+                yield thread
+
+    # Sessions
+
+    def _bars(self) -> None:
+        bars = [bar for bar in self._chart.bars if bar.lane < len(self._lanes)]
+        drawn = bars
+        if len(bars) > _LEGIBLE:
+            drawn = [*self._thinned(bars)]
+            self._notes.append(
+                f"There are {len(bars)} sessions, too many to be told apart: neighbours that would "
+                f"be thinner than a line are drawn as one ({len(drawn)} bars)."
+            )
+        self._drawn = drawn
+        for bar in drawn:
+            self._bar(bar)
+        if len(bars) <= _LEGIBLE:
+            self._labels(drawn)
+        self._signs(drawn)
+
+    def _thinned(self, bars: Iterable[Bar]) -> Iterator[Bar]:
+        """The bars, with thin ones that touch each other drawn as one."""
+        by_track: defaultdict[tuple[int, int], list[Bar]] = defaultdict(list)
+        for bar in bars:
+            by_track[bar.lane, bar.track].append(bar)
+        for track in by_track.values():
+            yield from map(_joined_bars, self._together(track))
+
+    def _together(self, spans: Iterable[_T]) -> Iterator[list[_T]]:
+        """Neighbours in one list where each would be thinner than a line, in order."""
+        together: list[_T] = []
+        for span in spans:
+            x, until = self._x(span.began), self._x(span.ended)
+            thin = until - x < _THIN
+            if together and not (thin and x - self._x(together[-1].ended) < 1.0):
+                yield together
+                together = []
+            if thin:
+                together.append(span)
+            else:
+                yield [span]
+        if together:
+            yield together
+
+    def _bar(self, bar: Bar) -> None:
+        x, width = self._extent(bar.began, bar.ended)
+        y = self._bar_top(bar)
+        kinds: list[str] = [bar.step if bar.look != "many" else "many"]
+        kinds += ["strong"] if bar.strong else []
+        if bar.look in ("stopped", "cut off", "under way"):
+            kinds.append(bar.look.replace(" ", ""))
+        width -= 0.8 if width > 4.0 else 0.0  # so that neighbours can be told apart
+        body = rect(x, y, width, _BAR, " ".join(kinds), round_by=min(3.0, width / 2))
+        over = ""
+        if bar.look in ("failed", "cut off"):
+            over = rect(x, y, width, _BAR, "", round_by=min(3.0, width / 2), fill="url(#hatch)")
+        self._add(tag("g", titled(bar.title), body, over, class_="session"))
+
+    def _labels(self, bars: Iterable[Bar]) -> None:
+        """A label for each visit, in the widest of its bars, if it fits there."""
+        widest: dict[tuple[int, str, int], Bar] = {}
+        for bar in bars:
+            visit = (bar.lane, bar.label, bar.visit)
+            if visit not in widest or self._width(bar) > self._width(widest[visit]):
+                widest[visit] = bar
+        for bar in widest.values():
+            room = self._width(bar) - 8.0
+            for label in (bar.label, bar.label[bar.label.find("#") :]):
+                if text_width(label, 11) <= room:
+                    x = self._x(bar.began) + self._width(bar) / 2
+                    self._text(x, self._bar_top(bar) + 13.0, label, "label", anchor="middle")
+                    break
+
+    def _signs(self, bars: Iterable[Bar]) -> None:
+        """How sessions ended that did not end well; where two would lie on another, the first."""
+        taken: dict[tuple[int, int], float] = {}
+        for bar in bars:
+            sign = SIGNS.get(bar.look)
+            x = self._x(bar.ended)
+            if sign and x - taken.get((bar.lane, bar.track), float("-inf")) >= 7.0:
+                y = self._bar_top(bar) + 1.0
+                self._add(moved(x, y, sign))
+                taken[bar.lane, bar.track] = x
+
+    # What lies in front and below
+
+    def _marks(self) -> None:
+        """The marks, and all that is written above the lanes: it stands before the lines."""
+        written: list[tuple[float, float, str, str]] = [
+            (tick.x, self._top - 6.0, tick.text, "quiet apart")
+            for tick in self._scale.ticks(self._chart.unit)
+        ]
+        for number, mark in enumerate(sorted(self._chart.marks, key=lambda one: one.what)):
+            x, y = self._x(mark.at), self._top - 22.0 - 14.0 * number
+            self._add(line(x, y + 3.0, x, self._bottom, mark.what))
+            half = text_width(mark.text, 11) / 2
+            middle = min(max(x, self._left + half), WIDTH - 8.0 - half)
+            written.append((middle, y, mark.text, "apart"))
+        for x, y, text, kind in written:
+            self._text(x, y, text, kind, anchor="middle")
+
+    def _counts(self) -> float:
+        """The strip of the cap; where it ends."""
+        chart = self._chart
+        if not chart.cap:
+            return self._bottom
+        top = self._bottom + 12.0
+        base = top + _STRIP
+        highest = max((level for _, level in (*chart.cap, *chart.flight)), default=1)
+        highest = max(highest, chart.ceiling, 1)
+        per_level = (_STRIP - 6.0) / highest
+        for level in sorted({0, highest, *(range(highest) if highest <= 4 else (highest // 2,))}):
+            y = base - level * per_level
+            self._add(line(self._left, y, _RIGHT, y, "grid"))
+            self._text(self._left - 6.0, y + 3.5, f"{level}", "quiet small", anchor="end")
+        area = self._stepped(chart.flight, base, per_level)
+        if area:
+            self._add(f'<path class="flight" d="{area}V{short(base)}H{short(self._left)}Z"/>')
+        self._add(tag("path", class_="level", d=self._stepped(chart.cap, base, per_level)))
+        self._text(24.0, top + _STRIP / 2 - 2.0, "cap", "repo")
+        self._text(24.0, top + _STRIP / 2 + 11.0, "and in flight", "quiet small")
+        return base
+
+    def _stepped(self, counts: Sequence[tuple[float, int]], base: float, per_level: float) -> str:
+        """A line in steps; of those at one place the last one counts."""
+        path: list[str] = []
+        drawn: dict[str, float] = {}
+        for at, level in counts:
+            drawn[short(self._x(at))] = base - level * per_level
+        for number, (x, y) in enumerate(drawn.items()):
+            path.append(f"H{x}V{short(y)}" if number else f"M{x} {short(y)}")
+        return "".join(path) + f"H{short(self._x(self._chart.end))}" if path else ""
+
+    def _legend(self, y: float) -> float:
+        """What occurs and what it means; where it ends."""
+        x, y = self._left, y + 24.0
+        for drawn, words in self._occurring():
+            width = 28.0 + text_width(words, 11) + 16.0
+            if x + width > WIDTH and x > self._left:
+                x, y = self._left, y + 20.0
+            self._add(moved(x, y, drawn))
+            self._text(x + 28.0, y + 4.0, words, "")
+            x += width
+        return y + 6.0
+
+    def _occurring(self) -> Iterator[tuple[str, str]]:
+        chart = self._chart
+        steps = {bar.step for bar in self._drawn if bar.look != "many"}
+        yield from ((drawn, words) for step, drawn, words in STEPS if step in steps)
+        if any(bar.strong for bar in self._drawn):
+            yield rect(0, -6, 22, 12, "implement strong", round_by=3), "decides the end"
+        looks = {bar.look for bar in self._drawn}
+        for look, words in LOOKS:
+            if look in looks:
+                yield swatch(look), words
+        whys = {thread.why for thread in chart.threads}
+        for why, words in WHYS:
+            if why in whys:
+                yield line(0, 0, 22, 0, f"wait for-{why}"), words
+        if chart.outlines:
+            yield rect(0, -6, 22, 12, "plan", round_by=3), "planned"
+        shades = {shade.what for shade in chart.shades}
+        if "paused" in shades:
+            yield rect(0, -6, 22, 12, "pause"), "paused"
+        if "down" in shades:
+            yield rect(0, -6, 22, 12, "down"), "no run"
+
+    # Small things
+
+    def _x(self, at: float) -> float:
+        return self._scale.x(at)
+
+    def _width(self, bar: Bar) -> float:
+        return self._x(bar.ended) - self._x(bar.began)
+
+    def _extent(self, began: float, ended: float) -> tuple[float, float]:
+        """Where something lies, wide enough to be seen."""
+        x = self._x(began)
+        return x, max(1.5, self._x(ended) - x)
+
+    def _bar_top(self, bar: Bar) -> float:
+        return self._lane_tops[bar.lane] + _PAD + bar.track * _TRACK + (_TRACK - _BAR) / 2
+
+    def _add(self, element: str) -> None:
+        self._out.append(element)
+
+    def _text(self, x: float, y: float, text: str, kind: str = "", **more: str) -> None:
+        self._add(text_at(x, y, text, kind, **more))
+
+
+def _name_width(lane: Lane) -> float:
+    return max(text_width(lane.repo, 13), text_width(lane.note, 10))
+
+
+def _joined_bars(bars: Sequence[Bar]) -> Bar:
+    if len(bars) == 1:
+        return bars[0]
+    ids = len({bar.label for bar in bars})
+    title = f"{len(bars)} sessions of {ids} issue{'s' if ids > 1 else ''}"
+    return bars[0]._replace(ended=bars[-1].ended, look="many", title=title)
+
+
+def _joined_outlines(outlines: Sequence[Outline]) -> Outline:
+    if len(outlines) == 1:
+        return outlines[0]
+    title = f"{len(outlines)} issues planned"
+    return outlines[0]._replace(ended=outlines[-1].ended, title=title)
