@@ -392,6 +392,20 @@ def test_issues_that_were_added_on_the_way_are_told(tmp_path: Path) -> None:
     assert sessions(found)[3] == "a#2 implement 3-4 implemented"
 
 
+def test_an_issue_that_gets_a_dependency_on_the_way_waits_for_that_one(tmp_path: Path) -> None:
+    found = history(
+        tmp_path,
+        *("a#1", "b#1", "c#1"),
+        cap=1,
+        deeds=((1, lambda scheduler: scheduler.add(Issue("c#1", "c", ["b#1"]))),),
+    )
+
+    assert [one for one in gaps(found) if one.startswith("c")] == [
+        "c: c#1 0-1 cap 1 of 1",
+        "c: c#1 1-6 waits for b#1",
+    ]
+
+
 # What was planned
 
 

@@ -104,7 +104,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A wave as it is expected to go at one cap.
+    """A wave as it is expected to go at one cap, the level after the opening.
 
     `end`: seconds from the start to the end. `spans`: the issues that are done then, in the order
     in which they begin. `chain`: the issues that decide the end, first to last: each waited for the
@@ -169,7 +169,7 @@ def forecast(
     for event in opening:
         simulation.take(event)
     simulation.run()
-    return simulation.result(cap)
+    return simulation.result()
 
 
 def forecasts(
@@ -310,14 +310,14 @@ class _Simulation:
 
     # What came of it
 
-    def result(self, cap: int) -> Forecast:
+    def result(self) -> Forecast:
         """The forecast, now that nothing happens any more."""
         if self._waits is not None:
             self._waits.close(self._state, running=False)
         spans = tuple(self._spans())
         end = max((span.ended for span in spans), default=0.0)
         return Forecast(
-            cap=cap,
+            cap=self._state.cap.level,
             end=end,
             spans=spans,
             chain=_chain(spans),

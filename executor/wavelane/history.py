@@ -139,20 +139,24 @@ def history_of_journal(path: Path, now: float | None = None) -> History:
     `now` is in seconds since the epoch; None: the clock is asked. Raises `JournalError`, also for a
     journal that was changed or damaged.
     """
-    holder = holder_of(path)
-    running = holder is not None and not holder.briefly
+    running = _is_run(path)
     with JournalReader(path) as reader:
         settings = reader.settings()
     chronicle = Chronicle()
     past = past_of(path, settings, chronicle.follow)
     state = past.state
     report = past.recorder.report()
-    phase = _phase(state, running)
+    phase = _phase(state, running or _is_run(path))  # it may have begun meanwhile
     if phase == "cut off" and not state.ended:
         chronicle.follow(state, Entry(chronicle.now, RunCutOff()), step(state, RunCutOff()))
     until = (time.time() if now is None else now) if phase == "running" else None
     chronicle.close(state, until)
     return _history(path, settings, phase, state, report, chronicle)
+
+
+def _is_run(path: Path) -> bool:
+    holder = holder_of(path)
+    return holder is not None and not holder.briefly
 
 
 def _phase(state: WaveState, running: bool) -> Phase:

@@ -94,10 +94,11 @@ class Waits:
             lanes |= self._watched.get(move.issue, set())
         if isinstance(event, (MergeTurnRequested, MergeTurnReturned)):
             lanes.add(state.wave.repos.index(event.repo))
-        if self._ranking is not state.by_rank:
+        anew = self._ranking is not state.by_rank
+        if anew:
             self._rank(state)
             touched = list(range(len(state.records)))
-        if self._general_change(state, effects):
+        if self._general_change(state, effects) or anew:
             lanes = set(range(len(state.lanes)))
         for move in moves:
             self._count(state, move)

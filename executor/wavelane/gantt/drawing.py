@@ -32,20 +32,6 @@ from wavelane.gantt.svg import (
     titled,
 )
 
-
-class _Span(Protocol):
-    """What lasts from one time to another."""
-
-    @property
-    def began(self) -> float: ...
-
-    @property
-    def ended(self) -> float: ...
-
-
-_T = TypeVar("_T", bound=_Span)
-
-
 WIDTH: Final = 1200.0
 """How wide each picture is."""
 _RIGHT: Final = WIDTH - 28.0
@@ -58,6 +44,19 @@ _MOST_LANES: Final = 200
 _LEGIBLE: Final = 3000
 """Bars up to which each is drawn, however thin."""
 _THIN: Final = 2.0
+
+
+class _Span(Protocol):
+    """What lasts from one time to another."""
+
+    @property
+    def began(self) -> float: ...
+
+    @property
+    def ended(self) -> float: ...
+
+
+_T = TypeVar("_T", bound=_Span)
 
 
 def svg(chart: Chart) -> str:
@@ -180,7 +179,7 @@ class _Drawing:
 
     def _fitting(self, label: str, room: float) -> str:
         """A label, cut if need be; nothing where not enough of it would be left."""
-        return shortened(label, room, 10) if room >= min(text_width(label, 10), 70.0) else ""
+        return shortened(label, room, 10) if room >= min(text_width(label, 10), 100.0) else ""
 
     def _legible_threads(self) -> Iterator[Thread]:
         """Those of the lanes that are drawn; where they are too many, those that are not thin."""

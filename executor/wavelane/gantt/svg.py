@@ -7,7 +7,7 @@ from html import escape
 
 def text_width(text: str, size: float) -> float:
     """About how wide a text is; rather too wide than too narrow."""
-    return sum(1.0 if ord(char) > 0x2E7F else 0.6 for char in text) * size
+    return sum(1.0 if ord(char) > 0x2E7F else 0.57 for char in text) * size
 
 
 def shortened(text: str, room: float, size: float) -> str:
