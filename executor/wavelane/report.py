@@ -225,10 +225,12 @@ class Folded(NamedTuple):
     seal: str
 
 
-def folded(reader: JournalReader) -> Folded:
-    """Fold a journal through the model. Raises `JournalError`, and `IllegalEvent`."""
-    settings = reader.settings()
-    state = state_of(settings)
+def folded(reader: JournalReader, settings: Settings | None = None) -> Folded:
+    """Fold a journal through the model. Raises `JournalError`, and `IllegalEvent`.
+
+    `settings`: those of `reader`, where they are read already.
+    """
+    state = state_of(settings or reader.settings())
     recorder = Recorder(state)
     seal = reader.first_seal()
     for row in reader.rows():
