@@ -11,7 +11,7 @@ that takes less time, can make the whole wave end later.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
@@ -21,6 +21,7 @@ from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceIssue,
     Effect,
+    EndHoldAt,
     EndSession,
     ResumeAt,
     RunOutcome,
@@ -28,16 +29,16 @@ from wavelane_model.effects import (
     StartMerging,
     StartReviewing,
 )
-from wavelane_model.events import Event, PauseEnded, SessionEnded, WaveStarted
+from wavelane_model.events import Event, Hold, HoldEnded, PauseEnded, SessionEnded, WaveStarted
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome, Stopped
 from wavelane_model.state import WaveState
 from wavelane_model.step import step
 from wavelane_model.wave import Wave
 
-Awaited = Literal["start", "dependency", "lane", "slot", "turn", "pause"]
+Awaited = Literal["start", "dependency", "lane", "slot", "turn", "pause", "hold"]
 """What an issue waited for: the wave's start, a dependency's merge, its lane, a slot under the cap,
-its turn to merge, or the end of a pause."""
+its turn to merge, the end of a pause, or that its lane is held no longer."""
 
 
 class Cause(NamedTuple):
@@ -153,8 +154,9 @@ def forecast(
     `seconds` is what implementing each issue takes, by position in the wave; a review and a merge
     take `review_seconds` and `merge_seconds`. `opening` is what happens at the start, before any
     session ends: the start itself, and what else the model is told before or right after it, e.g. a
-    cap that is moved. `start`, in seconds since the epoch, is asked for only where a pause ends by
-    itself. Without `gaps` nobody asks why repos stand idle, which is faster.
+    cap that is moved, or a plan. `start`, in seconds since the epoch, is asked for only where a
+    pause or a hold ends by itself. Without `gaps` nobody asks why repos stand idle, which is
+    faster.
 
     Raises `ValueError` for a cap below 1 and for lengths that do not fit, and `IllegalEvent` for an
     opening that the model does not allow.
@@ -178,15 +180,20 @@ def forecasts(
     caps: Iterable[int],
     *,
     lane_release: LaneRelease = "done",
+    opening: Callable[[int], Sequence[Event]] = lambda cap: (WaveStarted(),),
 ) -> tuple[Forecast, ...]:
-    """The forecasts at `caps`, which rise, without gaps.
+    """The forecasts at `caps`, which rise, without gaps. `opening` is that at a cap.
 
     They end with the first cap that is so high that it is never reached: from there on a higher one
     changes nothing.
     """
     found: list[Forecast] = []
     for cap in caps:
-        found.append(forecast(wave, seconds, cap, lane_release=lane_release, gaps=False))
+        found.append(
+            forecast(
+                wave, seconds, cap, lane_release=lane_release, opening=opening(cap), gaps=False
+            )
+        )
         if found[-1].peak < cap:
             break
     return tuple(found)
@@ -219,7 +226,7 @@ class _Simulation:
         self._start = start
         self._clock = 0.0
         self._count = 0
-        self._due: list[tuple[float, int, SessionEnded | PauseEnded]] = []
+        self._due: list[tuple[float, int, SessionEnded | PauseEnded | Hold]] = []
         self._ending: dict[str, int] = {}
         """Sessions that were ended before their time, by issue."""
         self._times: dict[str, list[float]] = {}
@@ -236,6 +243,9 @@ class _Simulation:
             if isinstance(event, PauseEnded):
                 if event.until == self._state.resume_at:
                     self.take(event)
+            elif isinstance(event, Hold):
+                if self._state.holds.get(self._state.find(event.issue).position) == event.until:
+                    self.take(HoldEnded(event.issue))
             elif self._ending.get(event.issue) != event.session or event.outcome == Stopped():
                 self.take(event)
 
@@ -256,6 +266,8 @@ class _Simulation:
                     self._set(0.0, SessionEnded(issue, session, Stopped()))
                 case ResumeAt(until):
                     self._set(max(0.0, until - self._start - self._clock), PauseEnded(until))
+                case EndHoldAt(issue, until):
+                    self._set(max(0.0, until - self._start - self._clock), Hold(issue, until))
                 case _:
                     pass
 
@@ -275,7 +287,7 @@ class _Simulation:
             case StartMerging():
                 return self._merge_seconds
 
-    def _set(self, seconds: float, event: SessionEnded | PauseEnded) -> None:
+    def _set(self, seconds: float, event: SessionEnded | PauseEnded | Hold) -> None:
         self._count += 1
         heappush(self._due, (self._clock + seconds, self._count, event))
 
@@ -294,6 +306,8 @@ class _Simulation:
         """What `admitted` got from the event with which it was admitted."""
         if isinstance(event, PauseEnded):
             return Cause("pause")
+        if isinstance(event, HoldEnded):
+            return Cause("hold")
         if not isinstance(event, SessionEnded):
             return Cause("start")
         state, giver = self._state, event.issue

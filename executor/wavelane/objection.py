@@ -44,6 +44,7 @@ _RULES: Final[dict[ReasonCode, str]] = {
     "stopping": "pause",
     "paused": "pause",
     "lane": "lane",
+    "hold": "hold",
     "cap": "cap",
     "merge_turn": "merge",
     "parked": "table",

@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from wavelane.estimates import Expected, expected_seconds
 from wavelane.forecast import Forecast, forecast, forecasts
+from wavelane.replanner import opening
+from wavelane_model.events import Event
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.wave import Wave
 
@@ -66,11 +68,16 @@ class Outlook:
 
 
 def look_ahead(
-    wave: Wave, *, cap: int | None = None, lane_release: LaneRelease = "done"
+    wave: Wave,
+    *,
+    cap: int | None = None,
+    lane_release: LaneRelease = "done",
+    plan: bool | None = None,
 ) -> Outlook:
     """The outlook on a wave from its estimates, at each cap up to `cap` and the number of repos.
 
-    `cap` defaults to the number of repos. Raises `ValueError` for a cap below 1.
+    `cap` defaults to the number of repos; `plan` is as for the scheduler. Raises `ValueError` for a
+    cap below 1.
     """
     chosen = max(1, len(wave.repos)) if cap is None else cap
     if chosen < 1:
@@ -79,13 +86,17 @@ def look_ahead(
     expected = expected_seconds(wave)
     caps = _caps(len(wave), chosen, highest)
     lengths = expected.lengths
+
+    def begin(at: int) -> tuple[Event, ...]:
+        return opening(wave, at, lane_release=lane_release, wanted=plan)
+
     return Outlook(
         wave=wave,
         expected=expected,
         cap=chosen,
         highest=highest,
-        chosen=forecast(wave, lengths, chosen, lane_release=lane_release),
-        forecasts=forecasts(wave, lengths, caps, lane_release=lane_release),
+        chosen=forecast(wave, lengths, chosen, lane_release=lane_release, opening=begin(chosen)),
+        forecasts=forecasts(wave, lengths, caps, lane_release=lane_release, opening=begin),
     )
 
 

@@ -51,10 +51,11 @@ def past_of(path: Path, settings: Settings, follow: Follower | None = None) -> F
     or damaged.
     """
     with JournalReader(path) as reader:
-        if differences := [*_differences(reader.settings(), settings)]:
+        found = reader.settings()
+        if differences := [*_differences(found, settings)]:
             raise JournalError(f"journal {path} {'; '.join(differences)}")
         try:
-            past = folded(reader, follow)
+            past = folded(reader, found, follow=follow)
         except IllegalEvent as refusal:
             raise JournalError(
                 f"journal {path} tells what cannot have happened: {refusal}; "

@@ -18,9 +18,18 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wavelane.report import Recorder
+from wavelane_model.cap import Cap
 from wavelane_model.effects import AnnounceIssue, Effect
-from wavelane_model.events import CapMoved, Event, Hold, OrderPlanned, PauseEnded, WaveAmended
-from wavelane_model.lifecycle import State
+from wavelane_model.events import (
+    CapMoved,
+    Event,
+    Hold,
+    OrderPlanned,
+    PauseEnded,
+    WaveAmended,
+    WaveStarted,
+)
+from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.order import expected_lengths, median
 from wavelane_model.state import WaveState
 from wavelane_model.wave import Wave
@@ -86,6 +95,17 @@ def answered(question: Question) -> Answer:
         effort=_EFFORT,
     )
     return Answer(question, plan, perf_counter() - began)
+
+
+def opening(
+    wave: Wave, cap: int, *, lane_release: LaneRelease = "done", wanted: bool | None = None
+) -> tuple[Event, ...]:
+    """What a run of `wave` begins with: its plan, if it has one, and the start, at time 0."""
+    state = WaveState(wave, cap=Cap.at(cap), lane_release=lane_release)
+    replanner = Replanner(wave, wanted)
+    question = replanner.question(0.0, state, Recorder(state))
+    plan = None if question is None else replanner.told(answered(question))
+    return (WaveStarted(),) if plan is None else (plan, WaveStarted())
 
 
 class Replanner:

@@ -237,10 +237,14 @@ Follower = Callable[[WaveState, Entry, Sequence[Effect]], None]
 """Is shown each step of a fold: the state after it, the event, and what the model answered."""
 
 
-def folded(reader: JournalReader, follow: Follower | None = None) -> Folded:
-    """Fold a journal through the model. Raises `JournalError`, and `IllegalEvent`."""
-    settings = reader.settings()
-    state = state_of(settings)
+def folded(
+    reader: JournalReader, settings: Settings | None = None, *, follow: Follower | None = None
+) -> Folded:
+    """Fold a journal through the model. Raises `JournalError`, and `IllegalEvent`.
+
+    `settings`: those of `reader`, where they are read already.
+    """
+    state = state_of(settings or reader.settings())
     recorder = Recorder(state)
     seal = reader.first_seal()
     for row in reader.rows():

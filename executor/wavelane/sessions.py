@@ -101,7 +101,8 @@ def _checked(kind: StepKind, returned: object) -> Outcome:
     if not isinstance(returned, allowed):
         names = ", ".join(one.__name__ for one in allowed)
         return Failed(f"{kind.step} returned {_said(repr, returned)}; it may return {names}")
-    for name in _texts_of(type(returned)):
+    found: type = type(returned)
+    for name in _texts_of(found):
         value = getattr(returned, name)
         if not isinstance(value, str):
             return Failed(
@@ -117,7 +118,7 @@ def _checked(kind: StepKind, returned: object) -> Outcome:
 
 
 @cache
-def _texts_of(kind: type[Outcome]) -> tuple[str, ...]:
+def _texts_of(kind: type) -> tuple[str, ...]:
     """The fields of an outcome that are to be texts: all but a time."""
     return tuple(field.name for field in fields(kind) if field.name != "until")
 

@@ -29,11 +29,13 @@ _AWAITED: Final[dict[Awaited, str]] = {
     "slot": "—slot→",
     "turn": "—turn→",
     "pause": "—pause→",
+    "hold": "—hold→",
 }
 """How a chain leads to an issue, by what that got from the one before it."""
 _WAITED: Final = {
     "dependencies": "dependencies",
     "lane": "its lane",
+    "hold": "its lane",
     "cap": "a slot",
     "paused": "a pause",
     "stopping": "a stop",

@@ -73,6 +73,7 @@ class Waits:
         self._lanes: list[_Lane] = []
         self._phases: dict[int, _Spell] = {}
         self._ranking: list[int] = []
+        self._holds: frozenset[int] = frozenset()
         self._watched: defaultdict[str, set[int]] = defaultdict(set)
         """Lanes with a gap that an issue may end, by that issue."""
 
@@ -94,7 +95,8 @@ class Waits:
             lanes |= self._watched.get(move.issue, set())
         if isinstance(event, (MergeTurnRequested, MergeTurnReturned)):
             lanes.add(state.wave.repos.index(event.repo))
-        anew = self._ranking is not state.by_rank
+        holds, self._holds = self._holds, frozenset(state.holds)
+        anew = self._ranking is not state.by_rank or holds != self._holds
         if anew:
             self._rank(state)
             touched = list(range(len(state.records)))
@@ -334,6 +336,7 @@ def _standstill(state: WaveState) -> ReasonCode | None:
 
 
 def _is_blocked(state: WaveState, at: int) -> bool:
-    """Whether somebody holds the lane, or goes before all that stand in line."""
+    """Whether somebody holds the lane, it is held for somebody, or rework goes first."""
     lane = state.lanes[at]
-    return lane.holder is not None or bool(lane.rework)
+    is_held = any(state.records[held].lane == at for held in state.holds)
+    return lane.holder is not None or bool(lane.rework) or is_held

@@ -1,0 +1,1 @@
+"""How late a wave ends, beside the best that is known. README.md has the latest table."""

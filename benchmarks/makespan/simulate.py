@@ -1,0 +1,112 @@
+"""A wave through the real model, in simulated time.
+
+Every order the model gives is carried out at once and ends after its time: `step` alone decides
+what starts when. Sessions that end at the same instant are reported in the order in which they
+started. A replanner is asked whenever all that happened at an instant is told, as in a real run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+from wavelane import Wave
+from wavelane.replanner import Replanner, answered
+from wavelane.report import Recorder
+from wavelane_model.cap import Cap
+from wavelane_model.effects import (
+    Effect,
+    EndHoldAt,
+    StartImplementing,
+    StartMerging,
+    StartReviewing,
+)
+from wavelane_model.events import Event, HoldEnded, SessionEnded, WaveStarted
+from wavelane_model.outcomes import Approved, Implemented, Merged
+from wavelane_model.state import WaveState
+from wavelane_model.step import step
+
+
+def simulated(
+    wave: Wave,
+    seconds: Sequence[float],
+    cap: int,
+    *,
+    opening: Sequence[Event] = (),
+    replanner: Replanner | None = None,
+) -> float:
+    """When `wave` ends whose implementing sessions take `seconds`, by position; the rest no time.
+
+    `opening`: what is told before the start. Raises `RuntimeError` when not every issue was done.
+    """
+    simulation = _Simulation(wave, seconds, cap, replanner)
+    for event in opening:
+        simulation.take(event)
+    return simulation.run()
+
+
+class _Simulation:
+    def __init__(
+        self, wave: Wave, seconds: Sequence[float], cap: int, replanner: Replanner | None
+    ) -> None:
+        self._seconds = seconds
+        self._state = WaveState(wave, cap=Cap.at(cap))
+        self._replanner = replanner
+        self._recorder = Recorder(self._state)
+        self._clock = 0.0
+        self._count = 0
+        self._due: list[tuple[float, int, SessionEnded | HoldEnded]] = []
+
+    def run(self) -> float:
+        """Start the wave, and go on to its end."""
+        self._plan()
+        self.take(WaveStarted())
+        while self._due and not self._state.ended:
+            self._clock, _, event = heappop(self._due)
+            if isinstance(event, SessionEnded) or self._is_held_for(event.issue):
+                self.take(event)
+            if not self._due or self._due[0][0] > self._clock:
+                self._plan()
+        if self._state.outcome != "complete":
+            raise RuntimeError(f"{self._state.done} of {len(self._state.wave)} issues were done")
+        return self._clock
+
+    def take(self, event: Event) -> None:
+        """Step an event and carry out what follows."""
+        effects = step(self._state, event)
+        if self._replanner is not None:
+            self._recorder.note(self._clock, event, effects)
+            self._replanner.note(self._clock, event, effects, self._state.wave)
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case StartImplementing(issue, session):
+                took = self._seconds[self._state.wave.position[issue]]
+                self._set(self._clock + took, SessionEnded(issue, session, Implemented()))
+            case StartReviewing(issue, session):
+                self._set(self._clock, SessionEnded(issue, session, Approved()))
+            case StartMerging(issue, session):
+                self._set(self._clock, SessionEnded(issue, session, Merged()))
+            case EndHoldAt(issue, until):
+                self._set(until, HoldEnded(issue))
+            case _:
+                pass
+
+    def _set(self, at: float, event: SessionEnded | HoldEnded) -> None:
+        self._count += 1
+        heappush(self._due, (at, self._count, event))
+
+    def _is_held_for(self, issue: str) -> bool:
+        return self._state.holds.get(self._state.wave.position[issue]) == self._clock
+
+    def _plan(self) -> None:
+        """Ask and tell; planning takes no simulated time."""
+        if self._replanner is None:
+            return
+        question = self._replanner.question(self._clock, self._state, self._recorder)
+        if question is not None:
+            plan = self._replanner.told(answered(question)._replace(took=0.0))
+            if plan is not None:
+                self.take(plan)
