@@ -25,6 +25,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.makespan.anomalies import Anomaly, anomalies
 from benchmarks.makespan.best import COLLECTIONS, Collection, instances
 from benchmarks.makespan.contenders import CONTENDERS, Name
 from benchmarks.makespan.instances import Instance
@@ -128,12 +129,13 @@ def table_of(rows: Sequence[Row]) -> Table:
     return table
 
 
-def printed(rows: Sequence[Row]) -> str:
-    """The table as Markdown."""
-    console = Console(width=160)
+def printed(rows: Sequence[Row], oddities: Sequence[Anomaly]) -> str:
+    """The table as Markdown, and what greedy schedules cannot promise."""
+    console = Console(width=220)
     with console.capture() as capture:
         console.print(table_of(rows))
-    return "\n".join(line.rstrip() for line in capture.get().strip().splitlines())
+    table = "\n".join(line.rstrip() for line in capture.get().strip().splitlines())
+    return "\n".join((table, "", *(f"- {one}" for one in oddities))).strip()
 
 
 def written(text: str, table: str) -> str:
@@ -149,17 +151,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, and return the exit code."""
     given = _parser().parse_args(arguments)
     rows = list(rows_of(given.sets.split(","), given.quick))
+    oddities = [] if given.quick else anomalies(_generated(given.sets.split(",")))
     if given.json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        found = {
+            "rows": [asdict(row) for row in rows],
+            "anomalies": [one._asdict() for one in oddities],
+        }
+        print(json.dumps(found, indent=2))
     else:
         print("gap to the best known, in percent: mean (worst)\n")
-        print(printed(rows))
+        print(printed(rows, oddities))
     if given.write:
-        README.write_text(written(README.read_text(encoding="utf-8"), printed(rows)), "utf-8")
+        text = README.read_text(encoding="utf-8")
+        README.write_text(written(text, printed(rows, oddities)), "utf-8")
     passed = list(excesses(rows)) if given.check else []
     for excess in passed:
         print(f"error: {excess}", file=sys.stderr)
     return 1 if passed else 0
+
+
+def _generated(collections: Sequence[Collection]) -> list[Instance]:
+    return [
+        one
+        for collection in collections
+        if collection != "classic"
+        for one in instances(collection)
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:

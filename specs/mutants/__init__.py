@@ -17,7 +17,7 @@ from typing import Final
 
 from specs.mutants.mutant import Mutant
 from specs.mutants.of_executor import EXECUTOR
-from specs.mutants.of_model import BETWEEN_RUNS, LIVENESS, ROWS, STEPS
+from specs.mutants.of_model import BETWEEN_RUNS, LIVENESS, PLANS, ROWS, STEPS
 from specs.mutants.of_recovery import RECOVERY
 from specs.mutants.of_table import OF_TABLE
 
@@ -26,6 +26,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *ROWS,
     *STEPS,
     *BETWEEN_RUNS,
+    *PLANS,
     *LIVENESS,
     *EXECUTOR,
     *RECOVERY,

@@ -11,6 +11,7 @@ _GUARDS: Final = "model/wavelane_model/guards.py"
 _STATE: Final = "model/wavelane_model/state.py"
 _STEP: Final = "model/wavelane_model/step.py"
 _CAP: Final = "model/wavelane_model/cap.py"
+_ORDER: Final = "model/wavelane_model/order.py"
 
 
 def _row(name: str, old: str, new: str) -> Mutant:
@@ -451,6 +452,79 @@ BETWEEN_RUNS: Final = (
         "            self._settle_dependents(record)",
     ),
 )
+PLANS: Final = (
+    Mutant(
+        "a plan is not followed",
+        "step",
+        _STATE,
+        "        self.by_rank = admission_order(self.wave, self.plan)",
+        "        self.by_rank = admission_order(self.wave)",
+    ),
+    Mutant(
+        "a plan is followed from its end",
+        "step",
+        _ORDER,
+        "        place[planned] = at",
+        "        place[planned] = len(plan) - 1 - at",
+    ),
+    Mutant(
+        "a lane is held against what comes before, too",
+        "step",
+        _STATE,
+        "            if self.rank[held] < rank and self.records[held].lane == record.lane",
+        "            if self.rank[held] != rank and self.records[held].lane == record.lane",
+    ),
+    Mutant(
+        "all lanes are held",
+        "step",
+        _STATE,
+        "            if self.rank[held] < rank and self.records[held].lane == record.lane",
+        "            if self.rank[held] < rank",
+    ),
+    Mutant(
+        "a hold goes on when its issue has gone",
+        "step",
+        _STATE,
+        "        if record.position in self.holds:\n            self.end_hold(record.position)",
+        "        if False:\n            self.end_hold(record.position)",
+    ),
+    Mutant(
+        "a hold goes on when what it waits for is parked",
+        "step",
+        _STATE,
+        '        if record.state in ("parked", "cancelled"):\n            for position',
+        '        if record.state == "cancelled":\n            for position',
+    ),
+    Mutant(
+        "a lane is held for what waits for a human",
+        "step",
+        _STEP,
+        "        if _may_be_awaited(state, records[hold.issue])",
+        "        if True",
+    ),
+    Mutant(
+        "a run does not say until when lanes are held",
+        "step",
+        _STEP,
+        "    effects.extend(_ends_of_holds(state))\n    if state.postponed",
+        "    if state.postponed",
+    ),
+    Mutant(
+        "a hold outlives its run",
+        "step",
+        _STEP,
+        "    state.end_holds()\n",
+        "",
+    ),
+    Mutant(
+        "a lane that is held no longer is not proposed",
+        "liveness",
+        _STATE,
+        "            self._propose(self.records[position].lane)",
+        "            pass",
+    ),
+)
+
 LIVENESS: Final = (
     Mutant(
         "admission waits for the end of a session",

@@ -41,7 +41,7 @@ PINNED: Final[dict[str, Counts]] = {
     "runs are cut off, pipelined": Counts(2453, 12194, 149),
     "pauses end by themselves": Counts(409, 2265, 16),
     "issues are added": Counts(1479, 5017, 160),
-    "lanes are held": Counts(2606, 11058, 135),
+    "lanes are held": Counts(2896, 12414, 135),
     "before the start": Counts(2182, 20322, 114),
     "three issues end in every way": Counts(172393, 709201, 31920),
     "three issues come back, pipelined, cap moves": Counts(44129, 165383, 2048),

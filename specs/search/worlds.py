@@ -334,7 +334,7 @@ WORLDS: Final[tuple[World, ...]] = (
         outcomes=(*SMOOTH, Blocked),
         plans=(
             OrderPlanned(("api#1", "web#1"), (Hold("web#1", 1_000.0),)),
-            OrderPlanned(("api#2", "web#2", "web#1", "api#1")),
+            OrderPlanned(("api#2", "web#2", "web#1", "api#1"), (Hold("web#1", 2_000.0),)),
         ),
         cuts=True,
         accounts=(AttemptDiscarded,),
