@@ -28,9 +28,12 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
+    Hold,
+    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     ParkRequested,
     PauseEnded,
     PostponementEnded,
@@ -147,6 +150,19 @@ TIMED: Final = Told(
     ),
 )
 """1 start; 2 paused for two minutes; 3 implemented; 4 the pause ends, and the review begins; …"""
+PLANNED: Final = Told(
+    wave=Wave((Issue("api#1", "api"), Issue("web#1", "web", ("api#1",)), Issue("web#2", "web"))),
+    cap=2,
+    events=(
+        OrderPlanned(("api#1", "web#1"), (Hold("web#1", 1_000_000_180.0),)),
+        WaveStarted(),
+        SessionEnded("api#1", 1, Implemented()),
+        HoldEnded("web#1"),
+        SessionEnded("web#2", 1, Implemented()),
+    ),
+)
+"""1 lane web is to be held for web#1; 2 start, api#1 begins; 3 it is implemented; 4 the hold ends,
+web#2 begins; 5 it is implemented."""
 AMENDED: Final = Told(
     wave=Wave((Issue("api#1", "api"), Issue("api#2", "api")), repos=("api", "web")),
     cap=2,
@@ -348,6 +364,41 @@ FORGERIES: Final = (
         lambda f: f.change(4, data='{"until":1000009999.0}'),
         "pause",
         "event 4 (PauseEnded): a pause ended by itself that was not to end then",
+    ),
+    Forgery(
+        "a hold that is cut short",
+        PLANNED,
+        lambda f: f.change(4, at=1_000_000_000.0),
+        "hold",
+        "the hold for web#1 ended",
+    ),
+    Forgery(
+        "the end of a hold that no plan asked for",
+        PLANNED,
+        lambda f: f.insert(3, HoldEnded("web#2")),
+        "hold",
+        'no lane is held for issue "web#2"',
+    ),
+    Forgery(
+        "a session in a lane that is held",
+        PLANNED,
+        lambda f: f.insert(3, SessionEnded("web#2", 1, Implemented())),
+        "hold",
+        "session 1 of web#2 ended with Implemented, but web#2 was never started: held for web#1",
+    ),
+    Forgery(
+        "a hold that was never ended",
+        PLANNED,
+        lambda f: f.drop(4),
+        "hold",
+        "session 1 of web#2 ended with Implemented, but web#2 was never started: held for web#1",
+    ),
+    Forgery(
+        "a plan of what is not there",
+        PLANNED,
+        lambda f: f.insert(3, OrderPlanned(("api#9",))),
+        "hold",
+        'there is no issue "api#9" in the wave',
     ),
     Forgery(
         "a change of what had begun",
