@@ -178,12 +178,10 @@ def plan(
         if as_json:
             print_json({**found.to_dict(), "outlook": outlook.to_dict()})
             return
-        from rich.console import Console
-
-        from wavelane.display import plan_view
+        from wavelane.display import console, plan_view
         from wavelane.tables import outlook_view
 
-        Console().print(plan_view(found), "", outlook_view(outlook), sep="\n")
+        console().print(plan_view(found), "", outlook_view(outlook), sep="\n")
 
 
 @app.command("report")
@@ -204,11 +202,10 @@ def report_of(
         if as_json:
             print_json(history.to_dict())
             return
-        from rich.console import Console
-
+        from wavelane.display import console
         from wavelane.tables import history_view
 
-        Console().print(history_view(history))
+        console().print(history_view(history))
 
 
 @app.command()
@@ -287,19 +284,17 @@ def schema() -> None:
 
 async def _run(campaign: Campaign, *, quiet: bool, beside: Companion | None = None) -> Report:
     """Run a campaign with its display, and whatever else accompanies it."""
-    from rich.console import Console
+    from wavelane.display import console, follow
 
-    from wavelane.display import follow
-
-    console = Console(stderr=quiet)
+    shown = console(stderr=quiet)
     notices = campaign.scheduler.events()
     companions: list[asyncio.Task[None]] = []
     if not quiet:
-        companions.append(asyncio.create_task(follow(campaign.scheduler, notices, console)))
+        companions.append(asyncio.create_task(follow(campaign.scheduler, notices, shown)))
     if beside is not None:
         companions.append(asyncio.create_task(beside(campaign.scheduler)))
     try:
-        report = await campaign.run(lambda text: console.print(text, style="bold yellow"))
+        report = await campaign.run(lambda text: shown.print(text, style="bold yellow"))
         await asyncio.gather(*companions)
     finally:
         for companion in companions:
@@ -331,13 +326,9 @@ def _print_report(report: Report, as_json: bool) -> None:
     if as_json:
         print_json(report.to_dict())
         return
-    from rich.console import Console
+    from wavelane.display import console, report_view
 
-    from wavelane.display import report_view
-
-    console = Console()
-    console.print()
-    console.print(report_view(report))
+    console().print("", report_view(report), sep="\n")
 
 
 def _say_where(campaign: Campaign, report: Report) -> None:

@@ -5,6 +5,7 @@ Only this module and `wavelane.tables` know `rich`.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import nullcontext
 from typing import Final
@@ -34,7 +35,17 @@ STATE_STYLES: Final[dict[State, str]] = {
     "parked": "bold red",
     "cancelled": "red",
 }
+_WIDTH_OF_FILES: Final = 140
+"""Columns of what goes into a file or a pipe, where COLUMNS says nothing."""
 OUTCOME_STYLES = {"complete": "bold green", "blocked": "bold yellow"}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal; a file or a pipe has room for whole lines."""
+    found = Console(stderr=stderr)
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found.width = _WIDTH_OF_FILES
+    return found
 
 
 async def follow(scheduler: Scheduler, notices: NoticeStream, console: Console) -> None:

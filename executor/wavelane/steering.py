@@ -57,11 +57,9 @@ def status(journal: JournalArgument, as_json: JsonOption = False) -> None:
         if as_json:
             print_json(found.to_dict())
             return
-        from rich.console import Console
+        from wavelane.display import console, status_view
 
-        from wavelane.display import status_view
-
-        Console().print(status_view(found))
+        console().print(status_view(found))
 
 
 @app.command()

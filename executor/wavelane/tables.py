@@ -162,7 +162,7 @@ def _issues(issues: Iterable[IssueHistory]) -> Table:
         *("issue", "state", "attempts", "waited", "mostly for"),
         *("implementing", "review", "merge", "why"),
         right=(2, 3, 5, 6, 7),
-        folds=("issue", "why"),
+        folds=("why",),
     )
     for issue in issues:
         report = issue.report
