@@ -1,7 +1,8 @@
 """The goals of cost: what was found beside what is wanted, and what fails a check.
 
 Each goal has a *bound* of its own beside it, pinned so far away that the noise of a busy machine
-does not reach it: `--check` fails when that is passed, and a goal that is missed only says so.
+does not reach it: `--check` fails when that is passed in one measuring after the other, and a goal
+that is missed only says so.
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ def _of_steps(steps: Sequence[StepRow]) -> Iterator[Verdict]:
 def _of_starts(starts: Sequence[StartRow]) -> Iterator[Verdict]:
     for row in starts:
         yield Verdict(f"{row.ours} to {row.theirs}", STARTS[row.ours], row.ratio)
+
+
+def past_bounds(verdicts: Sequence[Verdict]) -> set[str]:
+    """What is past its bound, by name."""
+    return {one.what for one in verdicts if one.goal.is_passed_by(one.found)}
 
 
 def excesses(verdicts: Sequence[Verdict]) -> Iterator[str]:

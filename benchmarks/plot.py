@@ -34,6 +34,7 @@ _STYLE: Final = """
   text { font: 13px system-ui, sans-serif; fill: #333; }
   .title { font-size: 15px; font-weight: 600; }
   .grid { stroke: #999; stroke-opacity: .25; }
+  .leader { stroke-dasharray: 1 4; }
   .spread, .line { stroke-width: 2; fill: none; }
   .ours { stroke-width: 3.5; font-weight: 600; }
   @media (prefers-color-scheme: dark) { text { fill: #ddd; } }
@@ -78,6 +79,7 @@ def svg_of(rows: Sequence[Row]) -> str:
 
 
 _TITLE: Final = "Time an issue as waves grow"
+_CAPTION: Final = "issues (points are medians; bars reach from the fastest run to the slowest)"
 
 
 def _across(sizes: Sequence[int]) -> _Scale:
@@ -103,7 +105,7 @@ def _frame(across: _Scale, up: _Scale) -> Iterator[str]:
         y = up.at(micros)
         yield _segment(across.start, y, across.end, y, "grid")
         yield _text(across.start - 8, y + 4, _duration(micros), anchor="end")
-    yield _text((across.start + across.end) / 2, up.start + 42, "issues", anchor="middle")
+    yield _text((across.start + across.end) / 2, up.start + 42, _CAPTION, anchor="middle")
 
 
 def _duration(micros: float) -> str:
@@ -124,13 +126,13 @@ def _lines(rows: Sequence[Row], across: _Scale, up: _Scale) -> Iterator[str]:
 
 def _labels(rows: Sequence[Row], across: _Scale, up: _Scale) -> Iterator[str]:
     """A label right of each line's last point, or at the edge where a line would be crossed."""
-    ends = sorted(
+    ends: list[tuple[float, Name, list[Row]]] = sorted(
         (up.at(own[-1].micros_per_issue), name, own) for name, own in _by_contestant(rows)
     )
     for (y, name, own), label_y in zip(ends, _moved_apart([y for y, *_ in ends]), strict=True):
         x = across.at(own[-1].size)
         edge = across.end + 14
-        yield _segment(x + 6, y, edge - 3, label_y, "grid", _colour(name))
+        yield _segment(x + 6, y, edge - 3, label_y, "leader", _colour(name))
         kind = "ours" if name.startswith("wavelane") else ""
         yield _text(edge, label_y + 4, name, kind, colour=_colour(name))
 

@@ -6,8 +6,8 @@
 Four tables and a plot, all of one run: the waves (`benchmarks.waves`), what keeps our rules with
 each contestant, the model's step and our starts beside what they are held against
 (`benchmarks.steps`, `benchmarks.starts`), and the goals (`benchmarks.goals`). With `--check` the
-exit code is 1 when one of the goals is missed by far; with `--write` tables and plot go to
-README.md and scale.svg here.
+exit code is 1 when one of the goals is missed by far, three times in a row; with `--write` tables
+and plot go to README.md and scale.svg here.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from benchmarks.telling import asked_of, machine, told
 
 FOLDER: Final = Path(__file__).parent
 _PROGRAM: Final = "benchmarks.scale"
+_SECOND_LOOKS: Final = 2
+"""How often all is measured again before a check fails: a busy moment is no regression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,18 @@ def main(
     found = found_by(given, gauges or Gauges())
     if place:
         write(found, place, folder)
-    return told(given, found.as_json(), found.tables(), goals.excesses(found.verdicts))
+    excesses = _lasting_excesses(given, gauges or Gauges(), found) if given.check else []
+    return told(given, found.as_json(), found.tables(), excesses)
+
+
+def _lasting_excesses(given: argparse.Namespace, gauges: Gauges, found: Findings) -> list[str]:
+    """What is past its bound, and is so again each time that all is measured again."""
+    verdicts = [one for one in found.verdicts if one.what in goals.past_bounds(found.verdicts)]
+    for _ in range(_SECOND_LOOKS):
+        if verdicts:
+            past = goals.past_bounds(found_by(given, gauges).verdicts)
+            verdicts = [one for one in verdicts if one.what in past]
+    return [*goals.excesses(verdicts)]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -102,7 +102,7 @@ def rows_of(
 
     `limit` is how many seconds a run of a peer may take; 0 is any number.
     """
-    pairs = [(size, name) for size in sizes for name in names]
+    pairs: list[Pair] = [(size, name) for size in sizes for name in names]
     runs = _Runs(repeat, limit, measure)
     runs.go(pairs)
     return [_row_or_absence(pair, runs) for pair in pairs]

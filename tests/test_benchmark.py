@@ -351,6 +351,19 @@ def test_what_is_past_its_bound_fails_the_check(
     assert (f"error: {error}" in checked(gauges, capsys)) == (error is not None)
 
 
+def test_a_busy_moment_fails_no_check_and_is_looked_at_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    looks = Counter[str]()
+
+    def start(name: str) -> float:
+        looks[name] += 1
+        return 0.7 if name == "import wavelane" and looks[name] <= 6 else 0.1
+
+    assert checked(replace(COUNTED, start=start), capsys) == []
+    assert looks["import wavelane"] == 2 * 6
+
+
 def test_the_rate_of_the_fastest_durable_peer_is_the_one_that_counts() -> None:
     def gauge(quantity: Quantity, name: Name, size: int, limit: int) -> Measurement:
         found = counted(quantity, name, size)

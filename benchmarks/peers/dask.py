@@ -27,7 +27,7 @@ def opened() -> Iterator[Run]:
             processes=False,
             n_workers=1,
             threads_per_worker=CAP,
-            dashboard_address=None,
+            dashboard_address=None,  # pyright: ignore[reportArgumentType]
             resources=dict.fromkeys(workload.REPO_NAMES, 1),
         ) as cluster,
         Client(cluster) as client,

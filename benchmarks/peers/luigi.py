@@ -4,6 +4,9 @@ The local scheduler with one worker, in this process: one task at a time. With m
 forks a process a task, which takes longer still.
 """
 
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+# A task's parameters look to pyright like fields of a dataclass without types.
+
 from __future__ import annotations
 
 import tempfile

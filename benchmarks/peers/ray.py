@@ -7,6 +7,7 @@ which a task takes one.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -37,7 +38,7 @@ def opened() -> Iterator[Run]:
             resources=dict.fromkeys(workload.REPO_NAMES, 1),
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             _node_ip_address="127.0.0.1",
             _temp_dir=folder,
         )
