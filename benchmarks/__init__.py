@@ -1,1 +1,1 @@
-"""What wavelane costs beside the least that asyncio could do. README.md has the latest table."""
+"""What wavelane costs, beside asyncio and our peers. README.md has the latest tables."""

@@ -34,14 +34,12 @@ from typing import Final
 from rich import box
 from rich.table import Table
 
+from benchmarks.modelrun import events_of
 from benchmarks.telling import asked_of, told
 from benchmarks.workload import CAP, issues
 from wavelane import Approved, Issue, Limits, Scheduler, Wave
 from wavelane.journal import Entry, Journal, Settings, Standing
 from wavelane.report import Recorder, state_of
-from wavelane_model.events import Event, SessionEnded, WaveStarted
-from wavelane_model.lifecycle import State
-from wavelane_model.outcomes import Implemented, Merged, Outcome
 from wavelane_model.state import WaveState
 from wavelane_model.step import step
 
@@ -49,11 +47,6 @@ STEEPEST: Final = 3.0
 DEAREST: Final = 60.0
 """Both are so wide that only a wrong order of growth, or a blunder in every event, passes them."""
 _GROUP: Final = 1_000
-_GOOD: Final[dict[State, Outcome]] = {
-    "running": Implemented(),
-    "review": Approved(),
-    "merging": Merged(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,7 @@ def cut_off(path: Path, size: int) -> int:
     journal = Journal(path, settings)
     written = 0
     group: list[Entry] = []
-    for event in _half_a_run(state):
+    for event in events_of(state, size // 2):
         entry = Entry(1e9 + written, event)
         recorder.note(*entry, step(state, event))
         group.append(entry)
@@ -120,14 +113,6 @@ def cut_off(path: Path, size: int) -> int:
     journal.append(group, _standings(state, recorder))
     journal.close()
     return written
-
-
-def _half_a_run(state: WaveState) -> Iterator[Event]:
-    """Each event is to be stepped before the next one is asked for."""
-    yield WaveStarted()
-    while state.done < len(state.records) // 2:
-        record = state.records[next(iter(state.flight))]
-        yield SessionEnded(state.issue_id(record), record.session, _GOOD[record.state])
 
 
 def _standings(state: WaveState, recorder: Recorder) -> Iterator[tuple[str, Standing]]:
@@ -264,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_one(what, Path(path), int(size)))
         return 0
     rows = [row_of(size, given.repeat) for size in given.sizes]
-    return told(given, [asdict(row) for row in rows], table_of(rows), excesses(rows))
+    return told(given, {"rows": [asdict(row) for row in rows]}, [table_of(rows)], excesses(rows))
 
 
 if __name__ == "__main__":

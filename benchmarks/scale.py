@@ -1,144 +1,187 @@
-"""The table: what an issue costs as waves grow, beside bare asyncio in the same run.
+"""The command: what an issue costs beside bare asyncio and our peers, and how soon we start.
 
-    uv run --locked python -m benchmarks.scale [--sizes 1000,10000,100000] [--repeat 3]
-                                               [--json] [--check]
+    uv run --locked --group peers python -m benchmarks.scale [--sizes 1000,10000,100000]
+        [--repeat 5] [--peers all] [--limit 60] [--json] [--check] [--write]
 
-Rounds go over all contestants and sizes in turn, so that a machine that is slow for a while is slow
-for all. With `--check` the exit code is 1 when one of these limits is passed; they are so wide that
-only a wrong order of growth, or a blunder in every step, reaches them:
-
-1. an issue costs at most `STEEPEST` times what it costs in the next smaller wave;
-2. wavelane without a journal takes at most `DEAREST` times as long as bare asyncio.
+Four tables and a plot, all of one run: the waves (`benchmarks.waves`), what keeps our rules with
+each contestant, the model's step and our starts beside what they are held against
+(`benchmarks.steps`, `benchmarks.starts`), and the goals (`benchmarks.goals`). With `--check` the
+exit code is 1 when one of the goals is missed by far, three times in a row; with `--write` tables
+and plot go to README.md and scale.svg here.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
-from statistics import median
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from rich import box
 from rich.table import Table
 
-from benchmarks.contestants import CONTESTANTS, Name
-from benchmarks.measurement import Measure, Measurement, measured_apart
-from benchmarks.telling import asked_of, told
+from benchmarks import goals, starts, steps, waves
+from benchmarks.contestants import CONTESTANTS, OWN, PEERS, Name
+from benchmarks.measurement import Measure
+from benchmarks.measurement import measured_apart as wave_apart
+from benchmarks.page import Place, markdown_of
+from benchmarks.plot import svg_of
+from benchmarks.starts import MeasureStart
+from benchmarks.steps import MeasureSteps
+from benchmarks.telling import asked_of, machine, told
 
-STEEPEST: Final = 3.0
-DEAREST: Final = 15.0
-_BARE: Final[Name] = "bare asyncio"
-_WAVELANE: Final[Name] = "wavelane"
+FOLDER: Final = Path(__file__).parent
+_PROGRAM: Final = "benchmarks.scale"
+_SECOND_LOOKS: Final = 2
+"""How often all is measured again before a check fails: a busy moment is no regression."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One contestant at one size. Seconds are of a whole run; ratios are of medians."""
+class Gauges:
+    """What measures; tests put in what needs no time."""
 
-    size: int
-    contestant: Name
-    seconds: float
-    fastest: float
-    slowest: float
-    micros_per_issue: float
-    ratio_to_bare: float
-    ratio_to_smallest: float
-    bytes_per_issue: float
-    bytes_per_event: float | None
+    wave: Measure = wave_apart
+    step: MeasureSteps = steps.measured_apart
+    start: MeasureStart = starts.seconds_of
 
 
-def rows_of(sizes: Sequence[int], repeat: int, measure: Measure = measured_apart) -> list[Row]:
-    """Measure all contestants at all sizes, smallest first: time `repeat` times, memory once."""
-    pairs: list[tuple[int, Name]] = [(size, name) for size in sizes for name in CONTESTANTS]
-    rounds = [[measure("time", name, size) for size, name in pairs] for _ in range(repeat)]
-    peaks = [measure("memory", name, size) for size, name in pairs]
-    rows: dict[tuple[int, Name], Row] = {}
-    for pair, peak, *runs in zip(pairs, peaks, *rounds, strict=True):
-        rows[pair] = _row(pair, runs, peak, rows)
-    return list(rows.values())
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that one run of the command has measured."""
+
+    of_waves: list[waves.Row | waves.Absence]
+    of_steps: list[steps.StepRow]
+    of_starts: list[starts.StartRow]
+
+    @property
+    def measured(self) -> list[waves.Row]:
+        """The rows of the waves that have figures."""
+        return waves.measured_only(self.of_waves)
+
+    @property
+    def verdicts(self) -> list[goals.Verdict]:
+        """The goals, and what was found."""
+        return goals.verdicts_of(self.measured, self.of_steps, self.of_starts)
+
+    def tables(self) -> list[Table]:
+        """All tables, in the order in which they are told."""
+        return [
+            waves.table_of(self.of_waves),
+            waves.rules_of([*OWN, *PEERS]),
+            steps.table_of(self.of_steps),
+            starts.table_of(self.of_starts),
+            goals.table_of(self.verdicts),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """All rows, by table; a peer that is not installed has no version."""
+        return {
+            "versions": {name: CONTESTANTS[name].version for name in PEERS},
+            "rows": [asdict(row) for row in self.of_waves],
+            "steps": [asdict(row) for row in self.of_steps],
+            "starts": [asdict(row) for row in self.of_starts],
+            "goals": [asdict(one) for one in self.verdicts],
+        }
 
 
-def _row(
-    pair: tuple[int, Name],
-    runs: list[Measurement],
-    peak: Measurement,
-    earlier: dict[tuple[int, Name], Row],
-) -> Row:
-    size, name = pair
-    seconds = [run.amount for run in runs]
-    micros = median(seconds) / size * 1e6
-    bare = earlier.get((size, _BARE))
-    smallest = next((row for row in earlier.values() if row.contestant == name), None)
-    return Row(
-        size,
-        name,
-        median(seconds),
-        min(seconds),
-        max(seconds),
-        micros,
-        micros / bare.micros_per_issue if bare else 1.0,
-        micros / smallest.micros_per_issue if smallest else 1.0,
-        peak.amount / size,
-        peak.journal_bytes / peak.events if peak.events else None,
+def found_by(given: argparse.Namespace, gauges: Gauges) -> Findings:
+    """Measure everything that was asked for."""
+    names = (*OWN, *given.peers)
+    ends = sorted({given.sizes[0], given.sizes[-1]})
+    return Findings(
+        waves.rows_of(given.sizes, given.repeat, names, given.limit, gauges.wave),
+        steps.rows_of(ends, given.repeat, gauges.step),
+        starts.rows_of(given.repeat, gauges.start),
     )
 
 
-def excesses(rows: Sequence[Row]) -> Iterator[str]:
-    """What passes a limit, a sentence each."""
-    for name in CONTESTANTS:
-        for smaller, larger in pairwise(row for row in rows if row.contestant == name):
-            growth = larger.micros_per_issue / smaller.micros_per_issue
-            if growth > STEEPEST:
-                yield (
-                    f"{name}: an issue costs {growth:.1f} times as much in a wave of {larger.size} "
-                    f"as in one of {smaller.size}; at most {STEEPEST:g} is allowed"
+def write(found: Findings, place: Place, folder: Path) -> None:
+    """Put the tables into their place, and the plot into the folder."""
+    (folder / "scale.svg").write_text(svg_of(found.measured), encoding="utf-8")
+    machine_told = " · ".join(f"{name} {value}" for name, value in machine().items())
+    text = markdown_of([machine_told, "![Time an issue as waves grow](scale.svg)", *found.tables()])
+    place.write(text)
+
+
+def main(
+    arguments: Sequence[str] | None = None, gauges: Gauges | None = None, folder: Path = FOLDER
+) -> int:
+    """Measure, print, write if asked, and return the exit code."""
+    given = _parser().parse_args(arguments)
+    try:
+        place = Place(folder / "README.md", _PROGRAM) if given.write else None
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    found = found_by(given, gauges or Gauges())
+    if place:
+        write(found, place, folder)
+    excesses = _lasting_excesses(given, gauges or Gauges(), found) if given.check else []
+    return told(given, found.as_json(), found.tables(), excesses)
+
+
+def _lasting_excesses(given: argparse.Namespace, gauges: Gauges, found: Findings) -> list[str]:
+    """What is past its bound, and is so again each time that all is measured again."""
+    verdicts = [one for one in found.verdicts if one.what in goals.past_bounds(found.verdicts)]
+    for _ in range(_SECOND_LOOKS):
+        if verdicts:
+            past = goals.past_bounds(found_by(given, gauges).verdicts)
+            verdicts = [one for one in verdicts if one.what in past]
+    return [*goals.excesses(verdicts)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = asked_of(
+        _PROGRAM,
+        "What an issue costs as waves grow, beside bare asyncio and our peers in the same run.",
+        repeat=5,
+    )
+    parser.add_argument(
+        "--peers",
+        type=_peers,
+        default="all",
+        help='names, separated by semicolons; "none"; or "all" that are installed '
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_seconds,
+        default=60,
+        metavar="SECONDS",
+        help="how long a run of a peer may take (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="put tables and plot into this folder's README.md"
+    )
+    return parser
+
+
+def _peers(text: str) -> tuple[Name, ...]:
+    if text == "none":
+        return ()
+    if text == "all":
+        return tuple(name for name in PEERS if CONTESTANTS[name].version is not None)
+    return tuple(_peer(part.strip()) for part in text.split(";"))
+
+
+def _peer(text: str) -> Name:
+    for name in PEERS:
+        if name.casefold() == text.casefold():
+            if CONTESTANTS[name].version is None:
+                raise argparse.ArgumentTypeError(
+                    f"{name} is not installed; run this with `uv run --locked --group peers`"
                 )
-    for row in rows:
-        if row.contestant == _WAVELANE and row.ratio_to_bare > DEAREST:
-            yield (
-                f"{row.contestant} takes {row.ratio_to_bare:.1f} times as long as {_BARE} for "
-                f"{row.size} issues; at most {DEAREST:g} is allowed"
-            )
+            return name
+    known = ", ".join(f'"{name}"' for name in PEERS)
+    raise argparse.ArgumentTypeError(f'"{text}" is no peer; there are {known}')
 
 
-def table_of(rows: Sequence[Row]) -> Table:
-    """The rows for people; as it is printed it is Markdown too."""
-    table = Table(box=box.MARKDOWN)
-    table.add_column("issues", justify="right", no_wrap=True)
-    table.add_column("with", no_wrap=True)
-    for heading in (
-        "seconds (min–max)",
-        "µs/issue",
-        "× bare",
-        "× smallest",
-        "KiB/issue",
-        "bytes/event",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            f"{row.size:,}",
-            row.contestant,
-            f"{row.seconds:.3f} ({row.fastest:.3f}–{row.slowest:.3f})",
-            f"{row.micros_per_issue:.0f}",
-            f"{row.ratio_to_bare:.1f}",
-            f"{row.ratio_to_smallest:.2f}",
-            f"{row.bytes_per_issue / 1024:.2f}",
-            "–" if row.bytes_per_event is None else f"{row.bytes_per_event:.0f}",
-        )
-    return table
-
-
-def main(arguments: Sequence[str] | None = None, measure: Measure = measured_apart) -> int:
-    """Measure, print, and return the exit code."""
-    given = asked_of(
-        "benchmarks.scale",
-        "What an issue costs as waves grow, beside bare asyncio in the same run.",
-    ).parse_args(arguments)
-    rows = rows_of(given.sizes, given.repeat, measure)
-    return told(given, [asdict(row) for row in rows], table_of(rows), excesses(rows))
+def _seconds(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 1; give 1 or more")
+    return number
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 
-def asked_of(program: str, description: str) -> argparse.ArgumentParser:
+def asked_of(program: str, description: str, repeat: int = 3) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument(
@@ -24,7 +24,7 @@ def asked_of(program: str, description: str) -> argparse.ArgumentParser:
         help="how many issues, separated by commas (default: %(default)s)",
     )
     parser.add_argument(
-        "--repeat", type=_positive, default=3, help="runs of each (default: %(default)s)"
+        "--repeat", type=_positive, default=repeat, help="runs of each (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a limit is passed")
@@ -33,16 +33,18 @@ def asked_of(program: str, description: str) -> argparse.ArgumentParser:
 
 def told(
     given: argparse.Namespace,
-    rows: Sequence[dict[str, Any]],
-    table: Table,
+    found: dict[str, Any],
+    tables: Sequence[Table],
     excesses: Iterable[str],
 ) -> int:
     """Print what was measured, and the limits that were passed if asked; the exit code."""
     if given.json:
-        print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+        print(json.dumps({"machine": machine(), **found}, indent=2))
     else:
         print(*(f"{name} {value}" for name, value in machine().items()), sep=" · ")
-        Console(width=None if sys.stdout.isatty() else 120).print(table)
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        for table in tables:
+            console.print(table)
     passed = list(excesses) if given.check else []
     for excess in passed:
         print(f"error: {excess}", file=sys.stderr)

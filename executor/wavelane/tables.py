@@ -22,6 +22,8 @@ _MOST_REPOS: Final = 3
 """Repos that a cell names; of more, one less, and how many more there are."""
 _MOST_LINKS: Final = 12
 """Links of a chain that are shown."""
+_LEAST_ID: Final = 16
+"""Columns that an id has before it is folded."""
 _AWAITED: Final[dict[Awaited, str]] = {
     "start": "",
     "dependency": "→",
@@ -162,8 +164,9 @@ def _issues(issues: Iterable[IssueHistory]) -> Table:
         *("issue", "state", "attempts", "waited", "mostly for"),
         *("implementing", "review", "merge", "why"),
         right=(2, 3, 5, 6, 7),
-        folds=("why",),
+        folds=("issue", "why"),
     )
+    table.columns[0].min_width = _LEAST_ID
     for issue in issues:
         report = issue.report
         mostly = next(iter(issue.waited), "")
