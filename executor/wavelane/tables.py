@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -159,14 +159,15 @@ def history_view(history: History) -> RenderableType:
     return Group(_issues(history.issues), "", _repos(history), "", *_verdict(history))
 
 
-def _issues(issues: Iterable[IssueHistory]) -> Table:
+def _issues(issues: Collection[IssueHistory]) -> Table:
     table = _table(
         *("issue", "state", "attempts", "waited", "mostly for"),
         *("implementing", "review", "merge", "why"),
         right=(2, 3, 5, 6, 7),
         folds=("issue", "why"),
     )
-    table.columns[0].min_width = _LEAST_ID
+    longest = max((len(issue.report.id) for issue in issues), default=0)
+    table.columns[0].min_width = min(longest, _LEAST_ID)
     for issue in issues:
         report = issue.report
         mostly = next(iter(issue.waited), "")
