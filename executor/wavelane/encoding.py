@@ -56,7 +56,7 @@ def _check_of(hint: Any) -> Check:
     origin = get_origin(hint)
     if origin is UnionType:
         checks = [_check_of(one) for one in get_args(hint)]
-        return lambda value: any([check(value) for check in checks])
+        return lambda value: any(check(value) for check in checks)
     if origin is Literal:
         return lambda value: isinstance(value, str) and value in get_args(hint)
     if origin is Sequence:
