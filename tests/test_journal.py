@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import os
 import resource
 import sqlite3
@@ -31,6 +33,7 @@ from wavelane import (
     Scheduler,
     Wave,
 )
+from wavelane.encoding import sealed
 from wavelane.journal import (
     Entry,
     Journal,
@@ -136,6 +139,16 @@ def test_events_come_back_from_the_file_in_order_and_at_their_times(
     journal.close()
 
     assert read(path)[1] == storable
+
+
+CELLS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
+
+
+@given(st.lists(CELLS | st.lists(CELLS)))
+def test_a_row_is_sealed_as_the_json_of_its_values(row: list[object]) -> None:
+    text = json.dumps(row, default=repr)
+
+    assert sealed("before", row) == hashlib.sha256(f"before{text}".encode()).hexdigest()
 
 
 def settings_of(wave: Wave) -> Settings:

@@ -1245,6 +1245,19 @@ def test_a_notice_has_the_reason_of_its_own_moment() -> None:
     assert [notice.reason for notice in run_virtual(main)][:2] == ["which key?", ""]
 
 
+def test_who_listens_only_after_a_park_hears_its_reason_all_the_same() -> None:
+    scheduler = scheduler_of(wave_of("a#1"))
+    scheduler.park("a#1", "which key?")
+
+    async def main() -> list[Notice]:
+        reading = asyncio.create_task(collect(scheduler))
+        await asyncio.sleep(0)
+        await scheduler.run()
+        return await reading
+
+    assert run_virtual(main)[0].reason == "which key?"
+
+
 def test_all_who_read_one_stream_come_to_its_end() -> None:
     scheduler = scheduler_of(wave_of("a#1"))
 
