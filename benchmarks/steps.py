@@ -77,12 +77,15 @@ def seconds_a_trigger(lives: int) -> float:
     return (time.process_time() - began) / (lives * len(_LIFE))
 
 
+_OBSTACLES: Final = ("is_implemented", "held_back")
+
+
 class _Issue:
     """An issue whose life goes straight on: each guard is a plain function."""
 
     def __init__(self) -> None:
         for guard in GUARDS:
-            setattr(self, guard, _fails if guard == "is_implemented" else _holds)
+            setattr(self, guard, _fails if guard in _OBSTACLES else _holds)
 
 
 def _holds() -> bool:

@@ -208,10 +208,12 @@ def test_a_plan_says_that_a_higher_cap_is_predicted_to_end_later(project: Path) 
   - {id: "web#2", repo: web, estimate: 2}""",
     )
 
-    done = wavelane("plan", project / "wave.yaml")
+    done = wavelane("plan", project / "wave.yaml", "--no-plan")
+    planned = wavelane("plan", project / "wave.yaml")
 
     assert "+1 s" in done.stdout
     assert "at cap 3 it is predicted to end 1 s later than at cap 2" in done.stdout
+    assert "later than" not in planned.stdout
 
 
 def test_a_plan_without_estimates_counts_sessions(project: Path) -> None:

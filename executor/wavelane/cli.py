@@ -53,6 +53,14 @@ _INTERRUPTED = (
     "the next run does that"
 )
 
+PlanOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--plan/--no-plan",
+        help="Plan the order of admission ahead.",
+        show_default="where an issue has an estimate",
+    ),
+]
 CapOption = Annotated[
     int | None,
     typer.Option("--cap", help="How many issues may be in flight.", show_default="number of repos"),
@@ -119,14 +127,7 @@ def run(
         str | None,
         typer.Option(metavar="TIME", help=f"Start nothing before then. {steering.TIME_HELP}"),
     ] = None,
-    plan: Annotated[
-        bool | None,
-        typer.Option(
-            "--plan/--no-plan",
-            help="Plan the order of admission ahead.",
-            show_default="where an issue has an estimate",
-        ),
-    ] = None,
+    plan: PlanOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a wave to its end, from where its journal ends if there is one.
@@ -156,6 +157,7 @@ def run(
 def plan(
     wave: WaveArgument,
     cap: CapOption = None,
+    ahead: PlanOption = None,
     svg: SvgOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -170,7 +172,7 @@ def plan(
         asyncio.run(pipeline_of(file, checked).check())
         level = _checked_cap(cap) or file.cap
         found = plan_of(checked, cap=level, lane_release=file.lane_release)
-        outlook = look_ahead(checked, cap=level, lane_release=file.lane_release)
+        outlook = look_ahead(checked, cap=level, lane_release=file.lane_release, plan=ahead)
         if svg is not None:
             from wavelane.charts import forecast_chart
 

@@ -201,13 +201,13 @@ def lane_states(lane_release: LaneRelease) -> frozenset[State]:
 def machine(model: Any = None) -> Machine:
     """The table as a `transitions` machine, to look into, to draw, and to ask `may_…`.
 
-    `model` answers to each guard by a method of that name. Without one, every guard answers to
-    an attribute of a plain object and is true.
+    `model` answers to each guard by a method of that name. Without one, it is an issue that nothing
+    is in the way of.
     """
     from transitions import Machine
 
     found = Machine(
-        model=model if model is not None else _AllGuardsHold(),
+        model=model if model is not None else _NothingInTheWay(),
         states=list(STATES),
         initial="queued",
         auto_transitions=False,
@@ -223,10 +223,10 @@ def machine(model: Any = None) -> Machine:
     return found
 
 
-class _AllGuardsHold:
-    """Stands for an issue whose guards all hold."""
+class _NothingInTheWay:
+    """Stands for an issue whose guards all hold, but for those that only ever forbid."""
 
     def __getattr__(self, name: str) -> Any:
         if name in get_args(Guard):
-            return lambda: True
+            return lambda: any(name in row.guards for row in TABLE)
         raise AttributeError(name)
