@@ -13,7 +13,9 @@ everything that is decided is decided by `wavelane_model.step`. A session asks t
 right before it starts, whether it still may.
 
 With a journal that is there already, the run continues that wave (`wavelane.recovery`). Commands
-from outside come in through the journal (`wavelane.inbox`), and a bell says when.
+from outside come in through the journal (`wavelane.inbox`), and a bell says when. Where issues have
+estimates, the order of admission is planned in a thread beside the run (`wavelane.replanner`), and
+what comes of it is told to the model like any other fact.
 """
 
 from __future__ import annotations
