@@ -276,6 +276,25 @@ def test_without_an_estimate_an_issue_is_expected_to_take_what_its_repo_took() -
     assert question.seconds[wave.position["api#2"]] == 7 * MINUTE
 
 
+def test_without_any_estimate_all_are_expected_to_take_what_others_took() -> None:
+    wave = wave_of(dict.fromkeys(["api#1", "api#2", "api#3", "web#1", "web#2", "web#3"]), {})
+    watched = Watched(wave, wanted=True)
+    first = watched.ask(0.0)
+    watched.take(0.0, WaveStarted())
+    watched.take(MINUTE, CapMoved("set", 1))
+    second = watched.ask(MINUTE)
+    watched.finish(7 * MINUTE, "api#1")
+    third = watched.ask(7 * MINUTE)
+
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert [*first.seconds] == [1.0] * 6
+    assert set(second.elapsed.values()) == {0.0}
+    assert [*third.seconds] == [7 * MINUTE] * 6
+    assert set(third.elapsed.values()) == {7 * MINUTE}
+
+
 def test_a_large_wave_keeps_to_the_usual_order() -> None:
     wave = Wave([Issue(f"a#{at}", "a", estimate=60) for at in range(module.LARGEST + 1)])
 

@@ -3,7 +3,8 @@
 1. It is planned before the start, and anew when the wave goes otherwise: an issue was done early or
    late, parked, cancelled, or is queued again; the cap has moved; issues were added.
 2. An issue is expected to take its estimate. Without one, it takes the median of what those of its
-   repo have taken so far, or else of their estimates.
+   repo have taken so far, or else of their estimates. Where nothing at all is estimated, the
+   median of all that are done, and before that one session each.
 3. Estimates are taken to scatter, so what is looked for is an order that ends the wave sooner on
    average. Only such a one is told. The model then admits by it, within its rules.
 4. A lane is held idle for an issue until a while after it was to start; then it counts as late.
@@ -167,12 +168,18 @@ class Replanner:
         if not queued:
             return None
         ids = [issue.id for issue in state.wave.issues]
+        lengths = _lengths(state, recorder)
+        now = at if lengths.in_seconds else None
         return Question(
             at=at,
             wave=state.wave,
-            seconds=_seconds(state, recorder),
+            seconds=lengths.values,
             cap=state.cap.level,
-            elapsed={one: recorder.worked(ids[one], at) for one in state.flight if one in todo},
+            elapsed={
+                one: 0.0 if now is None else recorder.worked(ids[one], now)
+                for one in state.flight
+                if one in todo
+            },
             todo=todo,
             order=tuple(queued),
             may_hold=state.lane_release == "done",
@@ -216,17 +223,30 @@ def _left(state: WaveState) -> frozenset[int]:
     )
 
 
-def _seconds(state: WaveState, recorder: Recorder) -> list[float]:
-    """How long each issue is expected to take, by position."""
-    seconds = expected_lengths(state.wave)
+class _Lengths(NamedTuple):
+    """How long each issue is expected to take, by position; in seconds, or else in sessions."""
+
+    values: list[float]
+    in_seconds: bool
+
+
+def _lengths(state: WaveState, recorder: Recorder) -> _Lengths:
+    lengths = expected_lengths(state.wave)
     unknown = [at for at, issue in enumerate(state.wave.issues) if issue.estimate is None]
-    if unknown:
-        took: dict[int, list[float]] = {}
-        for record in state.records:
-            if record.state == "done":
-                spent = recorder.worked(state.issue_id(record))
-                took.setdefault(record.lane, []).append(spent)
-        for at in unknown:
-            if found := took.get(state.records[at].lane):
-                seconds[at] = median(found)
-    return seconds
+    took = _took(state, recorder) if unknown else {}
+    in_seconds = len(unknown) < len(lengths)
+    everywhere = [one for found in took.values() for one in found]
+    for at in unknown:
+        found = took.get(state.records[at].lane) or ([] if in_seconds else everywhere)
+        if found:
+            lengths[at] = median(found)
+    return _Lengths(lengths, in_seconds or bool(everywhere))
+
+
+def _took(state: WaveState, recorder: Recorder) -> dict[int, list[float]]:
+    """What those that are done have taken, in seconds, by lane."""
+    took: dict[int, list[float]] = {}
+    for record in state.records:
+        if record.state == "done":
+            took.setdefault(record.lane, []).append(recorder.worked(state.issue_id(record)))
+    return took
