@@ -124,8 +124,8 @@ EXECUTOR: Final = (
     ),
     _scheduler(
         "a postponed issue is never woken",
-        "call_later(max(0, delay), self._woken, order.issue)",
-        "call_later(1e9, self._woken, order.issue)",
+        "        self._tell_at(until, PostponementEnded(order.issue), order.issue)",
+        "        pass",
     ),
     _scheduler(
         "a merge turn is not handed over",

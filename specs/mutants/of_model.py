@@ -240,8 +240,8 @@ STEPS: Final = (
         "a new admission goes before rework",
         "step",
         _STATE,
-        "if lane.holder is None and not lane.rework else None",
-        "if lane.holder is None else None",
+        "        if lane.holder is not None or lane.rework:\n            return None\n",
+        "        if lane.holder is not None:\n            return None\n",
         "rework takes a free lane earlier in the same step, so that no lane is free and has "
         "rework waiting when admissions are looked at",
     ),
