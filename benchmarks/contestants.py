@@ -93,7 +93,7 @@ def _own(
 
 def _peer(module: str) -> Opened:
     def opened() -> AbstractContextManager[Run]:
-        found: AbstractContextManager[Run] = import_module(f"benchmarks.peers.{module}").opened()
+        found: AbstractContextManager[Run] = import_module(f"benchmarks.peers.on_{module}").opened()
         return found
 
     return opened
