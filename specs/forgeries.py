@@ -157,7 +157,7 @@ PLANNED: Final = Told(
         OrderPlanned(("api#1", "web#1"), (Hold("web#1", 1_000_000_180.0),)),
         WaveStarted(),
         SessionEnded("api#1", 1, Implemented()),
-        HoldEnded("web#1"),
+        HoldEnded("web#1", 1_000_000_180.0),
         SessionEnded("web#2", 1, Implemented()),
     ),
 )
@@ -375,7 +375,7 @@ FORGERIES: Final = (
     Forgery(
         "the end of a hold that no plan asked for",
         PLANNED,
-        lambda f: f.insert(3, HoldEnded("web#2")),
+        lambda f: f.insert(3, HoldEnded("web#2", 1_000_000_180.0)),
         "hold",
         'no lane is held for issue "web#2"',
     ),

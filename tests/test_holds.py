@@ -95,7 +95,7 @@ def test_a_hold_ends_when_its_issue_starts() -> None:
 def test_a_hold_ends_when_its_time_has_come() -> None:
     model = held()
 
-    assert model.take(HoldEnded("web#1")) == ["implement web#2"]
+    assert model.take(HoldEnded("web#1", UNTIL)) == ["implement web#2"]
 
 
 @pytest.mark.parametrize("end", [ParkRequested("web#1", "why?"), CancelRequested("web#1")])
@@ -176,7 +176,8 @@ def test_an_issue_that_comes_back_is_not_held_for_again() -> None:
             OrderPlanned(("api#1",), (Hold("web#1", 1.0),)),
             "a plan holds lanes for web#1, which its order lacks",
         ),
-        (HoldEnded("web#2"), 'no lane is held for issue "web#2"'),
+        (HoldEnded("web#2", UNTIL), 'no lane is held for issue "web#2" until 50000.0'),
+        (HoldEnded("web#1", UNTIL + 1), 'no lane is held for issue "web#1" until 50001.0'),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(
@@ -195,4 +196,20 @@ def test_a_hold_ends_only_during_a_run() -> None:
     model.take(HOLDING)
 
     with pytest.raises(IllegalEvent, match="HoldEnded before the wave has started"):
-        step(model.state, HoldEnded("web#1"))
+        step(model.state, HoldEnded("web#1", UNTIL))
+
+
+def test_the_end_of_an_earlier_hold_does_not_end_a_later_one() -> None:
+    model = held()
+    model.take(OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL + 600),)))
+
+    with pytest.raises(IllegalEvent):
+        step(model.state, HoldEnded("web#1", UNTIL))
+    assert model.take(HoldEnded("web#1", UNTIL + 600)) == ["implement web#2"]
+
+
+def test_a_hold_ends_when_its_issue_is_changed() -> None:
+    model = held()
+    needs = Issue("web#1", "web", ["api#1", "web#3"])
+
+    assert model.take(WaveAmended((needs, Issue("web#3", "web")))) == ["implement web#2"]

@@ -63,7 +63,7 @@ class _Simulation:
         self.take(WaveStarted())
         while self._due and not self._state.ended:
             self._clock, _, event = heappop(self._due)
-            if isinstance(event, SessionEnded) or self._is_held_for(event.issue):
+            if isinstance(event, SessionEnded) or self._is_held(event):
                 self.take(event)
             if not self._due or self._due[0][0] > self._clock:
                 self._plan()
@@ -90,7 +90,7 @@ class _Simulation:
             case StartMerging(issue, session):
                 self._set(self._clock, SessionEnded(issue, session, Merged()))
             case EndHoldAt(issue, until):
-                self._set(until, HoldEnded(issue))
+                self._set(until, HoldEnded(issue, until))
             case _:
                 pass
 
@@ -98,8 +98,8 @@ class _Simulation:
         self._count += 1
         heappush(self._due, (at, self._count, event))
 
-    def _is_held_for(self, issue: str) -> bool:
-        return self._state.holds.get(self._state.wave.position[issue]) == self._clock
+    def _is_held(self, event: HoldEnded) -> bool:
+        return self._state.holds.get(self._state.wave.position[event.issue]) == event.until
 
     def _plan(self) -> None:
         """Ask and tell; planning takes no simulated time."""

@@ -245,7 +245,7 @@ class _Simulation:
                     self.take(event)
             elif isinstance(event, Hold):
                 if self._state.holds.get(self._state.find(event.issue).position) == event.until:
-                    self.take(HoldEnded(event.issue))
+                    self.take(HoldEnded(event.issue, event.until))
             elif self._ending.get(event.issue) != event.session or event.outcome == Stopped():
                 self.take(event)
 

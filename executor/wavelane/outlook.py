@@ -7,17 +7,20 @@ so.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from wavelane.estimates import Expected, expected_seconds
 from wavelane.forecast import Forecast, forecast, forecasts
-from wavelane.replanner import opening
+from wavelane.replanner import LARGEST, opening
 from wavelane_model.events import Event
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.wave import Wave
 
 _EACH: Final = 50_000
 """Up to so many issues times caps, each cap is looked at: that takes seconds."""
+_EACH_PLANNED: Final = 1_000
+"""The same, where the order is planned at each of them."""
 
 
 class Setback(NamedTuple):
@@ -84,9 +87,12 @@ def look_ahead(
         raise ValueError(f"the cap is {chosen}; give 1 or more (1 is fully sequential)")
     highest = max(chosen, len(wave.repos))
     expected = expected_seconds(wave)
-    caps = _caps(len(wave), chosen, highest)
+    is_planned = plan or (plan is None and expected.unit == "seconds")
+    most = _EACH_PLANNED if is_planned and len(wave) <= LARGEST else _EACH
+    caps = _caps(len(wave), chosen, highest, most)
     lengths = expected.lengths
 
+    @cache
     def begin(at: int) -> tuple[Event, ...]:
         return opening(wave, at, lane_release=lane_release, wanted=plan)
 
@@ -100,9 +106,9 @@ def look_ahead(
     )
 
 
-def _caps(issues: int, chosen: int, highest: int) -> list[int]:
+def _caps(issues: int, chosen: int, highest: int, most: int) -> list[int]:
     """The caps to look at: each, but in a very large wave 1, 2, 4, 8, …, and the chosen one."""
-    if issues * highest <= _EACH:
+    if issues * highest <= most:
         return list(range(1, highest + 1))
     doubled = {1 << power for power in range(highest.bit_length())}
     return sorted({*doubled, chosen, highest})

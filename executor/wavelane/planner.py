@@ -26,7 +26,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace, nlargest
 from itertools import pairwise
-from statistics import fmean
 from typing import Final, NamedTuple
 
 from wavelane_model.order import AdmissionKey, admission_keys
@@ -84,6 +83,7 @@ def planned(
     todo: Collection[int] | None = None,
     start_from: Sequence[int] | None = None,
     may_hold: bool = False,
+    holds: Collection[int] = (),
     scatter: float = 0.0,
     effort: int = EFFORT,
 ) -> Plan:
@@ -92,9 +92,10 @@ def planned(
     `seconds` is how long each issue is expected to take, by position. `elapsed`: for issues in
     flight, how long they have been. `todo`: what is left, in flight or not (default: all); other
     issues count as done. `start_from`: the order to start from, e.g. that of the plan before
-    (default: the model's); by `seconds`, the plan ends no later than it would. `may_hold`: whether
-    lanes may be held idle. `scatter`: the standard deviation of the logarithm of what sessions take
-    by what was expected; with it, the plan ends no later than `start_from` on average.
+    (default: the model's); by `seconds`, the plan ends no later than it would. `holds`: for which
+    issues lanes are held now. `may_hold`: whether lanes may be held idle. `scatter`: the standard
+    deviation of the logarithm of what sessions take by what was expected; with it, the plan ends no
+    later than `start_from` on average.
     Raises `ValueError` for a cap below 1.
     """
     if cap < 1:
@@ -109,7 +110,8 @@ def planned(
     found = [_improved(shop, given, effort)]
     if may_hold and len(set(shop.urgency[shop.running :])) == 1:
         found.append(_with_holds(shop, found[0], effort))
-    best, sooner = _steadiest(shop, given, found, scatter)
+    held = frozenset(at for at, position in enumerate(shop.ids) if position in holds)
+    best, sooner = _steadiest(shop, _scheduled(shop, given, held), given, found, scatter)
     return Plan(
         order=tuple(shop.ids[at] for at in best.order() if at >= shop.running),
         held_for=frozenset(shop.ids[at] for at in best.held_for),
@@ -190,7 +192,7 @@ def _shop(
         needs,
         dependents,
         [keys[position].minus_priority for position in ids],
-        cap,
+        min(cap, max(1, len(ids))),
     )
 
 
@@ -494,17 +496,21 @@ def _held_for(shop: _Shop, order: Sequence[int], heads: _Heads) -> Iterator[int]
 
 
 def _steadiest(
-    shop: _Shop, given: list[int], found: Sequence[_Schedule], scatter: float
+    shop: _Shop,
+    usual: _Schedule,
+    given: list[int],
+    found: Sequence[_Schedule],
+    scatter: float,
 ) -> tuple[_Schedule, float]:
     """The schedule whose order ends soonest on average, over scenarios of what sessions take.
 
-    And by how much sooner than the order that is `given`, in scenarios that did not choose it.
+    And by how much sooner than as `usual`: in the order that is `given`, with the lanes that are
+    held now. It is judged by scenarios that did not choose it.
     """
-    usual = _scheduled(shop, given)
     if not scatter:
         return found[-1], usual.makespan - found[-1].makespan
     chance = random.Random(0)
-    candidates = [usual, *found]
+    candidates = [usual, _scheduled(shop, given), *found]
     for _ in range(_SCENARIOS):
         elsewhere = _straightened(_blurred(shop, scatter, chance), given, _PASSES_ELSEWHERE)
         candidates.append(_scheduled(shop, elsewhere.rank))
@@ -515,9 +521,10 @@ def _steadiest(
 
 
 def _mean_makespan(candidate: _Schedule, scenarios: Sequence[_Shop]) -> float:
-    return fmean(
+    ends = [
         _scheduled(scenario, candidate.rank, candidate.held_for).makespan for scenario in scenarios
-    )
+    ]
+    return sum(ends) / len(ends)
 
 
 def _blurred(shop: _Shop, scatter: float, chance: random.Random) -> _Shop:

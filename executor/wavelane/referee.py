@@ -192,9 +192,9 @@ class Referee:
                 yield from self._amended(issues, done)
             case OrderPlanned(order, holds):
                 yield from self._planned(order, holds)
-            case HoldEnded(issue):
-                if self._holds.pop(issue, None) is None:
-                    yield Breach("hold", f"a hold for {issue} ends, and no lane is held for it")
+            case HoldEnded(issue, until):
+                if self._holds.pop(issue, None) != until:
+                    yield Breach("hold", f"a hold for {issue} ends that was not to end then")
             case PostponementEnded(issue):
                 self._waiting.discard(issue)
             case CapMoved(move, _, until):
@@ -231,7 +231,10 @@ class Referee:
                 self._state.setdefault(issue.id, "queued") not in ("queued", "parked")
             ):
                 yield Breach("wave", f"{issue.id} is changed, though it had begun")
+            self._holds.pop(issue.id, None)
         self._wave = self._wave.amended(issues, done)
+        if self._holds:
+            self._urgency = _inherited_priorities(self._wave)
 
     def _planned(self, order: Sequence[str], holds: Sequence[Hold]) -> Iterator[Breach]:
         self._place = {issue: place for place, issue in enumerate(order)}

@@ -7,6 +7,7 @@
    median of all that are done, and before that one session each.
 3. Estimates are taken to scatter, so what is looked for is an order that ends the wave sooner on
    average. Only such a one is told. The model then admits by it, within its rules.
+   What is in flight stands before all else in it: should it come back, it goes on first.
 4. A lane is held idle for an issue until a while after it was to start; then it counts as late.
 
 `Replanner` knows no clock and no thread: who runs the wave asks it and carries its questions.
@@ -25,8 +26,10 @@ from wavelane_model.events import (
     CapMoved,
     Event,
     Hold,
+    HoldEnded,
     OrderPlanned,
     PauseEnded,
+    PostponementEnded,
     WaveAmended,
     WaveStarted,
 )
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from wavelane.planner import Plan
 
 LARGEST: Final = 500
-"""Issues that are left, at most. A larger wave keeps to the usual order."""
+"""Issues of a wave, at most. A larger one keeps to the usual order."""
 SCATTER: Final = 0.3
 """The standard deviation of the logarithm of what a session takes by what was expected."""
 
@@ -54,7 +57,7 @@ _SHORTEST_PATIENCE: Final = 1.0
 _REST: Final = 20.0
 """How many times as long as planning has taken nothing is planned again."""
 _GONE: Final[frozenset[State]] = frozenset(("parked", "cancelled"))
-_CAUSES: Final = (WaveAmended, CapMoved, PauseEnded)
+_CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, HoldEnded)
 _CHANGES: Final[frozenset[State]] = frozenset(("parked", "cancelled", "queued"))
 
 
@@ -68,6 +71,7 @@ class Question(NamedTuple):
     elapsed: Mapping[int, float]
     todo: frozenset[int]
     order: tuple[int, ...]
+    holds: frozenset[int]
     may_hold: bool
 
 
@@ -91,6 +95,7 @@ def answered(question: Question) -> Answer:
         elapsed=question.elapsed,
         todo=question.todo,
         start_from=question.order,
+        holds=question.holds,
         may_hold=question.may_hold,
         scatter=SCATTER,
         effort=_EFFORT,
@@ -118,6 +123,7 @@ class Replanner:
         self._consider(wave)
         self._due = True
         self._not_before = 0.0
+        self._run_began: float | None = None
         self._ends: dict[str, tuple[float, float]] = {}
         """By issue: when it was to be done, and by how much it may be early or late."""
 
@@ -129,6 +135,8 @@ class Replanner:
         """Take in one step that happened at `at`, after which the wave is `wave`."""
         if isinstance(event, WaveAmended):
             self._consider(wave)
+        if isinstance(event, WaveStarted):
+            self._run_began = at
         if self._active and not self._due:
             self._due = isinstance(event, _CAUSES) or any(
                 isinstance(effect, AnnounceIssue) and self._matters(at, effect)
@@ -151,7 +159,7 @@ class Replanner:
         return (
             self.is_interested
             and at >= self._not_before
-            and len(state.records) - state.done <= LARGEST
+            and len(state.records) <= LARGEST
             and state.cap.level > 0
             and not state.stopping
         )
@@ -169,20 +177,21 @@ class Replanner:
             return None
         ids = [issue.id for issue in state.wave.issues]
         lengths = _lengths(state, recorder)
-        now = at if lengths.in_seconds else None
+        began = self._run_began if lengths.in_seconds else None
         return Question(
             at=at,
             wave=state.wave,
             seconds=lengths.values,
             cap=state.cap.level,
             elapsed={
-                one: 0.0 if now is None else recorder.worked(ids[one], now)
+                one: 0.0 if began is None else min(recorder.worked(ids[one], at), at - began)
                 for one in state.flight
                 if one in todo
             },
             todo=todo,
             order=tuple(queued),
-            may_hold=state.lane_release == "done",
+            holds=frozenset(state.holds),
+            may_hold=state.lane_release == "done" and lengths.in_seconds,
         )
 
     def told(self, answer: Answer) -> OrderPlanned | None:
@@ -194,10 +203,11 @@ class Replanner:
             issues[one].id: (at + span.end, _TOLERANCE * question.seconds[one])
             for one, span in plan.spans.items()
         }
-        if plan.sooner <= _LEAST_GAIN * plan.makespan:
+        if not plan.sooner > _LEAST_GAIN * plan.makespan:
             return None
+        order = (*question.elapsed, *plan.order)  # what is in flight may come back
         return OrderPlanned(
-            tuple(issues[one].id for one in plan.order),
+            tuple(issues[one].id for one in order),
             tuple(
                 Hold(issues[one].id, at + _patience(plan.spans[one].start))
                 for one in sorted(plan.held_for)
@@ -211,12 +221,13 @@ def _patience(start: float) -> float:
 
 
 def _left(state: WaveState) -> frozenset[int]:
-    """The issues that can still be done without a human, or are on their way."""
+    """The issues that can be done now, or once others are: without a human, and none postponed."""
     wave = state.wave
     stuck: set[int] = set()
     for at in wave.topological():
         needs_human = any(needed in stuck for needed in wave.dependencies[at])
-        if state.records[at].state in _GONE or needs_human:
+        record = state.records[at]
+        if record.state in _GONE or record.postponed or needs_human:
             stuck.add(at)
     return frozenset(
         at for at, record in enumerate(state.records) if at not in stuck and record.state != "done"

@@ -66,6 +66,7 @@ from wavelane_model.events import (
     HoldEnded,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     ParkRequested,
     PauseEnded,
     PostponementEnded,
@@ -120,7 +121,8 @@ class Scheduler:
     journal       path of the journal file, which is made, or continued if it is there; without it
                   nothing is kept
     plan          whether the order of admission is planned ahead (`wavelane.replanner`): True or
-                  False; default: where an issue has an estimate
+                  False; default: where an issue has an estimate. Waves of more than 500 issues
+                  keep to the usual order
     name          what the wave is called, if anything; a journal keeps it
     clock         seconds since the epoch, now
 
@@ -385,6 +387,8 @@ class Scheduler:
             self._tell(RunCutOff())
         for repo, ticket in self._state.waiting_tickets():  # of a process that is gone
             self._tell(MergeTurnReturned(repo, ticket))
+        if self._plan_wanted is False and self._state.plan:
+            self._tell(OrderPlanned(()))
         self._take_commands(journal.unanswered(), journal.holder.since)
         if amendment := amendment_of(journal.path, past.state, self._settings.wave):
             self._amend(journal.path, amendment)
@@ -573,7 +577,10 @@ class Scheduler:
             self._planning = None
 
     def _close(self) -> None:
-        """Leave nothing behind: no timer, no waiter, no thread, no unwritten event."""
+        """Leave nothing behind: no timer, no waiter, no writer, no unwritten event.
+
+        A plan that is being worked out is worked out to its end, and nobody is told.
+        """
         self._finished = True
         with self._lock:
             self._over = True
@@ -664,7 +671,7 @@ class Scheduler:
         self._tell_at(order.until, PauseEnded(order.until))
 
     def _end_hold_at(self, at: float, order: EndHoldAt) -> None:
-        self._tell_at(order.until, HoldEnded(order.issue), order.issue)
+        self._tell_at(order.until, HoldEnded(order.issue, order.until), order.issue)
 
     def _tell_at(self, until: float, event: Event, issue: str = "") -> None:
         """Have `event` told when its time has come; an earlier order of the kind is void."""

@@ -108,9 +108,10 @@ class OrderPlanned:
 
 @dataclass(frozen=True, slots=True)
 class HoldEnded:
-    """The time until which the lane of `issue` was to be held for it has come."""
+    """The time `until`, until which the lane of `issue` was to be held for it, has come."""
 
     issue: str
+    until: float
 
 
 @dataclass(frozen=True, slots=True)

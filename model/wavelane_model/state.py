@@ -510,6 +510,7 @@ class WaveState:
             Record(at, wave.repo_of[at], 0) for at in range(len(self.records), len(wave))
         )
         for at in changed:
+            self.holds.pop(at, None)
             record = self.records[at]
             record.lane = wave.repo_of[at]
             record.unmet = sum(
@@ -564,5 +565,5 @@ class WaveState:
             ),
             tuple(self.held),
             self.plan,
-            tuple(sorted(self.holds)),
+            tuple(sorted(self.holds.items())),
         )

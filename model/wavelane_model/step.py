@@ -463,8 +463,8 @@ def _ends_of_holds(state: WaveState) -> list[EndHoldAt]:
 
 def _hold_ended(state: WaveState, event: HoldEnded, effects: list[Effect]) -> None:
     record = _find(state, event.issue)
-    if record.position not in state.holds:
-        raise IllegalEvent(f'no lane is held for issue "{event.issue}"')
+    if state.holds.get(record.position) != event.until:
+        raise IllegalEvent(f'no lane is held for issue "{event.issue}" until {event.until}')
     state.end_hold(record.position)
 
 

@@ -151,7 +151,7 @@ def settled_by(event: Event) -> Due | None:
             return ("session", event.issue)
         case PostponementEnded(issue):
             return ("time", issue)
-        case HoldEnded(issue):
+        case HoldEnded(issue, _):
             return ("hold", issue)
         case MergeTurnReturned(repo, ticket):
             return ("turn", repo, ticket)
@@ -203,11 +203,17 @@ def _about_issues(world: World) -> Iterator[Action]:
     for issue in world.whole.issues:
         one = issue.id
         yield action(PostponementEnded(one), True)
-        yield action(HoldEnded(one), bool(world.plans))
+        for until in _untils(world):
+            yield action(HoldEnded(one, until), bool(world.plans))
         yield from (action(event, type(event) in world.accounts) for event in _accounts_of(one))
         yield action(ParkRequested(one, "a question"), one in world.parks)
         yield action(UnparkRequested(one), one in world.unparks)
         yield action(CancelRequested(one), one in world.cancels)
+
+
+def _untils(world: World) -> set[float]:
+    """When holds are to end, and when none is."""
+    return {3_000.0, *(hold.until for plan in world.plans for hold in plan.holds)}
 
 
 def _accounts_of(issue: str) -> tuple[Account, ...]:
@@ -243,7 +249,7 @@ def _about_nothing() -> Iterator[Action]:
     yield action(SessionEnded(nobody, 1, Implemented()))
     yield action(SessionWithheld(nobody, 1))
     yield action(PostponementEnded(nobody))
-    yield action(HoldEnded(nobody))
+    yield action(HoldEnded(nobody, 1_000.0))
     yield action(OrderPlanned((nobody,)))
     yield action(OrderPlanned((), (Hold(nobody, 1_000.0),)))
     yield from map(action, _accounts_of(nobody))

@@ -362,8 +362,8 @@ class Outside:
                 )
             case PostponementEnded():
                 return self.waking[issue]
-            case HoldEnded():
-                return issue in self.holds
+            case HoldEnded(_, until):
+                return self.holds.get(issue) == until
 
     def _may_change(self, name: str) -> bool:
         if name not in self.wave:
@@ -443,9 +443,11 @@ class Outside:
                 wished = {self.wave.position[hold.issue]: hold.until for hold in holds}
                 self.holds = {held: at for held, at in wished.items() if self._may_be_awaited(held)}
                 yield from self._told_holds(effects)
-            case HoldEnded(name):
+            case HoldEnded(name, _):
                 del self.holds[self.wave.position[name]]
             case WaveAmended(issues, done):
+                for one in issues:
+                    self.holds.pop(self.wave.position.get(one.id, -1), None)
                 self._grow(self.wave.amended(issues, done))
             case MergeTurnRequested(repo, ticket):
                 self._queue(repo).append(ticket)
