@@ -65,7 +65,8 @@ def best_of(store: Store, name: str, wave: Wave, cap: int) -> Best | None:
 
 def is_published(name: str, wave: Wave, cap: int) -> bool:
     """Whether others have looked for the optimum: classic, and a slot for each machine."""
-    return cap == len(wave.repos) and name in classic.documents()
+    is_generated = name.partition(" ")[0] in get_args(generated.Shape)
+    return not is_generated and cap == len(wave.repos) and name in classic.documents()
 
 
 def instances(collection: Collection, every: int = 1) -> list[Instance]:
