@@ -184,7 +184,7 @@ def test_there_is_nothing_to_stop_between_runs() -> None:
         "no run is under way, so there is nothing to stop; "
         "`pause` keeps the next one from starting anything",
     )
-    assert model.take(WaveStarted()) == ["implement a#1", "implement b#1", "implement c#1"]
+    assert model.take(WaveStarted()) == ["implement a#1", "implement c#1", "implement b#1"]
 
 
 # Requests and answers as JSON
