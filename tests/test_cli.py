@@ -254,7 +254,8 @@ def test_a_report_compares_the_end_with_the_predicted_one(project: Path) -> None
 
     done = wavelane("report", project / "wave.yaml")
 
-    assert re.search(r"predicted end: after 20:00 min; it was (1\d|20):\d\d min earlier", done.stdout)
+    predicted = r"predicted end: after 20:00 min; it was (1\d|20):\d\d min earlier"
+    assert re.search(predicted, done.stdout)
 
 
 def test_a_report_of_what_is_no_journal_is_one_clear_error(project: Path) -> None:
