@@ -33,7 +33,7 @@ from wavelane_model.events import (
     WaveAmended,
     WaveStarted,
 )
-from wavelane_model.lifecycle import LaneRelease, State
+from wavelane_model.lifecycle import TAKEN_OUT, LaneRelease, State
 from wavelane_model.order import expected_lengths, median
 from wavelane_model.state import WaveState
 from wavelane_model.wave import Wave
@@ -56,9 +56,8 @@ _PATIENCE: Final = 0.3
 _SHORTEST_PATIENCE: Final = 1.0
 _REST: Final = 20.0
 """How many times as long as planning has taken nothing is planned again."""
-_GONE: Final[frozenset[State]] = frozenset(("parked", "cancelled"))
 _CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, HoldEnded)
-_CHANGES: Final[frozenset[State]] = frozenset(("parked", "cancelled", "queued"))
+_CHANGES: Final[frozenset[State]] = TAKEN_OUT | {"queued"}
 
 
 class Question(NamedTuple):
@@ -160,8 +159,7 @@ class Replanner:
             self.is_interested
             and at >= self._not_before
             and len(state.records) <= LARGEST
-            and state.cap.level > 0
-            and not state.stopping
+            and state.sessions_allowed
         )
 
     def question(self, at: float, state: WaveState, recorder: Recorder) -> Question | None:
@@ -169,7 +167,7 @@ class Replanner:
         if not self.is_due(at, state):
             return None
         self._due = False
-        todo = _left(state)
+        todo = frozenset(state.within_reach())
         queued = [
             one for one in state.by_rank if one in todo and state.records[one].state == "queued"
         ]
@@ -218,20 +216,6 @@ class Replanner:
 def _patience(start: float) -> float:
     """For how long a lane is held for an issue that is to start in `start` seconds."""
     return start + max(_PATIENCE * start, _SHORTEST_PATIENCE)
-
-
-def _left(state: WaveState) -> frozenset[int]:
-    """The issues that can be done now, or once others are: without a human, and none postponed."""
-    wave = state.wave
-    stuck: set[int] = set()
-    for at in wave.topological():
-        needs_human = any(needed in stuck for needed in wave.dependencies[at])
-        record = state.records[at]
-        if record.state in _GONE or record.postponed or needs_human:
-            stuck.add(at)
-    return frozenset(
-        at for at, record in enumerate(state.records) if at not in stuck and record.state != "done"
-    )
 
 
 class _Lengths(NamedTuple):

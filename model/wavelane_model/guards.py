@@ -13,7 +13,7 @@ from wavelane_model.state import Record, WaveState
 
 
 def sessions_allowed(state: WaveState, record: Record) -> bool:
-    return state.cap.level > 0 and not state.stopping
+    return state.sessions_allowed
 
 
 def below_cap(state: WaveState, record: Record) -> bool:

@@ -186,6 +186,8 @@ TABLE: Final[tuple[Row, ...]] = (
 )
 
 IN_FLIGHT: Final[frozenset[State]] = frozenset(("admitted", "running", "review", "merging"))
+TAKEN_OUT: Final[frozenset[State]] = frozenset(("parked", "cancelled"))
+"""The states out of which an issue comes by a human, if at all."""
 OPENS: Final[frozenset[tuple[Trigger, State]]] = frozenset(
     (("begin", "running"), ("begin_review", "review"), ("begin_merge", "merging"))
 )

@@ -27,6 +27,7 @@ from wavelane_model.effects import (
 from wavelane_model.lifecycle import (
     IN_FLIGHT,
     OPENS,
+    TAKEN_OUT,
     LaneRelease,
     Row,
     State,
@@ -247,6 +248,11 @@ class WaveState:
         """How many issues hold a slot."""
         return len(self.flight)
 
+    @property
+    def sessions_allowed(self) -> bool:
+        """Whether an implementing or a reviewing session may start at all."""
+        return self.cap.level > 0 and not self.stopping
+
     def find(self, issue_id: str) -> Record:
         """The record of an issue. Raises `KeyError` for an unknown id."""
         return self.records[self.wave.position[issue_id]]
@@ -325,6 +331,13 @@ class WaveState:
         lane = self.lanes[self.records[position].lane]
         if lane.holder is None and not lane.rework:
             self._propose(self.records[position].lane)
+
+    def may_be_awaited(self, record: Record) -> bool:
+        """Whether a lane may be held for an issue: it is queued, and no human has to come first."""
+        return record.state == "queued" and all(
+            self.records[needed].state not in TAKEN_OUT
+            for needed in self.wave.dependencies[record.position]
+        )
 
     def held_for(self, record: Record) -> list[int]:
         """The issues that come before `record` and for which its lane is held."""
@@ -462,12 +475,9 @@ class WaveState:
 
     def _keep_holds(self, record: Record) -> None:
         """A hold ends when its issue goes, and when what that waits for needs a human."""
-        if record.position in self.holds:
-            self.end_hold(record.position)
-        if record.state in ("parked", "cancelled"):
-            for position in self.wave.dependents[record.position]:
-                if position in self.holds:
-                    self.end_hold(position)
+        for position in (record.position, *self.wave.dependents[record.position]):
+            if position in self.holds and not self.may_be_awaited(self.records[position]):
+                self.end_hold(position)
 
     def _offered(self, lane: Lane) -> int | None:
         """The rank of the issue that a lane has to offer, if it is free and not held."""
@@ -533,6 +543,20 @@ class WaveState:
         for record in self.records:
             if record.ready:
                 self._list(record)
+
+    # For planning
+
+    def within_reach(self) -> set[int]:
+        """Issues that can be done without a human and without a wait for a time; O(issues)."""
+        found: set[int] = set()
+        for at in self.wave.topological():
+            record = self.records[at]
+            if record.state in TAKEN_OUT or record.state == "done" or record.postponed:
+                continue
+            needs = self.wave.dependencies[at]
+            if all(one in found or self.records[one].state == "done" for one in needs):
+                found.add(at)
+        return found
 
     # For exploration
 

@@ -440,19 +440,11 @@ def _order_planned(state: WaveState, event: OrderPlanned, effects: list[Effect])
     holds = {
         records[hold.issue].position: hold.until
         for hold in event.holds
-        if _may_be_awaited(state, records[hold.issue])
+        if state.may_be_awaited(records[hold.issue])
     }
     state.put_plan((records[one].position for one in event.order), holds)
     if state.started and not state.ended:
         effects.extend(_ends_of_holds(state))
-
-
-def _may_be_awaited(state: WaveState, record: Record) -> bool:
-    """Whether a lane may be held for an issue: it is queued, and no human has to come first."""
-    return record.state == "queued" and all(
-        state.records[needed].state not in ("parked", "cancelled")
-        for needed in state.wave.dependencies[record.position]
-    )
 
 
 def _ends_of_holds(state: WaveState) -> list[EndHoldAt]:

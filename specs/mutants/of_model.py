@@ -85,15 +85,19 @@ ROWS: Final = (
         "state.in_flight < state.cap.level",
         "state.in_flight < state.cap.ceiling",
     ),
-    _guard(
+    Mutant(
         "sessions start while paused",
-        "state.cap.level > 0 and not state.stopping",
-        "not state.stopping",
+        "row",
+        _STATE,
+        "        return self.cap.level > 0 and not self.stopping\n",
+        "        return not self.stopping\n",
     ),
-    _guard(
+    Mutant(
         "a stop is not heard",
-        "state.cap.level > 0 and not state.stopping",
-        "state.cap.level > 0",
+        "row",
+        _STATE,
+        "        return self.cap.level > 0 and not self.stopping\n",
+        "        return self.cap.level > 0\n",
     ),
     _guard(
         "lanes are free when they are held",
@@ -485,21 +489,21 @@ PLANS: Final = (
         "a hold goes on when its issue has gone",
         "step",
         _STATE,
-        "        if record.position in self.holds:\n            self.end_hold(record.position)",
-        "        if False:\n            self.end_hold(record.position)",
+        "        for position in (record.position, *self.wave.dependents[record.position]):",
+        "        for position in self.wave.dependents[record.position]:",
     ),
     Mutant(
         "a hold goes on when what it waits for is parked",
         "step",
         _STATE,
-        '        if record.state in ("parked", "cancelled"):\n            for position',
-        '        if record.state == "cancelled":\n            for position',
+        "            self.records[needed].state not in TAKEN_OUT",
+        '            self.records[needed].state != "cancelled"',
     ),
     Mutant(
         "a lane is held for what waits for a human",
         "step",
         _STEP,
-        "        if _may_be_awaited(state, records[hold.issue])",
+        "        if state.may_be_awaited(records[hold.issue])",
         "        if True",
     ),
     Mutant(
