@@ -17,9 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from wavelane import Report
 from wavelane.campaign import Campaign
+from wavelane.cli import app
 from wavelane.commands import CommandPipeline
 from wavelane.wavefile import load
 
@@ -174,6 +176,8 @@ def test_a_plan_shows_order_rounds_and_longest_path_and_changes_nothing(project:
     assert "longest path (2 issues): api#1 → web#1" in done.stdout
     as_json = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)
     assert as_json["rounds"] == [["api#1"], ["web#1"]]
+    assert [issue["tail"] for issue in as_json["order"]] == [2, 1]
+    assert as_json["unit"] == "sessions"
     assert [issue["id"] for issue in as_json["order"]] == ["api#1", "web#1"]
     assert fingerprint(project) == before
     assert not (project / ".wavelane").exists()
@@ -469,6 +473,21 @@ def test_ctrl_c_while_the_run_tidies_up_changes_nothing_any_more(
 
     assert report.outcome == "complete"
     assert said == ["the run is over; tidying up"]
+
+
+def test_ctrl_c_after_the_run_was_over_says_where_to_look(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted_at_the_end(self: Campaign, *args: object) -> Report:
+        self.went_on = True
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Campaign, "run", interrupted_at_the_end)
+
+    done = CliRunner().invoke(app, ["run", str(project / "wave.yaml")])
+
+    assert done.exit_code == 130
+    assert "interrupted after the run was over; `wavelane report` tells how it went" in done.output
 
 
 def test_on_a_terminal_the_lanes_are_shown_live(project: Path) -> None:

@@ -102,13 +102,13 @@ def test_parked_postponed_and_cut_off_look_different(tmp_path: Path) -> None:
     assert {"cutoff", "down"} <= classes(second)
 
 
-def test_planned_and_real_stand_beside_each_other(tmp_path: Path) -> None:
+def test_predicted_and_real_stand_beside_each_other(tmp_path: Path) -> None:
     wave = Wave([Issue("a#1", "a", estimate=120), Issue("a#2", "a", estimate=120)])
 
     picture = svg(history_chart(history(tmp_path, wave=wave)))
 
-    assert {"planned end 4:00 min", "end 6:00 min", "planned"} <= {*texts(picture)}
-    assert "a#2: planned from 2:00 min to 4:00 min (2:00 min)" in titles(picture)
+    assert {"predicted end 4:00 min", "end 6:00 min", "predicted"} <= {*texts(picture)}
+    assert "a#2: predicted from 2:00 min to 4:00 min (2:00 min)" in titles(picture)
 
 
 def test_a_wave_that_has_not_begun_is_drawn_all_the_same(tmp_path: Path) -> None:

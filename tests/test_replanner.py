@@ -74,7 +74,7 @@ def pipeline(
 def run(
     wave: Wave, path: Path, *, plan: bool | None = None, times: float = 1.0, **others: object
 ) -> tuple[Report, list[Event]]:
-    """Run a wave with a journal, at one slot less than it has issues; what was written down."""
+    """Run a wave with a journal at cap 2; the report, and the events that were written down."""
     report = run_virtual(
         scheduler_of(
             wave, pipeline(wave, times=times), cap=2, journal=path, plan=plan, **others
@@ -83,6 +83,21 @@ def run(
     assert_lawful(path)
     with JournalReader(path) as reader:
         return report, [entry.event for entry in reader.entries()]
+
+
+def stopped_after_a_minute(tmp_path: Path) -> Path:
+    """The journal of a planned run that was stopped while a lane was held."""
+    path = tmp_path / "j.db"
+
+    async def scenario() -> None:
+        scheduler = scheduler_of(HELD, pipeline(HELD), cap=2, journal=path)
+        running = asyncio.create_task(scheduler.run())
+        await asyncio.sleep(MINUTE)
+        scheduler.stop()
+        await running
+
+    run_virtual(scenario)
+    return path
 
 
 def minutes(report: Report) -> float:
@@ -157,16 +172,7 @@ def test_a_planner_that_fails_ends_nothing(
 
 
 def test_a_wave_that_is_continued_is_planned_too(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-
-    async def stopped() -> None:
-        scheduler = scheduler_of(HELD, pipeline(HELD), cap=2, journal=path)
-        running = asyncio.create_task(scheduler.run())
-        await asyncio.sleep(MINUTE)
-        scheduler.stop()
-        await running
-
-    run_virtual(stopped)
+    path = stopped_after_a_minute(tmp_path)
     _, events = run(HELD, path, clock=lambda: virtual_clock() + 3600)
 
     starts = [at for at, one in enumerate(events) if isinstance(one, WaveStarted)]
@@ -335,16 +341,7 @@ def test_the_holds_in_force_count_in_what_a_plan_is_held_against() -> None:
 
 
 def test_a_wave_that_goes_on_without_planning_drops_its_plan(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-
-    async def stopped() -> None:
-        scheduler = scheduler_of(HELD, pipeline(HELD), cap=2, journal=path)
-        running = asyncio.create_task(scheduler.run())
-        await asyncio.sleep(MINUTE)
-        scheduler.stop()
-        await running
-
-    run_virtual(stopped)
+    path = stopped_after_a_minute(tmp_path)
     _, events = run(HELD, path, plan=False, clock=lambda: virtual_clock() + 3600)
 
     assert plans(events)[-1] == OrderPlanned(())

@@ -38,6 +38,8 @@ class Campaign:
         plan: bool | None = None,
     ) -> None:
         self.file = file
+        self.went_on = False
+        """Whether all was prepared, and the wave went on."""
         self.wave = file.to_wave()
         self.journal = journal or file.state_dir / "journal.db"
         limits = file.to_limits()
@@ -60,6 +62,7 @@ class Campaign:
         which. Raises `PipelineError` and `JournalError`.
         """
         await self._prepare()
+        self.went_on = True
         running = asyncio.ensure_future(self.scheduler.run())
         with self._signals(running, interrupted):
             all_told = False

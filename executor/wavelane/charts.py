@@ -157,7 +157,7 @@ def _threads(
 def _outlines(planned: Forecast | None, lane_of: Mapping[str, int]) -> Iterator[Outline]:
     for span in planned.spans if planned else ():
         title = (
-            f"{span.issue}: planned from {_clock(span.began)} to {_clock(span.ended)} "
+            f"{span.issue}: predicted from {_clock(span.began)} to {_clock(span.ended)} "
             f"({duration(span.ended - span.began)})"
         )
         yield Outline(lane_of[span.repo], span.began, span.ended, title)
@@ -183,7 +183,7 @@ def _shades(history: History) -> Iterator[Shade]:
 def _history_marks(history: History) -> Iterator[Mark]:
     if history.planned and history.planned.spans:
         end = history.planned.end
-        yield Mark(end, "planned", f"planned end {duration(end)}")
+        yield Mark(end, "planned", f"predicted end {duration(end)}")
     if history.began is not None:
         word = {"ended": "end", "running": "now", "cut off": "cut off"}.get(history.phase, "end")
         yield Mark(history.seconds, "real", f"{word} {duration(history.seconds)}")

@@ -53,6 +53,8 @@ _INTERRUPTED = (
     "the next run does that"
 )
 
+_INTERRUPTED_LATE = "interrupted after the run was over; `wavelane report` tells how it went"
+
 PlanOption = Annotated[
     bool | None,
     typer.Option(
@@ -146,7 +148,7 @@ def run(
         try:
             report = asyncio.run(_run(campaign, quiet=as_json))
         except KeyboardInterrupt:
-            fail([_INTERRUPTED], INTERRUPTED)
+            fail([_INTERRUPTED_LATE if campaign.went_on else _INTERRUPTED], INTERRUPTED)
         _print_report(report, as_json)
         if not as_json:
             _say_where(campaign, report)
@@ -165,13 +167,13 @@ def plan(
     with explained():
         from wavelane.campaign import pipeline_of
         from wavelane.outlook import look_ahead
-        from wavelane.planning import plan as plan_of
+        from wavelane.preview import preview
 
         file = _load(wave)
         checked = file.to_wave()
         asyncio.run(pipeline_of(file, checked).check())
         level = _checked_cap(cap) or file.cap
-        found = plan_of(checked, cap=level, lane_release=file.lane_release)
+        found = preview(checked, cap=level, lane_release=file.lane_release)
         outlook = look_ahead(checked, cap=level, lane_release=file.lane_release, plan=ahead)
         if svg is not None:
             from wavelane.charts import forecast_chart
@@ -180,10 +182,10 @@ def plan(
         if as_json:
             print_json({**found.to_dict(), "outlook": outlook.to_dict()})
             return
-        from wavelane.display import console, plan_view
+        from wavelane.display import console, preview_view
         from wavelane.tables import outlook_view
 
-        console().print(plan_view(found), "", outlook_view(outlook), sep="\n")
+        console().print(preview_view(found), "", outlook_view(outlook), sep="\n")
 
 
 @app.command("report")

@@ -15,9 +15,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from wavelane.estimates import amount
 from wavelane.journalstatus import JournalStatus
 from wavelane.notices import Notice, NoticeStream
-from wavelane.planning import Plan
+from wavelane.preview import Preview
 from wavelane.report import IssueReport, Report
 from wavelane.scheduler import Scheduler
 from wavelane.status import LaneStatus, Overview, Status
@@ -200,37 +201,38 @@ def _time_of(issue: IssueReport) -> str:
     return duration(issue.ended_at - issue.started_at)
 
 
-def plan_view(plan: Plan) -> RenderableType:
-    """A plan: the order, the rounds, the longest path."""
+def preview_view(found: Preview) -> RenderableType:
+    """The usual order, the rounds, the longest path."""
     order = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
-    for name in ("#", "issue", "repo", "priority", "hops", "depends on", "title"):
+    for name in ("#", "issue", "repo", "priority", "tail", "hops", "depends on", "title"):
         order.add_column(
             name,
-            justify="right" if name in ("#", "priority", "hops") else "left",
+            justify="right" if name in ("#", "priority", "tail", "hops") else "left",
             no_wrap=name != "depends on",
         )
-    for number, issue in enumerate(plan.order, 1):
+    for number, issue in enumerate(found.order, 1):
         order.add_row(
             str(number),
             issue.id,
             issue.repo,
             str(issue.priority),
+            amount(issue.tail, found.unit),
             str(issue.hops),
             ", ".join(issue.depends_on),
             issue.title,
         )
     rounds = Table(box=None, pad_edge=False, header_style="dim")
     rounds.add_column("round", justify="right")
-    rounds.add_column(f"side by side, at cap {plan.cap}, if sessions took equally long")
-    for number, issues in enumerate(plan.rounds, 1):
+    rounds.add_column(f"side by side, at cap {found.cap}, if sessions took equally long")
+    for number, issues in enumerate(found.rounds, 1):
         rounds.add_row(str(number), ", ".join(issues))
     length = (
-        f"{len(plan.longest_path)} issues"
-        if plan.longest_seconds is None
-        else f"{len(plan.longest_path)} issues, {duration(plan.longest_seconds)}"
+        f"{len(found.longest_path)} issues"
+        if found.longest_seconds is None
+        else f"{len(found.longest_path)} issues, {duration(found.longest_seconds)}"
     )
-    path = Text.assemble(("longest path ", "dim"), f"({length}): {' → '.join(plan.longest_path)}")
-    return Group(Text("order of admission", "bold"), order, "", rounds, "", path)
+    path = Text.assemble(("longest path ", "dim"), f"({length}): {' → '.join(found.longest_path)}")
+    return Group(Text("usual order of admission", "bold"), order, "", rounds, "", path)
 
 
 def first_line(text: str, most: int = 160) -> str:

@@ -107,7 +107,7 @@ def look_ahead(
 
 
 def _caps(issues: int, chosen: int, highest: int, most: int) -> list[int]:
-    """The caps to look at: each, but in a very large wave 1, 2, 4, 8, …, and the chosen one."""
+    """The caps to look at: each; beyond `most` issues times caps 1, 2, 4, … and the chosen one."""
     if issues * highest <= most:
         return list(range(1, highest + 1))
     doubled = {1 << power for power in range(highest.bit_length())}

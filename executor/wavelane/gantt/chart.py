@@ -45,7 +45,7 @@ class Thread(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What was planned in a lane."""
+    """What was predicted in a lane."""
 
     lane: int
     began: float

@@ -1,6 +1,6 @@
 """The drawing: a chart becomes the text of an SVG file.
 
-From the back to the front: the lanes' bands; what is shaded; what was planned, as outlines; gaps
+From the back to the front: the lanes' bands; what is shaded; what was predicted, as outlines; gaps
 and waits, as thin lines; sessions, as bars; how they ended, as signs. Below stand the cap and how
 many issues are in flight, and the legend of what occurs. Whatever can be pointed at says more in
 words.
@@ -346,7 +346,7 @@ class _Drawing:
             if why in whys:
                 yield line(0, 0, 22, 0, f"wait for-{why}"), words
         if chart.outlines:
-            yield rect(0, -6, 22, 12, "plan", round_by=3), "planned"
+            yield rect(0, -6, 22, 12, "plan", round_by=3), "predicted"
         shades = {shade.what for shade in chart.shades}
         if "paused" in shades:
             yield rect(0, -6, 22, 12, "pause"), "paused"
@@ -391,5 +391,5 @@ def _joined_bars(bars: Sequence[Bar]) -> Bar:
 def _joined_outlines(outlines: Sequence[Outline]) -> Outline:
     if len(outlines) == 1:
         return outlines[0]
-    title = f"{len(outlines)} issues planned"
+    title = f"{len(outlines)} issues predicted"
     return outlines[0]._replace(ended=outlines[-1].ended, title=title)

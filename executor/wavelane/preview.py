@@ -1,27 +1,24 @@
 """What a wave will look like: its order, what could run side by side, and its longest path.
 
-The rounds come from the model itself: a wave of equal sessions is stepped through to its end.
+The order is the usual one, which holds where nothing is planned. The rounds come from the model
+itself: they are the forecast of a wave of equal sessions.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from wavelane_model.cap import Cap
-from wavelane_model.effects import Effect, StartImplementing, StartMerging, StartReviewing
-from wavelane_model.events import SessionEnded, WaveStarted
+from wavelane.estimates import Unit, expected_seconds
+from wavelane.forecast import forecast
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.order import admission_keys, admission_order
-from wavelane_model.outcomes import Approved, Implemented, Merged
-from wavelane_model.state import WaveState
-from wavelane_model.step import step
 from wavelane_model.wave import Wave
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedIssue:
+class OrderedIssue:
     """One issue in the order of admission, with the key that put it there."""
 
     id: str
@@ -29,22 +26,26 @@ class PlannedIssue:
     title: str
     priority: int
     """Inherited: the highest of its own and of all that depends on it."""
+    tail: float
+    """For how long at least the wave goes on from its start, in the unit of the preview."""
     hops: int
     """The length of the longest path of dependents behind it."""
     depends_on: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Preview:
     """A wave before it starts.
 
-    `order` is the order of admission among issues that are ready. `rounds` are the issues that
-    would start together, if all sessions took equally long. `longest_path` is the longest chain of
-    dependencies, first to last: by estimates (seconds) where every issue has one, else by count.
+    `order` is the order of admission among issues that are ready, with tails in `unit`. `rounds`
+    are the issues that would start together, if all sessions took equally long. `longest_path` is
+    the longest chain of dependencies, first to last: by estimates (seconds) where every issue has
+    one, else by count.
     """
 
     cap: int
-    order: tuple[PlannedIssue, ...]
+    unit: Unit
+    order: tuple[OrderedIssue, ...]
     rounds: tuple[tuple[str, ...], ...]
     longest_path: tuple[str, ...]
     longest_seconds: float | None
@@ -53,12 +54,14 @@ class Plan:
         """The same as plain values, for JSON."""
         return {
             "cap": self.cap,
+            "unit": self.unit,
             "order": [
                 {
                     "id": issue.id,
                     "repo": issue.repo,
                     "title": issue.title,
                     "priority": issue.priority,
+                    "tail": issue.tail,
                     "hops": issue.hops,
                     "depends_on": list(issue.depends_on),
                 }
@@ -70,63 +73,38 @@ class Plan:
         }
 
 
-def plan(wave: Wave, *, cap: int | None = None, lane_release: LaneRelease = "done") -> Plan:
+def preview(wave: Wave, *, cap: int | None = None, lane_release: LaneRelease = "done") -> Preview:
     """Look ahead at a wave. `cap` defaults to the number of its repos."""
     keys = admission_keys(wave)
     path, seconds = _longest_path(wave)
     ceiling = cap or max(1, len(wave.repos))
-    return Plan(
+    return Preview(
         cap=ceiling,
+        unit=expected_seconds(wave).unit,
         order=tuple(
-            PlannedIssue(
+            OrderedIssue(
                 issue.id,
                 issue.repo,
                 issue.title,
                 -keys[at].minus_priority,
+                -keys[at].minus_tail,
                 -keys[at].minus_hops,
                 tuple(issue.depends_on),
             )
             for at in admission_order(wave)
             for issue in (wave.issues[at],)
         ),
-        rounds=_rounds(wave, Cap.at(ceiling), lane_release),
+        rounds=_rounds(wave, ceiling, lane_release),
         longest_path=path,
         longest_seconds=seconds,
     )
 
 
-def _rounds(wave: Wave, cap: Cap, lane_release: LaneRelease) -> tuple[tuple[str, ...], ...]:
-    """Step the wave to its end; reviews and merges take no time, sessions one round each."""
-    state = WaveState(wave, cap=cap, lane_release=lane_release)
-    rounds: list[tuple[str, ...]] = []
-    started = _settled(state, step(state, WaveStarted()))
-    while started:
-        rounds.append(tuple(order.issue for order in started))
-        started = [
-            follower
-            for order in started
-            for follower in _settled(
-                state, step(state, SessionEnded(order.issue, order.session, Implemented()))
-            )
-        ]
-    return tuple(rounds)
-
-
-def _settled(state: WaveState, effects: list[Effect]) -> list[StartImplementing]:
-    """End the reviews and merges among `effects` at once; what starts implementing is left."""
-    started: list[StartImplementing] = []
-    waiting = deque(effects)
-    while waiting:
-        match waiting.popleft():
-            case StartReviewing(issue, session):
-                waiting += step(state, SessionEnded(issue, session, Approved()))
-            case StartMerging(issue, session):
-                waiting += step(state, SessionEnded(issue, session, Merged()))
-            case StartImplementing() as order:
-                started.append(order)
-            case _:
-                pass
-    return started
+def _rounds(wave: Wave, cap: int, lane_release: LaneRelease) -> tuple[tuple[str, ...], ...]:
+    """Who starts together where every session takes one unit of time."""
+    equal = forecast(wave, [1.0] * len(wave), cap, lane_release=lane_release, gaps=False)
+    rounds = groupby(equal.spans, key=lambda span: span.began)
+    return tuple(tuple(span.issue for span in together) for _, together in rounds)
 
 
 def _longest_path(wave: Wave) -> tuple[tuple[str, ...], float | None]:
