@@ -469,8 +469,10 @@ def test_ctrl_c_while_the_run_tidies_up_changes_nothing_any_more(
 
     monkeypatch.setattr(CommandPipeline, "close", interrupted)
 
-    report = asyncio.run(Campaign(load(project / "wave.yaml")).run(said.append))
+    campaign = Campaign(load(project / "wave.yaml"))
+    report = asyncio.run(campaign.run(said.append))
 
+    assert campaign.went_on
     assert report.outcome == "complete"
     assert said == ["the run is over; tidying up"]
 
