@@ -55,6 +55,18 @@ def scheduler_of(wave: Wave, pipeline: Any = None, **settings: Any) -> Scheduler
     return Scheduler(wave, pipeline or ScriptedPipeline(), **{"clock": virtual_clock, **settings})
 
 
+LATER_AT_CAP_3 = Wave(
+    [
+        Issue("a#1", "a", estimate=1),
+        Issue("b#1", "b", ["a#1"], estimate=5),
+        Issue("c#1", "c", ["b#1"], estimate=5),
+        Issue("c#2", "c", estimate=5),
+        Issue("b#2", "b", estimate=2),
+    ]
+)
+"""With a third slot b#2 starts at once, and is in the way of b#1 when that is ready."""
+
+
 class Model:
     """A state that is fed events and answers its orders in words, e.g. "implement api#1".
 

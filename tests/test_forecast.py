@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.helpers import scheduler_of, wave_of
+from tests.helpers import LATER_AT_CAP_3, scheduler_of, wave_of
 
 from wavelane import IllegalEvent, Issue, Wave
 from wavelane.estimates import amount, expected_seconds
@@ -258,22 +258,11 @@ def test_a_cap_that_is_never_reached_stands_for_all_above() -> None:
 
 
 def test_a_higher_cap_that_is_forecast_to_end_later_is_called_a_setback() -> None:
-    # With a third slot b#2 starts at once, and is in the way of b#1 when that is ready.
-    wave = Wave(
-        [
-            Issue("a#1", "a", estimate=1),
-            Issue("b#1", "b", ["a#1"], estimate=5),
-            Issue("c#1", "c", ["b#1"], estimate=5),
-            Issue("c#2", "c", estimate=5),
-            Issue("b#2", "b", estimate=2),
-        ]
-    )
-
-    outlook = look_ahead(wave, plan=False)
+    outlook = look_ahead(LATER_AT_CAP_3, plan=False)
 
     assert [one.end for one in outlook.forecasts] == [18, 11, 12]
     assert outlook.setbacks == ((3, 2, 1),)
-    assert [one.end for one in look_ahead(wave).forecasts] == [18, 11, 11]
+    assert [one.end for one in look_ahead(LATER_AT_CAP_3).forecasts] == [18, 11, 11]
 
 
 def test_the_outlook_goes_up_to_the_number_of_repos_or_the_chosen_cap() -> None:

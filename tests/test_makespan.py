@@ -12,9 +12,9 @@ from benchmarks.makespan.contenders import CONTENDERS
 from benchmarks.makespan.generated import wave_of
 from benchmarks.makespan.instances import Best, Instance
 from benchmarks.makespan.simulate import simulated
-from tests.helpers import scheduler_of
+from tests.helpers import LATER_AT_CAP_3, scheduler_of
 
-from wavelane import Issue, Wave
+from wavelane import Wave
 from wavelane.pipeline import Assignment
 from wavelane.sessions import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
@@ -71,16 +71,6 @@ def test_the_table_is_put_between_its_marks_and_nothing_else_changes() -> None:
 
 
 def test_a_higher_cap_that_ends_a_wave_later_is_counted() -> None:
-    wave = Wave(
-        [
-            Issue("a#1", "a", estimate=1),
-            Issue("b#1", "b", ["a#1"], estimate=5),
-            Issue("c#1", "c", ["b#1"], estimate=5),
-            Issue("c#2", "c", estimate=5),
-            Issue("b#2", "b", estimate=2),
-        ]
-    )
-
-    higher_cap, *_ = anomalies([Instance("any", wave, {3: Best(11, 11)})])
+    higher_cap, *_ = anomalies([Instance("any", LATER_AT_CAP_3, {3: Best(11, 11)})])
 
     assert str(higher_cap).endswith("1 of 1 waves (100 %)")
