@@ -57,7 +57,7 @@ _SHORTEST_PATIENCE: Final = 1.0
 _REST: Final = 20.0
 """How many times as long as planning has taken nothing is planned again."""
 _CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, HoldEnded)
-_CHANGES: Final[frozenset[State]] = TAKEN_OUT | {"queued"}
+_CHANGES: Final[frozenset[State]] = frozenset((*TAKEN_OUT, "queued"))
 
 
 class Question(NamedTuple):
