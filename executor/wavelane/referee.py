@@ -3,7 +3,7 @@
 It sees the events and the effects of a wave, one step after the other, and nothing of the state
 behind them: what it needs to know it adds up from the announced moves and the ordered starts. So
 it trusts no guard, no counter and no index of the model. Each step costs it the same, whatever the
-wave's size, but for the dependencies of an issue that is admitted.
+wave's size, but for the dependencies of an issue that is admitted, and for a plan that holds lanes.
 
 The rules, by name:
 
