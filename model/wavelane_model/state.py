@@ -341,6 +341,8 @@ class WaveState:
 
     def held_for(self, record: Record) -> list[int]:
         """The issues that come before `record` and for which its lane is held."""
+        if not self.holds:
+            return []
         rank = self.rank[record.position]
         return [
             held

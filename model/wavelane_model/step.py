@@ -133,14 +133,15 @@ def step(state: WaveState, event: Event) -> list[Effect]:
 
 def _untimely(state: WaveState, event: Event) -> str | None:
     """What is wrong with the time of an event: before the first run, during one, or between two."""
-    name = type(event).__name__
+    kind = type(event)
     if not state.started:
-        return None if isinstance(event, _BEFORE_START) else f"{name} before the wave has started"
+        allowed = kind in _BEFORE_START
+        return None if allowed else f"{kind.__name__} before the wave has started"
     if state.ended:
-        allowed = isinstance(event, _BETWEEN_RUNS)
-        return None if allowed else f"the run has ended; {name} comes too late"
-    if isinstance(event, ACCOUNTS):
-        return f"the run is under way; {name} is for what a run that was cut off has left"
+        allowed = kind in _BETWEEN_RUNS
+        return None if allowed else f"the run has ended; {kind.__name__} comes too late"
+    if kind in ACCOUNTS:
+        return f"the run is under way; {kind.__name__} is for what a run that was cut off has left"
     return None
 
 

@@ -311,7 +311,7 @@ BETWEEN_RUNS: Final = (
         "it is told what is left while the run is under way",
         "step",
         _STEP,
-        "    if isinstance(event, ACCOUNTS):",
+        "    if kind in ACCOUNTS:",
         "    if False:",
     ),
     Mutant(
@@ -430,15 +430,15 @@ BETWEEN_RUNS: Final = (
         "a run that has ended can be cut off",
         "step",
         _STEP,
-        "        allowed = isinstance(event, _BETWEEN_RUNS)",
-        "        allowed = isinstance(event, (*_BETWEEN_RUNS, RunCutOff))",
+        "        allowed = kind in _BETWEEN_RUNS",
+        "        allowed = kind in (*_BETWEEN_RUNS, RunCutOff)",
     ),
     Mutant(
         "sessions report after their run was cut off",
         "step",
         _STEP,
-        "        allowed = isinstance(event, _BETWEEN_RUNS)",
-        "        allowed = isinstance(event, (*_BETWEEN_RUNS, SessionEnded))",
+        "        allowed = kind in _BETWEEN_RUNS",
+        "        allowed = kind in (*_BETWEEN_RUNS, SessionEnded)",
     ),
     Mutant(
         "a run that is cut off has ended as stopped",
