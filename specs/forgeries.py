@@ -194,6 +194,9 @@ CUT_OFF: Final = Told(
 )
 
 
+_OF_ISSUE: Final = "position = (SELECT position FROM issue WHERE id = ?)"
+
+
 class Forger:
     """A journal's file, open for changes."""
 
@@ -246,9 +249,20 @@ class Forger:
         self.db.execute("UPDATE meta SET value = ? WHERE key = ?", (json.dumps(value), key))
 
     def set_row(self, issue: str, **columns: object) -> None:
-        """Change columns of an issue's row."""
+        """Change columns of the row that says what an issue is."""
         names = ", ".join(f"{name} = ?" for name in columns)
         self.db.execute(f"UPDATE issue SET {names} WHERE id = ?", (*columns.values(), issue))
+
+    def set_standing(self, issue: str, **columns: object) -> None:
+        """Change columns of the row that says where an issue stands."""
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self.db.execute(
+            f"UPDATE standing SET {names} WHERE {_OF_ISSUE}", (*columns.values(), issue)
+        )
+
+    def drop_standing(self, issue: str) -> None:
+        """Take away the row that says where an issue stands."""
+        self.db.execute(f"DELETE FROM standing WHERE {_OF_ISSUE}", (issue,))
 
     def define(self, issue: str, **fields: Any) -> None:
         """Change what an issue is."""
@@ -798,21 +812,28 @@ FORGERIES: Final = (
     Forgery(
         "an issue's state edited",
         STRICT,
-        lambda f: f.set_row("app#1", state="done"),
+        lambda f: f.set_standing("app#1", state="done"),
         "standing",
         "the row of app#1 says state 'done'; by the events it is 'parked'",
     ),
     Forgery(
+        "the row of where an issue stands taken out",
+        STRICT,
+        lambda f: f.drop_standing("app#1"),
+        "standing",
+        "no row says where app#1 stands: it was taken out",
+    ),
+    Forgery(
         "an issue's reason edited",
         STRICT,
-        lambda f: f.set_row("app#1", reason="a whim"),
+        lambda f: f.set_standing("app#1", reason="a whim"),
         "standing",
         "the row of app#1 says reason 'a whim'; by the events it is 'which colour?'",
     ),
     Forgery(
         "an issue's attempts edited",
         STRICT,
-        lambda f: f.set_row("api#1", attempts=0),
+        lambda f: f.set_standing("api#1", attempts=0),
         "standing",
         "the row of api#1 says attempts 0; by the events it is 1",
     ),

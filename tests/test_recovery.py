@@ -493,7 +493,9 @@ def test_what_is_new_in_the_wave_and_what_has_changed_before_it_began_is_taken_i
     assert ("merge", "c#2") in pipeline.names()
     assert Report.from_journal(path) == report
     with closing(sqlite3.connect(path)) as database:
-        rows = database.execute("SELECT id, state, at_first FROM issue ORDER BY position")
+        rows = database.execute(
+            "SELECT id, state, at_first FROM issue JOIN standing USING (position) ORDER BY position"
+        )
         assert [(one, at, first is None or len(first) > 0) for one, at, first in rows] == [
             ("a#1", "done", True),
             ("a#2", "done", True),

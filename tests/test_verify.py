@@ -138,8 +138,8 @@ def run_any(
 def test_a_run_that_goes_on_is_lawful_and_its_open_sessions_are_named(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db", Settings(STRICT.wave, 2, "done", Limits()))
     journal.append([Entry(1.0, WaveStarted())])
-    forge(journal.path, lambda f: f.set_row("api#1", state="running", since=1.0, attempts=1))
-    forge(journal.path, lambda f: f.set_row("app#1", state="running", since=1.0, attempts=1))
+    forge(journal.path, lambda f: f.set_standing("api#1", state="running", since=1.0, attempts=1))
+    forge(journal.path, lambda f: f.set_standing("app#1", state="running", since=1.0, attempts=1))
 
     verdict = assert_lawful(journal.path)
     journal.close()
@@ -297,9 +297,9 @@ def test_a_file_that_is_no_journal_is_an_error(tmp_path: Path, content: bytes) -
 
 def test_a_journal_of_another_format_is_an_error(journal_of: Callable[[Base], Path]) -> None:
     path = journal_of(STRICT)
-    forge(path, lambda f: f.set_meta("format", 4))
+    forge(path, lambda f: f.set_meta("format", 5))
 
-    with pytest.raises(JournalError, match="has format 4: a newer version of wavelane wrote it"):
+    with pytest.raises(JournalError, match="has format 5: a newer version of wavelane wrote it"):
         verify(path)
 
 

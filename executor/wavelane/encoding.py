@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from functools import cache, lru_cache
+from json.encoder import encode_basestring_ascii
 from math import isfinite
 from types import NoneType, UnionType
 from typing import (
@@ -150,6 +151,8 @@ def _sealable(value: object) -> str:
     A list that is encoded as a whole gives the same text, and takes three times as long.
     """
     kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(value)  # type: ignore[arg-type]
     if value is None:
         return "null"
     if kind is int or (kind is float and isfinite(value)):  # type: ignore[arg-type]

@@ -1,13 +1,16 @@
 """The journal: every event of a run on disk, before what follows from it happens.
 
-One SQLite file in WAL mode with four tables, for any SQL client to read:
+One SQLite file in WAL mode with five tables, for any SQL client to read:
 
-    meta     what the run was started with: format, wave, cap, lane_release, limits; and the seal
-    event    one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
-             data (JSON); never changed, never deleted
-    issue    one row an issue: what it is, what it was when the run was first started (at_first:
-             NULL where it has not changed, '' where it was not there yet), and where it stands now
-    command  one row a command from outside: what was asked for, and the answer, once there is one
+    meta      what the run was started with: format, wave, cap, lane_release, limits; and the seal
+    event     one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
+              data (JSON); never changed, never deleted
+    issue     one row an issue: what it is, and what it was when the run was first started
+              (at_first: NULL where it has not changed, '' where it was not there yet)
+    standing  one row an issue: where it stands now
+    command   one row a command from outside: what was asked for, and the answer, once there is one
+
+Where an issue stands changes with each event, and what it is may be long: so these are two rows.
 
 The *seal* is a chain of digests over what the run was started with and every event since, in order.
 It is written with each transaction, so that a change made by anybody else can be noticed. It keeps
@@ -44,7 +47,7 @@ from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
 from wavelane_model.wave import Issue, Wave
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Version of the file's layout."""
 EVENT_VERSION: Final = 1
 """Version of the events' data, one for all kinds."""
@@ -69,11 +72,14 @@ _SCHEMA: Final = """
         id TEXT NOT NULL UNIQUE,
         repo TEXT NOT NULL,
         definition TEXT NOT NULL,
-        at_first TEXT,
-        state TEXT NOT NULL,
+        at_first TEXT
+    );
+    CREATE TABLE standing (
+        position INTEGER PRIMARY KEY,
+        state TEXT NOT NULL DEFAULT 'queued',
         since REAL,
-        attempts INTEGER NOT NULL,
-        reason TEXT NOT NULL
+        attempts INTEGER NOT NULL DEFAULT 0,
+        reason TEXT NOT NULL DEFAULT ''
     );
     CREATE TABLE command (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -107,7 +113,7 @@ class Row(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where an issue stands: the changing columns of its row."""
+    """Where an issue stands, as its row says it."""
 
     state: State
     since: float | None
@@ -233,7 +239,8 @@ class Journal:
             if isinstance(event, WaveAmended):
                 self._amend(event.issues)
         self._db.executemany(
-            "UPDATE issue SET state = ?, since = ?, attempts = ?, reason = ? WHERE id = ?",
+            "UPDATE standing SET state = ?, since = ?, attempts = ?, reason = ? "
+            "WHERE position = (SELECT position FROM issue WHERE id = ?)",
             [
                 (state, since, attempts, storable(reason), issue)
                 for issue, (state, since, attempts, reason) in standings
@@ -244,12 +251,17 @@ class Journal:
         """Add the rows of new issues, and let those that were changed say so."""
         for issue in issues:
             self._db.execute(
-                "INSERT INTO issue SELECT coalesce(max(position) + 1, 0), ?, ?, ?, '', "
-                "'queued', NULL, 0, '' FROM issue WHERE true "
+                "INSERT INTO issue SELECT coalesce(max(position) + 1, 0), ?, ?, ?, '' "
+                "FROM issue WHERE true "
                 "ON CONFLICT (id) DO UPDATE SET repo = excluded.repo, "
                 "at_first = coalesce(at_first, definition), definition = excluded.definition",
                 (issue.id, issue.repo, as_json(definition_of(issue))),
             )
+        self._add_standings()
+
+    def _add_standings(self) -> None:
+        """Let each issue that has no row for where it stands have one."""
+        self._db.execute("INSERT OR IGNORE INTO standing (position) SELECT position FROM issue")
 
     def unanswered(self) -> list[Command]:
         """The commands that wait for an answer, in order. Raises `JournalError`."""
@@ -277,12 +289,13 @@ class Journal:
             self._seal = first_seal(meta, definitions)
             self._db.executemany("INSERT INTO meta VALUES (?, ?)", [*meta, ("seal", self._seal)])
             self._db.executemany(
-                "INSERT INTO issue VALUES (?, ?, ?, ?, NULL, 'queued', NULL, 0, '')",
+                "INSERT INTO issue VALUES (?, ?, ?, ?, NULL)",
                 (
                     (at, issue.id, issue.repo, definitions[at])
                     for at, issue in enumerate(settings.wave.issues)
                 ),
             )
+            self._add_standings()
         _sync_folder(self.path)
 
     @contextmanager
@@ -405,7 +418,8 @@ class JournalReader:
         """Where each issue stands, by id."""
         with explained(self.path, "read"):
             rows = self._db.execute(
-                "SELECT id, state, since, attempts, reason FROM issue ORDER BY position"
+                "SELECT id, state, since, attempts, reason "
+                "FROM issue JOIN standing USING (position) ORDER BY position"
             )
             return {
                 issue: Standing(cast(State, state), since, attempts, reason)

@@ -304,8 +304,12 @@ class _Hearing:
                     f"what defines it is number {at}, {defined.id} in {defined.repo}",
                 )
                 return
-        for issue, said in reader.standings().items():
-            self._check_standing(issue, said)
+        standings = reader.standings()
+        for issue in wave.issues:
+            if issue.id in standings:
+                self._check_standing(issue.id, standings[issue.id])
+            else:
+                self._find("standing", f"no row says where {issue.id} stands: it was taken out")
 
     def _check_standing(self, issue: str, said: Standing) -> None:
         found = self._fold.standing(issue)

@@ -15,7 +15,7 @@ _FULL: Final = "database or disk is full"
 _STATEMENTS: Final[dict[Stage, str]] = {
     "begin": "BEGIN",
     "events": "INSERT INTO event",
-    "standings": "UPDATE issue",
+    "standings": "UPDATE standing",
     "commit": "COMMIT",
     "after the commit": "COMMIT",
 }

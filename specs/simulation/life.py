@@ -40,7 +40,8 @@ PATIENCE: Final = 1_000
 """Virtual seconds within which a run ends that nobody disturbs."""
 STAGES: Final = (
     *("with the lock", "with the file", "journal is closed", "PRAGMA", "CREATE TABLE", "BEGIN"),
-    *("INSERT INTO event", "UPDATE meta", "UPDATE issue", "INSERT INTO meta", "INSERT INTO issue"),
+    *("INSERT INTO event", "UPDATE meta", "UPDATE standing"),
+    *("INSERT INTO meta", "INSERT INTO issue", "INSERT INTO standing"),
     *("before COMMIT", "after COMMIT"),
 )
 """Where a process may die that opens or writes its journal."""
