@@ -48,3 +48,35 @@ class NoticeStream(AsyncIterator[Notice]):
             self._queue.put_nowait(None)  # the end stays the end, for whoever asks again
             raise StopAsyncIteration
         return notice
+
+
+class Audience:
+    """All who listen to a run."""
+
+    def __init__(self) -> None:
+        self._streams: list[NoticeStream] = []
+        self._is_over = False
+
+    def join(self) -> NoticeStream:
+        """Listen from now on."""
+        stream = NoticeStream()
+        if self._is_over:
+            stream.put(None)
+        self._streams.append(stream)
+        return stream
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is anybody."""
+        return bool(self._streams)
+
+    def tell(self, notice: Notice) -> None:
+        """Let all hear of it."""
+        for stream in self._streams:
+            stream.put(notice)
+
+    def end(self) -> None:
+        """The run is over: each stream ends, and so does one that is joined later."""
+        self._is_over = True
+        for stream in self._streams:
+            stream.put(None)

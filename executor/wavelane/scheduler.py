@@ -28,7 +28,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +35,8 @@ from wavelane.bell import Bell, hang_bell
 from wavelane.encoding import JournalError
 from wavelane.journal import Command, Entry, Journal, Settings, Standing
 from wavelane.lever import CapLever
-from wavelane.notices import Notice, NoticeStream
+from wavelane.mergeturns import MergeTurns
+from wavelane.notices import Audience, Notice, NoticeStream
 from wavelane.pipeline import Assignment, Pipeline, assignment
 from wavelane.recovery import account_of, amendment_of, past_of
 from wavelane.replanner import Replanner, answered
@@ -44,6 +44,7 @@ from wavelane.report import Recorder, Report, standings_after
 from wavelane.requests import carried_out
 from wavelane.sessions import KINDS, StartOrder, outcome_of
 from wavelane.status import LaneStatus, Overview, Status, lanes_of, overview_of, status_of
+from wavelane.timers import Timers
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceCap,
@@ -166,8 +167,6 @@ class Scheduler:
         self._outbox: list[_Told] = []
         self._early: list[Event] | None = None if journal is None else []
         """What was asked for before the journal was opened."""
-        self._due: list[Event] = []
-        """What the time has come for, and nobody was told yet."""
         self._answers: list[tuple[int, str]] = []
         """Answers to commands, by number, that are not written yet."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -187,11 +186,9 @@ class Scheduler:
         self._rung = False
         self._group = asyncio.TaskGroup()
         self._sessions: dict[str, _Session] = {}
-        self._timers: dict[tuple[type[Event], str], asyncio.TimerHandle] = {}
-        """By what is to be told when the time comes, and of which issue."""
-        self._turns: dict[str, asyncio.Future[None]] = {}
-        self._ticket_numbers = count(1)
-        self._streams: list[NoticeStream] = []
+        self._timers = Timers(clock, self._awake.set)
+        self._turns = MergeTurns()
+        self._audience = Audience()
         self._calls = {
             StartImplementing: (pipeline.implement, limits.implement_timeout),
             StartReviewing: (pipeline.review, limits.review_timeout),
@@ -335,11 +332,7 @@ class Scheduler:
 
     def events(self) -> NoticeStream:
         """What happens from now on, until the run ends; for `async for` in the run's loop."""
-        stream = NoticeStream()
-        if self._finished:
-            stream.put(None)
-        self._streams.append(stream)
-        return stream
+        return self._audience.join()
 
     @asynccontextmanager
     async def merge_turn(self, repo: str) -> AsyncIterator[None]:
@@ -349,9 +342,7 @@ class Scheduler:
         start of the run if need be. The run does not end while a turn is held or waited for.
         Raises `IllegalEvent` for an unknown repo and after the end of the run.
         """
-        ticket = f"turn-{next(self._ticket_numbers)}"
-        turn = self._turns[ticket] = asyncio.get_running_loop().create_future()
-        try:
+        with self._turns.ticket() as (ticket, turn):
             if self._begun and self._state.ended:
                 raise IllegalEvent("the run is over; a merge turn comes too late")
             self._tell(MergeTurnRequested(repo, ticket))
@@ -361,8 +352,6 @@ class Scheduler:
             finally:
                 with suppress(IllegalEvent):  # the run is over, and its queues with it
                     self._tell(MergeTurnReturned(repo, ticket))
-        finally:
-            del self._turns[ticket]
 
     # Continuing a wave
 
@@ -437,7 +426,7 @@ class Scheduler:
             effects = step(self._state, event)
             self._recorder.note(at, event, effects)
             self._replanner.note(at, event, effects, self._state.wave)
-            asked_for = self._journal_path is not None or self._streams
+            asked_for = self._journal_path is not None or self._audience.listens
             standings = standings_after(self._state, self._recorder, effects) if asked_for else {}
             self._outbox.append(_Told(at, event, effects, standings))
             self._hold(event)
@@ -469,7 +458,7 @@ class Scheduler:
 
         Without a bell, at every beat.
         """
-        looks = self._rung or self._due or self._bell is None
+        looks = self._rung or self._timers.are_due or self._bell is None
         if self._journal is None or self._loop is None or not looks:
             return
         self._rung = False
@@ -542,7 +531,7 @@ class Scheduler:
     def _carry_out(self, told: _Told) -> None:
         for effect in told.effects:
             if isinstance(effect, AnnounceIssue):
-                if self._streams:
+                if self._audience.listens:
                     self._announce_issue(told, effect)
             else:
                 self._carriers[type(effect)](told.at, effect)
@@ -586,14 +575,9 @@ class Scheduler:
             self._over = True
         if self._bell is not None:
             self._bell.take_down()
-        for timer in self._timers.values():
-            timer.cancel()
-        for turn in self._turns.values():
-            if not turn.done():
-                turn.set_exception(RuntimeError("the run ended before the merge turn came"))
-                turn.exception()
-        for stream in self._streams:
-            stream.put(None)
+        self._timers.cancel()
+        self._turns.end()
+        self._audience.end()
         if self._writer is not None:
             self._writer.shutdown()
         if self._journal is not None:
@@ -665,44 +649,26 @@ class Scheduler:
         until = order.until
         if until is None:
             until = self._clock() + self._limits.postpone_delay
-        self._tell_at(until, PostponementEnded(order.issue), order.issue)
+        self._timers.set(until, PostponementEnded(order.issue), order.issue)
 
     def _resume_at(self, at: float, order: ResumeAt) -> None:
-        self._tell_at(order.until, PauseEnded(order.until))
+        self._timers.set(order.until, PauseEnded(order.until))
 
     def _end_hold_at(self, at: float, order: EndHoldAt) -> None:
-        self._tell_at(order.until, HoldEnded(order.issue, order.until), order.issue)
-
-    def _tell_at(self, until: float, event: Event, issue: str = "") -> None:
-        """Have `event` told when its time has come; an earlier order of the kind is void."""
-        assert self._loop is not None
-        about = (type(event), issue)
-        if earlier := self._timers.pop(about, None):
-            earlier.cancel()
-        delay = max(0, until - self._clock())
-        self._timers[about] = self._loop.call_later(delay, self._come_due, about, event)
-
-    def _come_due(self, about: tuple[type[Event], str], event: Event) -> None:
-        del self._timers[about]
-        self._due.append(event)
-        self._awake.set()
+        self._timers.set(order.until, HoldEnded(order.issue, order.until), order.issue)
 
     def _tell_what_is_due(self) -> None:
-        """A process that was frozen finds commands and times at once; the commands came first."""
-        due, self._due = self._due, []
-        for event in due:
+        for event in self._timers.take_due():
             with suppress(IllegalEvent):  # somebody asked for something else in the meantime
                 self._tell(event)
 
     def _grant_turn(self, at: float, order: GrantMergeTurn) -> None:
-        turn = self._turns.get(order.ticket)
-        if turn is not None and not turn.done():
-            turn.set_result(None)
+        self._turns.grant(order.ticket)
 
     def _announce_issue(self, told: _Told, order: AnnounceIssue) -> None:
         issue = self.wave[order.issue]
         standing = told.standings.get(order.issue)
-        self._notify(
+        self._audience.tell(
             Notice(
                 told.at,
                 "issue",
@@ -716,15 +682,11 @@ class Scheduler:
         )
 
     def _announce_cap(self, at: float, order: AnnounceCap) -> None:
-        self._notify(Notice(at, "cap", level=order.level))
+        self._audience.tell(Notice(at, "cap", level=order.level))
 
     def _finish(self, at: float, order: FinishWave) -> None:
         self._finished = True
-        self._notify(Notice(at, "end", reason=order.outcome))
-
-    def _notify(self, notice: Notice) -> None:
-        for stream in self._streams:
-            stream.put(notice)
+        self._audience.tell(Notice(at, "end", reason=order.outcome))
 
 
 def _rows(taken: list[_Told]) -> tuple[list[Entry], list[tuple[str, Standing]]]:

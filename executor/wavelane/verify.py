@@ -305,11 +305,11 @@ class _Hearing:
                 )
                 return
         standings = reader.standings()
-        for issue in wave.issues:
-            if issue.id in standings:
-                self._check_standing(issue.id, standings[issue.id])
+        for one in wave.issues:
+            if one.id in standings:
+                self._check_standing(one.id, standings[one.id])
             else:
-                self._find("standing", f"no row says where {issue.id} stands: it was taken out")
+                self._find("standing", f"no row says where {one.id} stands: it was taken out")
 
     def _check_standing(self, issue: str, said: Standing) -> None:
         found = self._fold.standing(issue)

@@ -124,11 +124,13 @@ EXECUTOR: Final = (
     ),
     _scheduler(
         "a postponed issue is never woken",
-        "        self._tell_at(until, PostponementEnded(order.issue), order.issue)",
+        "        self._timers.set(until, PostponementEnded(order.issue), order.issue)",
         "        pass",
     ),
-    _scheduler(
+    Mutant(
         "a merge turn is not handed over",
+        "executor",
+        "executor/wavelane/mergeturns.py",
         "            turn.set_result(None)",
         "            pass",
     ),
