@@ -6,7 +6,8 @@
 
 The reasons are those of `wavelane_model.why`. They are asked for where something has changed that
 they depend on, and nowhere else. Issues that stand in line in their lane are not looked at one by
-one: how long the lane was held, and how long nothing could start, is added up once for all of them.
+one: how long the lane was in the way, and how long nothing could start, is added up once for all of
+them.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Waits:
         for move in moves:
             self._count(state, move)
         for at in lanes:
-            self._lanes[at].block(_is_blocked(state, at), self._went)
+            self._lanes[at].block(_obstacle(state, at), self._went)
         for at in touched:
             self._look_at_issue(state, at)
         for at in sorted(lanes):
@@ -157,7 +158,7 @@ class Waits:
 
     def _begin_spell(self, record: Record, phase: _Phase, reason: Reason | None) -> None:
         lane = self._lanes[record.lane]
-        line = _Line(dict(self._stood_still), self._went, lane.held_until(self._went))
+        line = _Line(dict(self._stood_still), self._went, lane.blocked_until(self._went))
         self._phases[record.position] = _Spell(phase, self._now, reason, line)
         if phase == "held":
             lane.waiting[record.position] = None
@@ -169,9 +170,12 @@ class Waits:
         lane.waiting.pop(at, None)
         waited = self.waited[issue.id]
         if spell.reason is None:
-            held = lane.held_until(self._went) - spell.line.held
-            waited["lane"] += held
-            waited["cap"] += self._went - spell.line.went - held
+            blocked = lane.blocked_until(self._went)
+            so_far = spell.line.blocked
+            waited["cap"] += self._went - spell.line.went
+            waited["cap"] -= sum(blocked.values()) - sum(so_far.values())
+            for code, seconds in blocked.items():
+                waited[code] += seconds - so_far.get(code, 0.0)
             for code, seconds in self._stood_still.items():
                 waited[code] += seconds - spell.line.stood_still.get(code, 0.0)
             return
@@ -232,7 +236,7 @@ class _Line(NamedTuple):
 
     stood_still: dict[ReasonCode, float]
     went: float
-    held: float
+    blocked: dict[ReasonCode, float]
 
 
 class _Spell(NamedTuple):
@@ -254,7 +258,7 @@ class _Gap(NamedTuple):
 
 @dataclass(slots=True)
 class _Lane:
-    """Of one lane: how long it was held, who waits in it, and what stands in line."""
+    """Of one lane: how long it was in the way, who waits in it, and what stands in line."""
 
     in_flight: int = 0
     gap: _Gap | None = None
@@ -262,17 +266,21 @@ class _Lane:
     """Issues in flight without a session."""
     queue: list[int] = field(default_factory=list)
     """Heap of the ranks of its queued issues, and of some that were."""
-    held: float = 0.0
-    held_since: float | None = None
+    blocked: dict[ReasonCode, float] = field(default_factory=dict)
+    obstacle: ReasonCode | None = None
+    since: float = 0.0
 
-    def block(self, blocked: bool, went: float) -> None:
-        """The lane is blocked or free from now on."""
-        self.held = self.held_until(went)
-        self.held_since = went if blocked else None
+    def block(self, obstacle: ReasonCode | None, went: float) -> None:
+        """From now on `obstacle` is in the way; None: nothing is."""
+        self.blocked = self.blocked_until(went)
+        self.obstacle, self.since = obstacle, went
 
-    def held_until(self, went: float) -> float:
-        """Seconds for which nothing but the lane was in the way."""
-        return self.held + (0.0 if self.held_since is None else went - self.held_since)
+    def blocked_until(self, went: float) -> dict[ReasonCode, float]:
+        """Seconds for which nothing but the lane was in the way, by what was."""
+        if self.obstacle is None:
+            return self.blocked
+        so_far = self.blocked.get(self.obstacle, 0.0)
+        return {**self.blocked, self.obstacle: so_far + went - self.since}
 
 
 def _touched(state: WaveState, event: Event, moves: Iterable[AnnounceIssue]) -> list[int]:
@@ -335,8 +343,9 @@ def _standstill(state: WaveState) -> ReasonCode | None:
     return "paused" if state.cap.level == 0 else None
 
 
-def _is_blocked(state: WaveState, at: int) -> bool:
-    """Whether somebody holds the lane, it is held for somebody, or rework goes first."""
+def _obstacle(state: WaveState, at: int) -> ReasonCode | None:
+    """What keeps those in line in a lane from it: who has it or goes first, or a hold."""
     lane = state.lanes[at]
-    is_held = any(state.records[held].lane == at for held in state.holds)
-    return lane.holder is not None or bool(lane.rework) or is_held
+    if lane.holder is not None or lane.rework:
+        return "lane"
+    return "hold" if any(state.records[held].lane == at for held in state.holds) else None
