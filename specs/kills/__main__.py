@@ -26,11 +26,13 @@ POLICIES: Final[dict[str, tuple[LaneRelease, ...]]] = {
     "review": ("review",),
     "both": ("done", "review"),
 }
-RECOVERIES: Final = {
+EVENTS: Final = {
     "resumed": "AttemptResumed",
     "discarded": "AttemptDiscarded",
     "merged": "MergeFound",
     "unclear": "AttemptUnclear",
+    "plans": "OrderPlanned",
+    "holds": "Hold",
 }
 
 
@@ -86,11 +88,11 @@ def table(played: Sequence[Played], policies: Sequence[LaneRelease]) -> Table:
     """One row a policy."""
     shown = Table(box=None, pad_edge=False, header_style="dim")
     shown.add_column("policy")
-    for name in ("kills", "waves", "runs", "merges", *RECOVERIES, *OTHERS, "broken", "seconds"):
+    for name in ("kills", "waves", "runs", "merges", *EVENTS, *OTHERS, "broken", "seconds"):
         shown.add_column(name, justify="right", no_wrap=True)
     for policy in policies:
         of_policy = [one for one in played if one.plan.setting.policy == policy]
-        recovered = sum((one.recovered for one in of_policy), Counter[str]())
+        events = sum((one.events for one in of_policy), Counter[str]())
         signals = sum((one.signals for one in of_policy), Counter[str]())
         shown.add_row(
             policy,
@@ -98,7 +100,7 @@ def table(played: Sequence[Played], policies: Sequence[LaneRelease]) -> Table:
             str(len(of_policy)),
             str(sum(len(one.runs) for one in of_policy)),
             str(sum(one.merges for one in of_policy)),
-            *(str(recovered[event]) for event in RECOVERIES.values()),
+            *(str(events[event]) for event in EVENTS.values()),
             *(str(signals[name]) for name in OTHERS),
             str(sum(bool(one.broken) for one in of_policy)),
             f"{sum(one.seconds for one in of_policy):.0f}",

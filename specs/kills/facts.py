@@ -17,6 +17,7 @@ from specs.kills.project import AGENT_BRANCH, REPOS, Project, git
 from wavelane.journal import read
 from wavelane.report import Report
 from wavelane.verify import verify
+from wavelane_model.events import Event, Hold, OrderPlanned
 
 _DEPTHS: Final = {"logs": 1, "inputs": 1, "worktrees": 3}
 """How deep is looked into the folders of the journal's folder; into all others, to the ground."""
@@ -76,8 +77,8 @@ class Facts:
     """What there is in the folder of the journal, but for what is in logs, inputs, worktrees."""
     unlawful: str = ""
     """What `wavelane verify` has against the journal."""
-    recovered: Counter[str] = field(default_factory=Counter)
-    """How often the journal has which event between runs."""
+    events: Counter[str] = field(default_factory=Counter)
+    """How often the journal has which event; "Hold": how many holds its plans have."""
 
     @property
     def merges(self) -> int:
@@ -99,8 +100,17 @@ def facts_of(project: Project, exit_code: int | None) -> Facts:
         processes,
         files,
         "" if verdict.lawful else str(verdict),
-        Counter(type(entry.event).__name__ for entry in read(project.journal)[1]),
+        _counted(entry.event for entry in read(project.journal)[1]),
     )
+
+
+def _counted(events: Iterable[Event]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for event in events:
+        found[type(event).__name__] += 1
+        if isinstance(event, OrderPlanned):
+            found[Hold.__name__] += len(event.holds)
+    return found
 
 
 def lines_of(log: Path) -> Iterator[Line]:

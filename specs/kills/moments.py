@@ -29,7 +29,9 @@ PHASES: Final = {
 """How a kill stands to what it is aimed at. `begun`: in the transaction, and nothing is written;
 `uncommitted`: all is written in it; `while`: what was started runs on without the scheduler."""
 
+PLANNED: Final = "OrderPlanned"
 JOURNAL: Final = (
+    PLANNED,
     "WaveStarted",
     "SessionEnded:Implemented",
     "SessionEnded:Approved",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
-from specs.kills.moments import CALLS, GIT, JOURNAL, PHASES, SESSIONS, Moment
+from specs.kills.moments import CALLS, GIT, JOURNAL, PHASES, PLANNED, SESSIONS, Moment
 from specs.kills.project import Setting
 from wavelane_model.lifecycle import LaneRelease
 
@@ -66,10 +66,12 @@ class Plan:
 def plan_of(seed: int, wave: int, policies: Sequence[LaneRelease] = ("done", "review")) -> Plan:
     """The plan of one wave. Its choices do not hang on any other wave."""
     random = Random(f"{seed} {wave}")
+    _, first = _dealt(seed, _FIRST, wave)
     setting = Setting(
         policy=policies[wave % len(policies)],
         ceiling=random.choice((2, 3, 3)),
         has_parked=random.random() < 0.25,
+        has_estimates=first == PLANNED or wave // len(policies) % 2 == 1,
     )
     disk = random.randrange(*_SMALL) if wave % _DISKS in (2, 3) else 0
     return Plan(seed, wave, setting, tuple(_disturbances(seed, wave, random)), disk)

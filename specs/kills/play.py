@@ -47,7 +47,7 @@ class Played:
     merges: int = 0
     signals: Counter[str] = field(default_factory=Counter)
     met: Counter[str] = field(default_factory=Counter)
-    recovered: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     folder: str = ""
 
@@ -57,7 +57,8 @@ class Played:
         return "\n".join(
             (
                 f"seed {self.plan.seed}, wave {self.plan.wave} (lanes until {setting.policy}, cap "
-                f"{setting.ceiling}{', one parked' if setting.has_parked else ''}); "
+                f"{setting.ceiling}{', one parked' if setting.has_parked else ''}"
+                f"{', planned' if setting.has_estimates else ''}); "
                 f"folder {self.folder}",
                 *(f"  run {number}: {run}" for number, run in enumerate(self.runs, 1)),
                 *(f"  broken: {what}" for what in self.broken),
@@ -124,7 +125,7 @@ class _Player:
         self.played = Played(plan)
         self._project = project
         self._setting = plan.setting
-        self._reference = undisturbed(replace(plan.setting, ceiling=3))
+        self._reference = undisturbed(replace(plan.setting, ceiling=3, has_estimates=False))
         self._cut: set[str] = set()
         self._run: Run | None = None
 
@@ -164,7 +165,7 @@ class _Player:
         case = Case(self._setting, self._reference.facts, facts, frozenset(self._cut))
         self.played.broken += judged(case)
         self.played.merges = facts.merges
-        self.played.recovered = facts.recovered
+        self.played.events = facts.events
 
     def _start(self, trap: Trap | None) -> Run:
         number = str(len(self.played.runs) + 1)

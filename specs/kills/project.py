@@ -31,12 +31,16 @@ SLOW_GIT: Final = "SLOW_GIT"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An issue: its id, what is special about it, what it needs, and how long a session takes."""
+    """An issue: its id, what is special about it, what it needs, and how long a session takes.
+
+    `estimate` is what a wave with estimates says of it, which is not so.
+    """
 
     id: str
     kind: str
     needs: tuple[str, ...] = ()
     seconds: float = 0.03
+    estimate: float = 1.0
 
     @property
     def repo(self) -> str:
@@ -48,14 +52,14 @@ class Task:
 
 
 TASKS: Final = (
-    Task("core#1", "shared", seconds=0.06),
+    Task("core#1", "shared", seconds=0.06, estimate=0.2),
     Task("core#2", "shared changes", seconds=0.05),
-    Task("core#3", "nothing", seconds=0.02),
-    Task("api#1", "gate", ("core#1",), seconds=0.04),
+    Task("core#3", "nothing", seconds=0.02, estimate=0.2),
+    Task("api#1", "gate", ("core#1",), seconds=0.04, estimate=2.0),
     Task("api#2", "fails", ("core#2",), seconds=0.05),
-    Task("api#3", "stubborn", seconds=0.15),
-    Task("web#1", "outside", seconds=0.04),
-    Task("web#2", "checkpoint", ("web#1", "core#2", "api#1"), seconds=0.03),
+    Task("api#3", "stubborn", seconds=0.15, estimate=0.5),
+    Task("web#1", "outside", seconds=0.04, estimate=0.5),
+    Task("web#2", "checkpoint", ("web#1", "core#2", "api#1"), seconds=0.03, estimate=2.0),
 )
 PARKED_TASKS: Final = (
     Task("web#3", "blocked", seconds=0.02),
@@ -68,12 +72,14 @@ PARKED_TASKS: Final = (
 class Setting:
     """What differs from wave to wave.
 
-    `has_parked`: one issue is blocked, so that the wave ends with exit code 1.
+    `has_parked`: one issue is blocked, so that the wave ends with exit code 1. `has_estimates`: the
+    order is planned, and lanes are held.
     """
 
     policy: LaneRelease = "done"
     ceiling: int = 3
     has_parked: bool = False
+    has_estimates: bool = False
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -175,5 +181,6 @@ def _wave_file(setting: Setting) -> str:
     ]
     for task in setting.tasks:
         needs = ", ".join(f'"{need}"' for need in task.needs)
-        lines.append(f'  - {{id: "{task.id}", repo: {task.repo}, depends_on: [{needs}]}}')
+        estimate = f", estimate: {task.estimate}" if setting.has_estimates else ""
+        lines.append(f'  - {{id: "{task.id}", repo: {task.repo}, depends_on: [{needs}]{estimate}}}')
     return "\n".join(lines) + "\n"
