@@ -161,6 +161,27 @@ async def test_a_conflict_that_was_not_written_down_is_met_again(bench: Bench) -
     assert await bench.pipeline.implement(ISSUE) == Implemented()
 
 
+async def test_worktrees_whose_removal_was_cut_short_are_removed_by_the_next_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_short(directory: Path) -> None:
+        (directory / "a").unlink()
+        raise OSError("killed")
+
+    bench.does("echo a > a")
+    await bench.pipeline.implement(ISSUE)
+    await bench.pipeline.merge(ISSUE)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="killed"):
+        patched.setattr("shutil.rmtree", cut_short)
+        await bench.pipeline.close()
+    await after_a_crash(bench)
+
+    await bench.pipeline.close()
+
+    assert not list((bench.tmp_path / "state" / "worktrees").rglob("*"))
+    assert len(git(bench.api, "worktree", "list").splitlines()) == 1
+
+
 @pytest.mark.parametrize("state", ["review", "merging"])
 async def test_an_issue_whose_branch_is_gone_is_not_guessed(bench: Bench, state: str) -> None:
     await after_a_crash(bench)

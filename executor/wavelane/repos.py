@@ -273,9 +273,17 @@ async def _has_nothing_to_lose(tree: Worktree) -> bool:
 
 
 def _delete(directory: Path) -> None:
+    """Delete what is there, a worktree's link to its repo first.
+
+    Should that be cut short, what is left is no worktree any more, and is never taken for one in
+    which somebody has deleted files.
+    """
     if directory.is_symlink() or directory.is_file():
         directory.unlink()
     elif directory.exists():
+        link = directory / ".git"
+        if link.is_file():
+            link.unlink()
         shutil.rmtree(directory)
 
 
