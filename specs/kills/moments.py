@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from specs.kills.project import SLOW_GIT
 from wavelane.commands import CommandPipeline
 from wavelane.git import Git
 from wavelane.journal import Entry, Journal
+from wavelane.repos import AGENT_TREE
 from wavelane_model.events import SessionEnded
 
 PHASES: Final = {
@@ -25,6 +28,7 @@ PHASES: Final = {
     "git": ("before", "while", "after"),
     "session": ("before", "after", "while"),
     "call": ("before", "after"),
+    "files": ("while",),
 }
 """How a kill stands to what it is aimed at. `begun`: in the transaction, and nothing is written;
 `uncommitted`: all is written in it; `while`: what was started runs on without the scheduler."""
@@ -53,6 +57,7 @@ GIT: Final = (
     "merge --no-ff",
 )
 SESSIONS: Final = ("implement", "review", "gate")
+REMOVED: Final = "worktree for merging removed"
 _OUTLIVES: Final = 1.5
 """Seconds that the user's hooks take where git is to outlive the run: into the next one."""
 CALLS: Final = {
@@ -198,6 +203,19 @@ def _arm_call(moment: Moment) -> None:
     setattr(owner, name, killed_later if asyncio.iscoroutinefunction(call) else killed)
 
 
+def _arm_files(moment: Moment) -> None:
+    rmtree = shutil.rmtree
+    reached = _counted(moment.nth)
+
+    def killed(directory: Any, *rest: Any, **named: Any) -> None:
+        if Path(directory).name == AGENT_TREE and reached():
+            max(path for path in Path(directory).iterdir() if path.is_file()).unlink()
+            die()
+        rmtree(directory, *rest, **named)
+
+    setattr(shutil, "rmtree", killed)  # noqa: B010
+
+
 async def _killed_in(moment: Moment, work: Callable[[], Any]) -> Any:
     if moment.phase == "before":
         die()
@@ -212,4 +230,5 @@ _ARMING: Final[dict[str, Callable[[Moment], None]]] = {
     "git": _arm_git,
     "session": _arm_session,
     "call": _arm_call,
+    "files": _arm_files,
 }

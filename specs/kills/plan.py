@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
-from specs.kills.moments import CALLS, GIT, JOURNAL, PHASES, PLANNED, SESSIONS, Moment
+from specs.kills.moments import CALLS, GIT, JOURNAL, PHASES, PLANNED, REMOVED, SESSIONS, Moment
 from specs.kills.project import Setting
 from wavelane_model.lifecycle import LaneRelease
 
@@ -131,7 +131,10 @@ def _later(random: Random) -> float:
 
 
 def _patience(random: Random, kind: tuple[str, str]) -> float:
-    return _SURELY if kind == ("call", "tidied") else _later(random)
+    return _SURELY if kind in _AT_THE_END else _later(random)
+
+
+_AT_THE_END: Final = (("call", "tidied"), ("files", REMOVED))
 
 
 def _dealt(seed: int, deck: Sequence[T], index: int) -> T:
@@ -161,6 +164,7 @@ _ANY: Final = (
     *(("session", step) for step in SESSIONS),
     *(("journal", kind) for kind in _OFTEN),
     *(("call", name) for name in CALLS if name != "journal made"),
+    ("files", REMOVED),
 )
 KINDS: Final = tuple(
     dict.fromkeys(
