@@ -122,7 +122,6 @@ class Replanner:
         self._consider(wave)
         self._due = True
         self._not_before = 0.0
-        self._run_began: float | None = None
         self._ends: dict[str, tuple[float, float]] = {}
         """By issue: when it was to be done, and by how much it may be early or late."""
 
@@ -134,8 +133,6 @@ class Replanner:
         """Take in one step that happened at `at`, after which the wave is `wave`."""
         if isinstance(event, WaveAmended):
             self._consider(wave)
-        if isinstance(event, WaveStarted):
-            self._run_began = at
         if self._active and not self._due:
             self._due = isinstance(event, _CAUSES) or any(
                 isinstance(effect, AnnounceIssue) and self._matters(at, effect)
@@ -175,14 +172,13 @@ class Replanner:
             return None
         ids = [issue.id for issue in state.wave.issues]
         lengths = _lengths(state, recorder)
-        began = self._run_began if lengths.in_seconds else None
         return Question(
             at=at,
             wave=state.wave,
             seconds=lengths.values,
             cap=state.cap.level,
             elapsed={
-                one: 0.0 if began is None else min(recorder.worked(ids[one], at), at - began)
+                one: recorder.worked(ids[one], at) if lengths.in_seconds else 0.0
                 for one in state.flight
                 if one in todo
             },
