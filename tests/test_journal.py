@@ -86,7 +86,12 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "repo": TEXTS,
     "ticket": TEXTS,
     "issues": st.lists(
-        st.builds(Issue, TEXTS, TEXTS, st.lists(TEXTS), title=TEXTS, priority=st.integers())
+        st.builds(
+            *(Issue, TEXTS, TEXTS, st.lists(TEXTS)),
+            title=TEXTS,
+            priority=st.integers(),
+            labels=st.lists(TEXTS),
+        )
     ).map(tuple),
     "done": st.lists(TEXTS).map(tuple),
     "order": st.lists(TEXTS).map(tuple),
@@ -160,7 +165,7 @@ def test_what_a_run_was_started_with_comes_back(tmp_path: Path, lane_release: La
     wave = Wave(
         [
             Issue("a#1", "a", ["x#9"], title="Zoë's", body="…\n", priority=-2, estimate=1.5),
-            Issue("b#1", "b", ["a#1"]),
+            Issue("b#1", "b", ["a#1"], labels=["ui", "bug"]),
         ],
         repos=["b", "a", "c"],
         done=["x#9"],

@@ -163,8 +163,11 @@ def first_seal(meta: Iterable[tuple[str, str]], definitions: Iterable[str]) -> s
 
 
 def definition_of(issue: Issue) -> dict[str, object]:
-    """An issue as plain values."""
-    return {name: getattr(issue, name) for name in ISSUE_FIELDS}
+    """An issue as plain values; labels only where it has some."""
+    definition = {name: getattr(issue, name) for name in ISSUE_FIELDS}
+    if not issue.labels:
+        del definition["labels"]
+    return definition
 
 
 def issue_of(definition: str) -> Issue:

@@ -24,6 +24,7 @@ class OrderedIssue:
     id: str
     repo: str
     title: str
+    labels: tuple[str, ...]
     priority: int
     """Inherited: the highest of its own and of all that depends on it."""
     tail: float
@@ -60,6 +61,7 @@ class Preview:
                     "id": issue.id,
                     "repo": issue.repo,
                     "title": issue.title,
+                    "labels": list(issue.labels),
                     "priority": issue.priority,
                     "tail": issue.tail,
                     "hops": issue.hops,
@@ -86,6 +88,7 @@ def preview(wave: Wave, *, cap: int | None = None, lane_release: LaneRelease = "
                 issue.id,
                 issue.repo,
                 issue.title,
+                tuple(issue.labels),
                 -keys[at].minus_priority,
                 -keys[at].minus_tail,
                 -keys[at].minus_hops,

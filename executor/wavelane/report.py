@@ -51,6 +51,7 @@ class IssueReport:
     id: str
     repo: str
     title: str
+    labels: Sequence[str]
     state: State
     why: Reason
     attempts: int
@@ -64,6 +65,7 @@ class IssueReport:
             "id": self.id,
             "repo": self.repo,
             "title": self.title,
+            "labels": list(self.labels),
             "state": self.state,
             "why": {"code": self.why.code, "text": self.why.text, "issues": list(self.why.issues)},
             "attempts": self.attempts,
@@ -276,6 +278,7 @@ class Recorder:
             id=issue.id,
             repo=issue.repo,
             title=issue.title,
+            labels=issue.labels,
             state=record.state,
             why=why(self._state, issue_id),
             attempts=record.attempts,

@@ -25,7 +25,9 @@ class Issue:
 
     `id` is unique in the wave, e.g. "api#12". `depends_on` holds ids: this issue starts only
     when all of them are done. `priority`: higher is more urgent. `estimate`: the expected length
-    in seconds, if known. Two issues are equal when all their fields are.
+    in seconds, if known. `labels` say what it is like, e.g. "bug": what others with the same ones
+    have taken says how long it may take, and nothing else follows from them. Two issues are equal
+    when all their fields are.
     """
 
     id: str
@@ -36,14 +38,17 @@ class Issue:
     body: str = ""
     priority: int = 0
     estimate: float | None = None
+    labels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.depends_on, str):
-            raise TypeError(
-                f"issue {self.id!r}: depends_on is the text {self.depends_on!r}; "
-                f"give a list of ids, e.g. [{self.depends_on!r}]"
-            )
-        object.__setattr__(self, "depends_on", tuple(dict.fromkeys(self.depends_on)))
+        for name, items in (("depends_on", "ids"), ("labels", "labels")):
+            given = getattr(self, name)
+            if isinstance(given, str):
+                raise TypeError(
+                    f"issue {self.id!r}: {name} is the text {given!r}; "
+                    f"give a list of {items}, e.g. [{given!r}]"
+                )
+            object.__setattr__(self, name, tuple(dict.fromkeys(given)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Issue):
@@ -54,7 +59,7 @@ class Issue:
         return hash(self.id)
 
 
-ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estimate")
+ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estimate", "labels")
 """The names of an issue's fields."""
 
 
@@ -154,6 +159,9 @@ class Wave:
                 yield (
                     f'issue "{issue.id}" has the estimate {issue.estimate}; give seconds, 0 or more'
                 )
+            for label in issue.labels:
+                if not _is_line(label):
+                    yield f'issue "{issue.id}" has the label {label!r}; give a text of one line'
 
     def _dependency_problems(self) -> Iterable[str]:
         for issue in self.issues:
@@ -197,6 +205,17 @@ class Wave:
             for need in needed:
                 dependents[need].append(at)
         return tuple(tuple(found) for found in dependents)
+
+
+def _is_line(label: object) -> bool:
+    """Whether a label is a text of one line that says something, and can be written."""
+    return (
+        isinstance(label, str)
+        and bool(label.strip())
+        and label.splitlines() == [label]
+        and "\0" not in label
+        and _is_writable(label)
+    )
 
 
 def _is_writable(text: str) -> bool:
