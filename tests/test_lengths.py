@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.helpers import wave_of
 
+from wavelane.testing.strategies import waves
 from wavelane_model.lengths import LEARNED, Length, are_seconds, expected_lengths, lengths, median
+from wavelane_model.order import admission_keys
 from wavelane_model.wave import Finished, Issue, Wave, WaveError
 
 
@@ -106,6 +110,17 @@ LABELS = st.lists(st.sampled_from(["bug", "ui", "old"]), unique=True)
 FINISHED = st.lists(
     st.builds(Finished, st.sampled_from(["api", "web"]), LABELS, st.floats(0, 1e6)), min_size=1
 )
+
+
+@given(waves(), st.data())
+def test_nothing_follows_from_labels_where_nothing_is_learned(
+    wave: Wave, data: st.DataObject
+) -> None:
+    labelled = Wave(
+        (replace(issue, labels=data.draw(LABELS)) for issue in wave.issues), repos=wave.repos
+    )
+
+    assert admission_keys(labelled) == admission_keys(wave)
 
 
 @given(FINISHED, LABELS, st.data())
