@@ -10,7 +10,7 @@ from tests.helpers import Model, wave_of
 from wavelane_model.events import CapMoved, Event, ParkRequested, WaveAmended
 from wavelane_model.outcomes import Postponed
 from wavelane_model.step import IllegalEvent, step
-from wavelane_model.wave import Issue
+from wavelane_model.wave import Finished, Issue
 
 
 def amended(*lines: str, repos: list[str] | None = None, done: tuple[str, ...] = ()) -> WaveAmended:
@@ -78,6 +78,15 @@ def test_a_parked_issue_that_has_not_begun_may_change() -> None:
     model.take(WaveAmended((Issue("b#1", "b", title="The left footer"),)))
 
     assert model.why("b#1") == "parked: which footer?"
+
+
+def test_what_was_learned_meanwhile_decides_the_order_of_what_has_not_begun() -> None:
+    model = Model(wave_of("a#1", "a#2", "b#1"), cap=1)
+    slow = Finished("b", (), 9000.0)
+
+    assert model.take(WaveAmended((), experience=(slow, Finished("a", (), 60.0)))) == []
+
+    assert model.finish("a#1") == ["implement b#1"]
 
 
 def test_a_wave_that_would_have_ended_goes_on() -> None:

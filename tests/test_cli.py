@@ -228,6 +228,82 @@ def test_a_plan_without_estimates_counts_sessions(project: Path) -> None:
     assert "no issue has an estimate: it counts sessions" in done.stdout
 
 
+def test_a_plan_says_how_many_estimates_are_given_and_how_many_learned(project: Path) -> None:
+    make_repo(project / "doc")
+    edit(project, "web: web}", "web: web, doc: doc}")
+    edit(project, "title: First", "title: First, estimate: 10m")
+    edit(
+        project,
+        '  - {id: "web#1"',
+        '  - {id: "doc#1", repo: doc, labels: [bug]}\n  - {id: "web#1"',
+    )
+    earlier = project / "earlier.db"
+    wavelane("run", project / "wave.yaml", "--journal", earlier)
+
+    done = wavelane("plan", project / "wave.yaml", "--learn", earlier, "--learn", earlier)
+    as_json = json.loads(
+        wavelane("plan", project / "wave.yaml", "--learn", earlier, "--json").stdout
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "estimates: 1 given, 2 learned from 3 finished issues" in done.stdout
+    assert re.search(r"api#1 .* 10:00 min +given", done.stdout)
+    assert re.search(r"doc#1 .* learned: repo", done.stdout)
+    assert (as_json["outlook"]["with_estimate"], as_json["outlook"]["learned"]) == (1, 2)
+    assert as_json["outlook"]["learned_from"] == 3
+    by_id = {issue["id"]: issue for issue in as_json["order"]}
+    assert by_id["doc#1"]["labels"] == ["bug"]
+    assert by_id["doc#1"]["origin"] == "repo"
+    assert 0 < by_id["doc#1"]["expected"] < 60
+    assert (by_id["api#1"]["origin"], by_id["api#1"]["expected"]) == ("estimate", 600)
+
+
+def test_a_run_learns_from_earlier_ones_and_its_journal_keeps_that(project: Path) -> None:
+    earlier, journal = project / "earlier.db", project / "j.db"
+    wavelane("run", project / "wave.yaml", "--journal", earlier)
+    edit(project, "wave: test", "wave: next")
+
+    done = wavelane("run", project / "wave.yaml", "--journal", journal, "--learn", earlier)
+    again = wavelane("run", project / "wave.yaml", "--journal", journal)
+    report = wavelane("report", journal)
+
+    assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
+    assert wavelane("verify", journal).returncode == 0
+    assert "predicted end: after" in report.stdout
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_what_nothing_can_be_learned_from_is_bad_input(project: Path, command: str) -> None:
+    missing = wavelane(command, project / "wave.yaml", "--learn", project / "gone.db")
+    (project / "text.db").write_text("no journal")
+    damaged = wavelane(command, project / "wave.yaml", "--learn", project / "text.db")
+
+    assert (missing.returncode, damaged.returncode) == (2, 2)
+    assert missing.stderr.startswith("error: there is no ")
+    assert "gone.db" in missing.stderr
+    assert "text.db is no journal" in damaged.stderr
+    assert not (project / ".wavelane").exists()
+
+
+def test_a_run_does_not_learn_from_its_own_journal_twice(project: Path) -> None:
+    wavelane("run", project / "wave.yaml")
+
+    done = wavelane("run", project / "wave.yaml", "--learn", project / "wave.yaml")
+
+    assert done.returncode == 2
+    assert "is that of this wave, which learns from it by itself" in done.stderr
+
+
+def test_a_plan_says_that_nothing_is_learned_where_nothing_is_finished(project: Path) -> None:
+    edit(project, "title: First", "title: First, implement: 'exit 10'")
+    wavelane("run", project / "wave.yaml")
+
+    done = wavelane("plan", project / "wave.yaml", "--learn", project / "wave.yaml")
+
+    assert done.returncode == 0, done.stderr
+    assert "nothing is learned: no issue of these journals is finished" in done.stdout
+
+
 def test_a_plan_is_drawn(project: Path) -> None:
     done = wavelane("plan", project / "wave.yaml", "--svg", project / "plan.svg")
 

@@ -170,7 +170,13 @@ async def test_where_the_user_has_an_identity_it_signs_the_commits(
 async def test_a_command_learns_of_its_task(bench: Bench) -> None:
     bench.does('cd "$WAVELANE_DIR"; env > told; cat "$WAVELANE_BODY_FILE" > body')
     issue = Assignment(
-        "api#1", "api", title="Say more", body="Täglich.\n", attempt=3, round=2, feedback="Why?"
+        *("api#1", "api"),
+        title="Say more",
+        body="Täglich.\n",
+        labels=["good first issue"],
+        attempt=3,
+        round=2,
+        feedback="Why?",
     )
 
     await bench.pipeline.implement(issue)
@@ -185,6 +191,7 @@ async def test_a_command_learns_of_its_task(bench: Bench) -> None:
         "WAVELANE_REPO": "api",
         "WAVELANE_TITLE": "Say more",
         "WAVELANE_BODY_FILE": str(feedback.with_name("body.md")),
+        "WAVELANE_LABELS": "good first issue",
         "WAVELANE_ATTEMPT": "3",
         "WAVELANE_ROUND": "2",
         "WAVELANE_FIX": "0",
@@ -193,6 +200,17 @@ async def test_a_command_learns_of_its_task(bench: Bench) -> None:
         "WAVELANE_BRANCH": "wavelane/w/issue/api#1",
     }
     assert bench.changes() == ""
+
+
+@pytest.mark.parametrize(("labels", "lines"), [((), ""), (("bug", "ui, old"), "bug\nui, old")])
+async def test_labels_are_told_one_a_line(
+    bench: Bench, labels: tuple[str, ...], lines: str
+) -> None:
+    bench.does('printf %s "$WAVELANE_LABELS" > "$WAVELANE_DIR/labels"')
+
+    await bench.pipeline.implement(Assignment("api#1", "api", labels=labels))
+
+    assert (bench.tmp_path / "labels").read_text() == lines
 
 
 async def test_without_feedback_its_file_is_there_and_empty(bench: Bench) -> None:

@@ -294,13 +294,15 @@ def test_an_issue_without_an_estimate_takes_the_median_of_its_repo_else_of_all()
         ]
     )
 
-    assert expected_seconds(wave) == ((1, 3, 8, 3, 5, 5), "seconds", 4)
+    expected = expected_seconds(wave)
+    assert (expected.lengths, expected.unit) == ((1, 3, 8, 3, 5, 5), "seconds")
+    assert (expected.given, expected.learned, expected.missing) == (4, 0, 2)
 
 
 def test_without_any_estimate_sessions_are_counted() -> None:
     expected = expected_seconds(wave_of("a#1", "b#1"))
 
-    assert expected == ((1, 1), "sessions", 0)
+    assert (expected.lengths, expected.unit, expected.given) == ((1, 1), "sessions", 0)
     assert amount(1, expected.unit) == "1 session"
     assert amount(2, expected.unit) == "2 sessions"
     assert amount(125, "seconds") == "2:05 min"

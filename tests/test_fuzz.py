@@ -17,13 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.test_recovery import WAVE, Asked, Killed, a_day_later
 
-from wavelane import IllegalEvent, JournalError, Report, Scheduler
+from wavelane import IllegalEvent, JournalError, Report, Scheduler, Wave
+from wavelane.experience import experience_of
 from wavelane.inbox import give
 from wavelane.lock import holder_of
 from wavelane.testing import run_virtual
 from wavelane.verify import verify
 from wavelane_model.events import CapMoved, ParkRequested
 from wavelane_model.outcomes import ChangesRequested, Postponed
+from wavelane_model.wave import Finished
 
 pytestmark = pytest.mark.unlawful_journals
 BOUNDED = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -41,13 +43,15 @@ USES: list[Use] = [
     Report.from_journal,
     lambda path: give(path, CapMoved("step_down"), patience=0.1),
     goes_on,
+    experience_of,
 ]
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal of some length whose run was cut off."""
-    killed = Killed(tmp_path_factory.mktemp("sound") / "j.db")
+    experienced = Wave(WAVE.issues, experience=[Finished("a", ("bug",), 60.0)])
+    killed = Killed(tmp_path_factory.mktemp("sound") / "j.db", experienced)
     killed.end("a#1")
     killed.end("a#1", ChangesRequested("a test"))
     killed.end("c#1", Postponed(until=2e9, reason="quota"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.helpers import scheduler_of, wave_of
 from tests.test_history import history, killed_and_continued
 
-from wavelane import Blocked, ChangesRequested, Issue, Postponed, Wave
+from wavelane import Blocked, ChangesRequested, Finished, Issue, Postponed, Wave
 from wavelane.charts import forecast_chart, history_chart
 from wavelane.gantt import WIDTH, Bar, Chart, Lane, Outline, Thread, svg
 from wavelane.gantt.scale import Scale, tick_text
@@ -161,6 +161,14 @@ def test_a_forecast_shows_what_decides_its_end_and_what_it_counts() -> None:
     assert "decides the end" in texts(picture)
     assert "predicted end 2 sessions" in texts(picture)
     assert "No issue has an estimate: sessions are counted, and no time." in texts(picture)
+
+
+def test_a_forecast_says_from_how_many_issues_it_was_learned() -> None:
+    wave = Wave([Issue("a#1", "a")], experience=[Finished("a", (), 60)])
+
+    picture = svg(forecast_chart(look_ahead(wave)))
+
+    assert "Estimates: 0 given, 1 learned from 1 finished issue." in texts(picture)
 
 
 # What stays legible

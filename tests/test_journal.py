@@ -61,7 +61,7 @@ from wavelane_model.events import (
 )
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import Failed, Implemented, Outcome, Stopped
-from wavelane_model.wave import Issue
+from wavelane_model.wave import Finished, Issue
 
 # Values
 
@@ -86,9 +86,16 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "repo": TEXTS,
     "ticket": TEXTS,
     "issues": st.lists(
-        st.builds(Issue, TEXTS, TEXTS, st.lists(TEXTS), title=TEXTS, priority=st.integers())
+        st.builds(
+            *(Issue, TEXTS, TEXTS, st.lists(TEXTS)),
+            title=TEXTS,
+            priority=st.integers(),
+            labels=st.lists(TEXTS),
+        )
     ).map(tuple),
     "done": st.lists(TEXTS).map(tuple),
+    "experience": st.none()
+    | st.lists(st.builds(Finished, TEXTS, st.lists(TEXTS), st.floats(0, 1e12))).map(tuple),
     "order": st.lists(TEXTS).map(tuple),
     "holds": st.lists(st.builds(Hold, TEXTS, st.floats(allow_nan=False, allow_infinity=False))).map(
         tuple
@@ -160,10 +167,11 @@ def test_what_a_run_was_started_with_comes_back(tmp_path: Path, lane_release: La
     wave = Wave(
         [
             Issue("a#1", "a", ["x#9"], title="Zoë's", body="…\n", priority=-2, estimate=1.5),
-            Issue("b#1", "b", ["a#1"]),
+            Issue("b#1", "b", ["a#1"], labels=["ui", "bug"]),
         ],
         repos=["b", "a", "c"],
         done=["x#9"],
+        experience=[Finished("a", ["ui"], 61.25), Finished("z", (), 0.0)],
     )
     limits = Limits(review_rounds=1, merge_timeout=2.5, postpone_delay=7)
     journal = Journal(tmp_path / "j.db", Settings(wave, 2, lane_release, limits))
@@ -173,8 +181,33 @@ def test_what_a_run_was_started_with_comes_back(tmp_path: Path, lane_release: La
 
     assert found.wave.issues == wave.issues
     assert (found.wave.repos, found.wave.done) == (wave.repos, wave.done)
+    assert found.wave.experience == wave.experience
     assert (found.ceiling, found.lane_release, found.limits) == (2, lane_release, limits)
     assert entries == []
+
+
+def test_a_journal_without_labels_and_experience_has_no_keys_of_them(tmp_path: Path) -> None:
+    Journal(tmp_path / "j.db", settings_of(wave_of("a#1"))).close()
+
+    with closing(sqlite3.connect(tmp_path / "j.db")) as database:
+        [(definition,)] = database.execute("SELECT definition FROM issue")
+        keys = {key for (key,) in database.execute("SELECT key FROM meta")}
+    assert "labels" not in json.loads(definition)
+    assert "experience" not in keys
+    assert read(tmp_path / "j.db")[0].wave["a#1"].labels == ()
+
+
+@pytest.mark.unlawful_journals
+@pytest.mark.parametrize("experience", ["7", '[{"repo":"a"}]', '[{"repo":"a","labels":"bug"}]'])
+def test_an_experience_that_cannot_be_read_is_said_to_be_wrong(
+    tmp_path: Path, experience: str
+) -> None:
+    Journal(tmp_path / "j.db", settings_of(wave_of("a#1"))).close()
+    with closing(sqlite3.connect(tmp_path / "j.db")) as database, database:
+        database.execute("INSERT INTO meta VALUES ('experience', ?)", (experience,))
+
+    with pytest.raises(JournalError, match="does not say what its run was started with"):
+        read(tmp_path / "j.db")
 
 
 # Events before effects

@@ -4,8 +4,9 @@ from hypothesis import given
 from tests.helpers import Model, wave_of
 
 from wavelane.testing.strategies import waves
-from wavelane_model.order import AdmissionKey, admission_keys, admission_order, expected_lengths
-from wavelane_model.wave import Issue, Wave
+from wavelane_model.lengths import expected_lengths
+from wavelane_model.order import AdmissionKey, admission_keys, admission_order
+from wavelane_model.wave import Finished, Issue, Wave
 
 
 def in_order(wave: Wave) -> list[str]:
@@ -69,23 +70,12 @@ def test_a_longer_tail_in_seconds_goes_before_more_sessions() -> None:
     assert in_order(wave) == ["c#1", "a#1", "b#1"]
 
 
-def test_an_issue_without_an_estimate_is_expected_to_be_like_the_others_of_its_repo() -> None:
-    wave = Wave(
-        [
-            Issue("a#1", "a", estimate=60),
-            Issue("a#2", "a", estimate=90),
-            Issue("a#3", "a"),
-            Issue("b#1", "b", estimate=0),
-            Issue("b#2", "b"),
-            Issue("c#1", "c"),
-        ]
-    )
+def test_what_repos_have_taken_before_decides_where_nothing_is_estimated() -> None:
+    issues = [Issue("a#1", "a"), Issue("b#1", "b", ["a#1"]), Issue("c#1", "c")]
+    experience = [Finished("a", (), 60), Finished("b", (), 60), Finished("c", (), 300)]
 
-    assert expected_lengths(wave) == [60, 90, 90, 0, 0, 60]
-
-
-def test_without_any_estimate_a_length_is_a_session() -> None:
-    assert expected_lengths(wave_of("a#1", "b#1")) == [1, 1]
+    assert in_order(Wave(issues)) == ["a#1", "b#1", "c#1"]
+    assert in_order(Wave(issues, experience=experience)) == ["c#1", "a#1", "b#1"]
 
 
 @given(waves())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.helpers import scheduler_of
 
-from wavelane import Blocked, Issue, Report, Wave, planner
+from wavelane import Blocked, Finished, Issue, Report, Wave, planner
 from wavelane import replanner as module
 from wavelane.journal import JournalReader
 from wavelane.pipeline import Assignment
@@ -124,6 +124,8 @@ def test_a_wave_without_estimates_is_planned_only_if_asked_to(tmp_path: Path) ->
 
     assert plans(events) == []
     assert not Replanner(wave).is_due(0.0, WaveState(wave))
+    experienced = Wave(wave.issues, experience=[Finished("a", (), MINUTE)])
+    assert Replanner(experienced).is_due(0.0, WaveState(experienced))
     assert Replanner(wave, True).is_due(0.0, WaveState(wave))
 
 
@@ -283,6 +285,36 @@ def test_without_an_estimate_an_issue_is_expected_to_take_what_its_repo_took() -
 
     assert question is not None
     assert question.seconds[wave.position["api#2"]] == 7 * MINUTE
+
+
+def test_without_an_estimate_an_issue_is_expected_to_take_what_those_like_it_took() -> None:
+    bugs = [Issue(f"api#{at}", "api", labels=["bug"]) for at in range(1, 6)]
+    wave = Wave([*bugs, Issue("api#6", "api"), Issue("web#1", "web", estimate=50 * MINUTE)])
+    watched = begun(wave)
+    for number, end in enumerate((7, 16, 24), 1):
+        watched.finish(end * MINUTE, f"api#{number}")
+    watched.finish(24 * MINUTE, "web#1")
+
+    question = watched.ask(24 * MINUTE)
+
+    assert question is not None
+    assert question.seconds[wave.position["api#5"]] == 8 * MINUTE
+
+
+def test_what_was_learned_before_counts_with_what_the_wave_has_taken_itself() -> None:
+    experience = [Finished("api", ["bug"], minutes * MINUTE) for minutes in (20, 30)]
+    bugs = [Issue(f"api#{at}", "api", labels=["bug"]) for at in range(1, 4)]
+    watched = Watched(Wave(bugs, experience=experience))
+    first = watched.ask(0.0)
+    watched.take(0.0, WaveStarted())
+    watched.finish(7 * MINUTE, "api#1")
+
+    second = watched.ask(7 * MINUTE)
+
+    assert first is not None
+    assert second is not None
+    assert [*first.seconds] == [30 * MINUTE] * 3
+    assert [*second.seconds] == [20 * MINUTE] * 3
 
 
 def test_without_any_estimate_all_are_expected_to_take_what_others_took() -> None:

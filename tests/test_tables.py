@@ -10,10 +10,12 @@ from tests.helpers import scheduler_of, wave_of
 from tests.test_history import estimated, history, killed_and_continued
 from tests.test_recovery import Killed
 
-from wavelane import Blocked, Issue, Wave
+from wavelane import Blocked, Finished, Issue, Wave
+from wavelane.display import preview_view
 from wavelane.history import history_of_journal
 from wavelane.lock import Lock
 from wavelane.outlook import look_ahead
+from wavelane.preview import preview
 from wavelane.tables import history_view, outlook_view
 from wavelane.testing.virtual import EPOCH
 
@@ -43,6 +45,19 @@ def test_each_cap_has_its_end_and_what_that_changes() -> None:
     assert row(text, "2") == ["2", "1:30", "min", "−1:00", "min"]
     assert "decides the end at cap 2: b#1" in text
     assert "predicted: as if every session took its estimate and ended well" in text
+
+
+def test_estimates_that_are_learned_are_told_from_those_that_are_given() -> None:
+    issues = [Issue("a#1", "a"), Issue("b#1", "b", estimate=90), Issue("b#2", "b")]
+    wave = Wave(issues, experience=[Finished("a", (), 60)])
+
+    text = shown(outlook_view(look_ahead(wave)))
+    order = shown(preview_view(preview(wave)))
+
+    assert "estimates: 1 given, 1 learned from 1 finished issue\n" in text
+    assert "1 of 3 issues have neither: they take the median of those of their repo" in text
+    assert row(order, "3")[-4:] == ["1:00", "min", "learned:", "repo"]
+    assert [row(order, place)[-1] for place in "12"] == ["given", "estimates"]
 
 
 def test_caps_that_change_nothing_share_a_row() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from wavelane.pipeline import Assignment, assignment
@@ -61,6 +63,13 @@ def test_an_issue_that_is_in_the_wave_and_done_is_named() -> None:
 def test_an_estimate_that_is_no_length_of_time_is_named(estimate: float) -> None:
     assert problems(Issue("api#1", "api", estimate=estimate)) == [
         f'issue "api#1" has the estimate {estimate}; give seconds, 0 or more'
+    ]
+
+
+@pytest.mark.parametrize("label", ["", " ", "two\nlines", "nul\0", "half \ud800", 7])
+def test_a_label_that_is_no_text_of_one_line_is_named(label: Any) -> None:
+    assert problems(Issue("api#1", "api", labels=["bug", label])) == [
+        f'issue "api#1" has the label {label!r}; give a text of one line'
     ]
 
 
@@ -167,11 +176,23 @@ def test_a_dependency_that_is_given_twice_counts_once() -> None:
     assert Issue("web#1", "web", ["api#1", "api#1"]).depends_on == ("api#1",)
 
 
+def test_labels_keep_their_order_and_count_once() -> None:
+    assert Issue("web#1", "web", labels=["ui", "bug", "ui"]).labels == ("ui", "bug")
+
+
+def test_a_text_in_place_of_a_list_of_labels_is_an_error_that_says_so() -> None:
+    with pytest.raises(TypeError, match=r"labels is the text 'bug'; give a list of labels"):
+        Issue("web#1", "web", labels="bug")
+
+
 def test_issues_are_equal_when_all_their_fields_are() -> None:
     one = Issue("web#1", "web", ["api#1"], title="Footer", priority=1, estimate=60)
 
     assert one == Issue("web#1", "web", ("api#1",), title="Footer", priority=1, estimate=60)
     assert one != Issue("web#1", "web", ("api#1",), title="Header", priority=1, estimate=60)
+    assert one != Issue(
+        "web#1", "web", ("api#1",), title="Footer", priority=1, estimate=60, labels=["ui"]
+    )
     assert one != "web#1"
 
 
@@ -181,7 +202,14 @@ def test_issues_are_found_in_sets_by_what_they_are() -> None:
 
 
 def test_an_assignment_is_its_issue() -> None:
-    issue = Issue("web#1", "web", ["api#1"], title="Footer", body="…", priority=1, estimate=60)
+    issue = Issue(
+        *("web#1", "web", ["api#1"]),
+        title="Footer",
+        body="…",
+        priority=1,
+        estimate=60,
+        labels=["ui"],
+    )
 
     handed_over = assignment(issue, attempt=3, feedback="add a test")
 

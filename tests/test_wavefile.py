@@ -87,8 +87,8 @@ def test_the_wave_has_all_that_the_issues_say() -> None:
         done: infra#3
         issues:
           - {id: api#1, repo: api, title: " One ", body: "two\\n", depends_on: infra#3,
-             priority: -2, estimate: 1.5m}
-          - {id: web#1, repo: web, depends_on: [api#1, infra#3, api#1]}
+             priority: -2, estimate: 1.5m, labels: [bug, good first issue, bug]}
+          - {id: web#1, repo: web, depends_on: [api#1, infra#3, api#1], labels: ui}
         """
     ).to_wave()
 
@@ -98,6 +98,7 @@ def test_the_wave_has_all_that_the_issues_say() -> None:
     assert (first.id, first.repo, first.title, first.body) == ("api#1", "api", "One", "two\n")
     assert (first.depends_on, first.priority, first.estimate) == (("infra#3",), -2, 90)
     assert second.depends_on == ("api#1", "infra#3")
+    assert (first.labels, second.labels) == (("bug", "good first issue"), ("ui",))
 
 
 def test_an_issue_goes_before_its_repo_and_that_before_the_file() -> None:
@@ -288,6 +289,7 @@ def test_all_problems_are_told_at_once_each_with_its_line() -> None:
           - id: api#3
             repo: lib
             estimate: 3 days
+            labels: [bug, {ui: true}]
         """
     )
 
@@ -315,6 +317,7 @@ def test_all_problems_are_told_at_once_each_with_its_line() -> None:
         'wave.yaml:26: issues[4].id: issue "api#3" is there twice; ids are unique in a wave',
         "wave.yaml:28: issues[4].estimate: is '3 days'; give seconds, or a time such as 90s, 30m, "
         "2h or 1h30m",
+        "wave.yaml:29: issues[4].labels[1]: is a mapping; give a text",
     ]
 
 
@@ -547,7 +550,7 @@ def test_the_schema_helps_with_every_key_and_knows_the_short_forms() -> None:
 
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert json.loads(json.dumps(schema)) == schema
-    assert len(list(properties(schema))) == 12 + 9 + 5 + 9
+    assert len(list(properties(schema))) == 12 + 9 + 5 + 10
     for name, found in properties(schema):
         named = schema["$defs"].get(found.get("$ref", "").removeprefix("#/$defs/"), found)
         assert named.get("title"), name

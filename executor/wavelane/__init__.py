@@ -5,6 +5,7 @@
 Everything public is importable from here.
 """
 
+from wavelane.experience import experience_of
 from wavelane.journal import JournalError
 from wavelane.lever import CapLever
 from wavelane.notices import Notice, NoticeStream
@@ -33,7 +34,7 @@ from wavelane_model.outcomes import (
     Postponed,
 )
 from wavelane_model.step import IllegalEvent
-from wavelane_model.wave import Issue, Wave, WaveError
+from wavelane_model.wave import Finished, Issue, Wave, WaveError
 from wavelane_model.why import Reason
 
 __version__ = "0.1.0"
@@ -48,6 +49,7 @@ __all__ = [
     "Conflicted",
     "Discarded",
     "Extensible",
+    "Finished",
     "IllegalEvent",
     "Implemented",
     "Issue",
@@ -72,4 +74,5 @@ __all__ = [
     "Wave",
     "WaveError",
     "__version__",
+    "experience_of",
 ]

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from wavelane.commands import CommandPipeline
+from wavelane.encoding import JournalError
+from wavelane.experience import experience_of
 from wavelane.report import Report
 from wavelane.scheduler import Scheduler
 from wavelane.settings import IssueCommands, RepoSettings
 from wavelane.wavefile import WaveFile
-from wavelane_model.wave import Wave
+from wavelane_model.wave import Finished, Wave
 
 _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -25,8 +27,9 @@ _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 class Campaign:
     """One run of a wave file.
 
-    `cap` and `journal` take precedence over what the file says, `plan` is the scheduler's. Raises
-    `ValueError` for a cap below 1.
+    `cap` and `journal` take precedence over what the file says, `plan` is the scheduler's. `learn`
+    are journals of earlier waves to learn estimates from. Raises `ValueError` for a cap below 1,
+    and `JournalError` for a journal that nothing can be learned from.
     """
 
     def __init__(
@@ -36,12 +39,13 @@ class Campaign:
         cap: int | None = None,
         journal: Path | None = None,
         plan: bool | None = None,
+        learn: Collection[Path] = (),
     ) -> None:
         self.file = file
         self.went_on = False
         """Whether all was prepared, and the wave went on."""
-        self.wave = file.to_wave()
         self.journal = journal or file.state_dir / "journal.db"
+        self.wave = file.to_wave(self._learned(learn))
         limits = file.to_limits()
         self.pipeline = pipeline_of(file, self.wave)
         self.scheduler = Scheduler(
@@ -54,6 +58,14 @@ class Campaign:
             plan=plan,
             name=file.wave,
         )
+
+    def _learned(self, learn: Collection[Path]) -> tuple[Finished, ...]:
+        if any(path.resolve() == self.journal.resolve() for path in learn):
+            raise JournalError(
+                f"journal {self.journal} is that of this wave, which learns from it by itself; "
+                "give journals of earlier waves"
+            )
+        return experience_of(*learn)
 
     async def run(self, interrupted: Callable[[str], None] = lambda text: None) -> Report:
         """Prepare, run to the end, tidy up, and report.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from wavelane.chronicle import Ending, SessionSpan
-from wavelane.estimates import Unit, amount
+from wavelane.estimates import Expected, Unit, amount, provenance
 from wavelane.forecast import Cause, Forecast, IssueSpan
 from wavelane.gantt import Bar, Chart, Lane, Mark, Outline, Shade, Thread
 from wavelane.gantt.look import Look, Why
@@ -223,12 +223,15 @@ def forecast_chart(outlook: Outlook, name: str = "") -> Chart:
         cap=[(0.0, outlook.cap)],
         flight=_in_flight(found.spans),
         ceiling=outlook.cap,
-        notes=(
-            ("No issue has an estimate: sessions are counted, and no time.",)
-            if unit == "sessions"
-            else ()
-        ),
+        notes=[*_notes(outlook.expected)],
     )
+
+
+def _notes(expected: Expected) -> Iterator[str]:
+    if expected.unit == "sessions":
+        yield "No issue has an estimate: sessions are counted, and no time."
+    elif expected.finished:
+        yield f"{provenance(expected).capitalize()}."
 
 
 def _expected_bars(span: IssueSpan, lane: int, unit: Unit, strong: bool) -> Iterator[Bar]:

@@ -60,12 +60,20 @@ PlanOption = Annotated[
     typer.Option(
         "--plan/--no-plan",
         help="Plan the order of admission ahead.",
-        show_default="where an issue has an estimate",
+        show_default="where there are estimates",
     ),
 ]
 CapOption = Annotated[
     int | None,
     typer.Option("--cap", help="How many issues may be in flight.", show_default="number of repos"),
+]
+LearnOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--learn",
+        metavar="JOURNAL",
+        help="The journal of an earlier wave, to learn missing estimates from. May be repeated.",
+    ),
 ]
 SvgOption = Annotated[
     Path | None,
@@ -130,6 +138,7 @@ def run(
         typer.Option(metavar="TIME", help=f"Start nothing before then. {steering.TIME_HELP}"),
     ] = None,
     plan: PlanOption = None,
+    learn: LearnOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a wave to its end, from where its journal ends if there is one.
@@ -140,7 +149,13 @@ def run(
         from wavelane.campaign import Campaign
 
         resume_at = steering.time_given("--pause-until", pause_until)
-        campaign = Campaign(_load(wave), cap=_checked_cap(cap), journal=journal, plan=plan)
+        campaign = Campaign(
+            _load(wave),
+            cap=_checked_cap(cap),
+            journal=journal,
+            plan=plan,
+            learn=_journals(learn),
+        )
         if cap is not None:  # a wave that is continued may stand at another level
             campaign.scheduler.cap.set(cap)
         if resume_at is not None and resume_at > time.time():
@@ -160,17 +175,19 @@ def plan(
     wave: WaveArgument,
     cap: CapOption = None,
     ahead: PlanOption = None,
+    learn: LearnOption = None,
     svg: SvgOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a wave file, and show its order, its longest path, and when it may end at each cap."""
     with explained():
         from wavelane.campaign import pipeline_of
+        from wavelane.experience import experience_of
         from wavelane.outlook import look_ahead
         from wavelane.preview import preview
 
         file = _load(wave)
-        checked = file.to_wave()
+        checked = file.to_wave(experience_of(*_journals(learn)))
         asyncio.run(pipeline_of(file, checked).check())
         level = _checked_cap(cap) or file.cap
         found = preview(checked, cap=level, lane_release=file.lane_release)
@@ -186,6 +203,8 @@ def plan(
         from wavelane.tables import outlook_view
 
         console().print(preview_view(found), "", outlook_view(outlook), sep="\n")
+        if learn and not checked.experience:
+            print("nothing is learned: no issue of these journals is finished")
 
 
 @app.command("report")
@@ -318,6 +337,10 @@ def _load(path: Path) -> WaveFile:
     from wavelane.wavefile import load
 
     return load(path)
+
+
+def _journals(given: list[Path] | None) -> list[Path]:
+    return [steering.journal_of(path) for path in given or ()]
 
 
 def _checked_cap(cap: int | None) -> int | None:

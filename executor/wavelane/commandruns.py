@@ -4,6 +4,7 @@ A command runs in the issue's worktree and learns of its task from the environme
 
     WAVELANE_ISSUE, WAVELANE_REPO, WAVELANE_TITLE   the issue
     WAVELANE_BODY_FILE                              file with its text
+    WAVELANE_LABELS                                 its labels, one a line; empty without any
     WAVELANE_FEEDBACK_FILE                          file with the feedback of the last review,
                                                     conflict, checkpoint or gate; may be empty
     WAVELANE_ATTEMPT, WAVELANE_ROUND                the number of the session from 1, and of the
@@ -117,6 +118,7 @@ class Runner:
             "WAVELANE_REPO": issue.repo,
             "WAVELANE_TITLE": issue.title,
             "WAVELANE_BODY_FILE": str(_written(inputs / "body.md", issue.body)),
+            "WAVELANE_LABELS": "\n".join(issue.labels),
             "WAVELANE_FEEDBACK_FILE": str(_written(inputs / "feedback.md", feedback)),
             "WAVELANE_ATTEMPT": str(issue.attempt),
             "WAVELANE_ROUND": str(issue.round),

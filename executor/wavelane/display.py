@@ -24,6 +24,7 @@ from wavelane.scheduler import Scheduler
 from wavelane.status import LaneStatus, Overview, Status
 from wavelane.times import clock_text, duration
 from wavelane_model.cap import level_name
+from wavelane_model.lengths import Origin
 from wavelane_model.lifecycle import State, Trigger
 
 STATE_STYLES: Final[dict[State, str]] = {
@@ -201,13 +202,28 @@ def _time_of(issue: IssueReport) -> str:
     return duration(issue.ended_at - issue.started_at)
 
 
+_ORIGINS: Final[dict[Origin, str]] = {
+    "estimate": "given",
+    "labels": "learned: labels",
+    "repo": "learned: repo",
+    "all": "learned: all",
+    "estimates": "others' estimates",
+    "nothing": "",
+}
+
+
 def preview_view(found: Preview) -> RenderableType:
     """The usual order, the rounds, the longest path."""
     order = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
-    for name in ("#", "issue", "repo", "priority", "tail", "hops", "depends on", "title"):
+    in_seconds = found.unit == "seconds"
+    expected = ("expected", "origin") if in_seconds else ()
+    for name in (
+        *("#", "issue", "repo", "priority", "tail", "hops"),
+        *(*expected, "depends on", "title"),
+    ):
         order.add_column(
             name,
-            justify="right" if name in ("#", "priority", "tail", "hops") else "left",
+            justify="right" if name in ("#", "priority", "tail", "hops", "expected") else "left",
             no_wrap=name != "depends on",
         )
     for number, issue in enumerate(found.order, 1):
@@ -218,6 +234,7 @@ def preview_view(found: Preview) -> RenderableType:
             str(issue.priority),
             amount(issue.tail, found.unit),
             str(issue.hops),
+            *((amount(issue.expected, found.unit), _ORIGINS[issue.origin]) if in_seconds else ()),
             ", ".join(issue.depends_on),
             issue.title,
         )

@@ -29,7 +29,7 @@ from typing import (
 
 from wavelane_model.events import Event, Hold, OrderPlanned, SessionEnded, WaveAmended
 from wavelane_model.outcomes import Outcome
-from wavelane_model.wave import ISSUE_FIELDS, Issue
+from wavelane_model.wave import ISSUE_FIELDS, Finished, Issue
 
 T = TypeVar("T")
 Check = Callable[[object], bool]
@@ -40,7 +40,7 @@ class JournalError(RuntimeError):
 
 
 class _Field(NamedTuple):
-    """A field of an event, an outcome or an issue."""
+    """A field of an event, an outcome, an issue, or what else is read."""
 
     fits: Check
     default: object
@@ -80,7 +80,7 @@ def _fields_of(kind: type) -> dict[str, _Field]:
     return {one.name: _Field(_check_of(hints[one.name]), one.default) for one in fields(kind)}
 
 
-_KINDS: Final[tuple[type, ...]] = (*_EVENTS.values(), *_OUTCOMES.values(), Issue, Hold)
+_KINDS: Final[tuple[type, ...]] = (*_EVENTS.values(), *_OUTCOMES.values(), Issue, Hold, Finished)
 _FIELDS: Final = {kind: _fields_of(kind) for kind in _KINDS}
 """The fields of each kind, by name."""
 
@@ -94,6 +94,9 @@ def encoded(event: Event) -> tuple[str, str | None, str | None]:
     issue = data.pop("issue", None)
     if isinstance(event, WaveAmended):
         data["issues"] = [definition_of(one) for one in event.issues]
+        del data["experience"]
+        if event.experience is not None:
+            data["experience"] = plain_experience(event.experience)
     if isinstance(event, OrderPlanned):
         data["holds"] = [asdict(one) for one in event.holds]
     return kind.__name__, issue, as_json(data) if data else None
@@ -129,6 +132,8 @@ def decoded(kind: str, issue: str | None, data: str | None) -> Event:
         if kind == WaveAmended.__name__:
             values["issues"] = tuple(made(Issue, one) for one in values["issues"])
             values["done"] = tuple(values["done"])
+            if "experience" in values:
+                values["experience"] = read_experience(values["experience"])
         if kind == OrderPlanned.__name__:
             values["order"] = tuple(values["order"])
             values["holds"] = tuple(made(Hold, one) for one in values["holds"])
@@ -166,13 +171,26 @@ def first_seal(meta: Iterable[tuple[str, str]], definitions: Iterable[str]) -> s
 
 
 def definition_of(issue: Issue) -> dict[str, object]:
-    """An issue as plain values."""
-    return {name: getattr(issue, name) for name in ISSUE_FIELDS}
+    """An issue as plain values; labels only where it has some."""
+    definition = {name: getattr(issue, name) for name in ISSUE_FIELDS}
+    if not issue.labels:
+        del definition["labels"]
+    return definition
 
 
 def issue_of(definition: str) -> Issue:
     """The issue that a row defines. Raises `KeyError`, `TypeError`, `ValueError`."""
     return made(Issue, loaded(definition))
+
+
+def plain_experience(experience: Iterable[Finished]) -> list[dict[str, object]]:
+    """An experience as plain values."""
+    return [asdict(one) for one in experience]
+
+
+def read_experience(values: Iterable[dict[str, Any]]) -> tuple[Finished, ...]:
+    """What `plain_experience` gave. Raises `KeyError`, `TypeError`."""
+    return tuple(made(Finished, one) for one in values)
 
 
 def made(kind: type[T], values: dict[str, Any]) -> T:

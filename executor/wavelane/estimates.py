@@ -1,8 +1,8 @@
-"""How long each issue of a wave is expected to take.
+"""How long each issue of a wave is expected to take, and how that is known.
 
-What is expected where an estimate is missing is the model's to say (`wavelane_model.order`): its
-order of admission depends on it. In a wave without any estimate each issue counts 1: what is
-forecast then is in *sessions*, as many as follow one another, and no time.
+The rule is the model's (`wavelane_model.lengths`): its order of admission depends on it. In a wave
+of which nothing is known each issue counts 1: what is forecast then is in *sessions*, as many as
+follow one another, and no time.
 """
 
 from __future__ import annotations
@@ -10,27 +10,54 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from wavelane.times import duration
-from wavelane_model.order import expected_lengths
+from wavelane_model.lengths import LEARNED, Origin, are_seconds, lengths
 from wavelane_model.wave import Wave
 
 Unit = Literal["seconds", "sessions"]
 
 
 class Expected(NamedTuple):
-    """What each issue is expected to take, by position in the wave, and in which unit.
+    """What each issue is expected to take, by position in the wave, and how that is known.
 
-    `known`: how many issues have an estimate of their own.
+    `finished`: from how many issues of earlier waves it could be learned.
     """
 
     lengths: tuple[float, ...]
     unit: Unit
-    known: int
+    origins: tuple[Origin, ...]
+    finished: int
+
+    @property
+    def given(self) -> int:
+        """How many issues have an estimate of their own."""
+        return self.origins.count("estimate")
+
+    @property
+    def learned(self) -> int:
+        """Of how many issues the length is learned from finished ones."""
+        return sum(origin in LEARNED for origin in self.origins)
+
+    @property
+    def missing(self) -> int:
+        """How many issues have neither."""
+        return len(self.origins) - self.given - self.learned
 
 
 def expected_seconds(wave: Wave) -> Expected:
     """What each issue of `wave` is expected to take."""
-    known = sum(issue.estimate is not None for issue in wave.issues)
-    return Expected(tuple(expected_lengths(wave)), "seconds" if known else "sessions", known)
+    found = lengths(wave)
+    return Expected(
+        tuple(length.expected for length in found),
+        "seconds" if are_seconds(found) else "sessions",
+        tuple(length.origin for length in found),
+        len(wave.experience),
+    )
+
+
+def provenance(expected: Expected) -> str:
+    """Where estimates are from, in words."""
+    finished = f"{expected.finished} finished issue{'' if expected.finished == 1 else 's'}"
+    return f"estimates: {expected.given} given, {expected.learned} learned from {finished}"
 
 
 def amount(value: float, unit: Unit) -> str:

@@ -2,7 +2,8 @@
 
 One SQLite file in WAL mode with five tables, for any SQL client to read:
 
-    meta      what the run was started with: format, wave, cap, lane_release, limits; and the seal
+    meta      what the run was started with: format, wave, cap, lane_release, limits, and the
+              experience, where there was some; and the seal
     event     one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
               data (JSON); never changed, never deleted
     issue     one row an issue: what it is, and what it was when the run was first started
@@ -37,7 +38,16 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast, get_args
 
 from wavelane.encoding import JournalError as JournalError
-from wavelane.encoding import as_json, definition_of, first_seal, issue_of, sealed, storable
+from wavelane.encoding import (
+    as_json,
+    definition_of,
+    first_seal,
+    issue_of,
+    plain_experience,
+    read_experience,
+    sealed,
+    storable,
+)
 from wavelane.encoding import decoded as decoded
 from wavelane.encoding import encoded as encoded
 from wavelane.lock import Holder, InUseError, Lock
@@ -45,7 +55,7 @@ from wavelane_model.cap import Cap
 from wavelane_model.events import Event, WaveAmended
 from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
-from wavelane_model.wave import Issue, Wave
+from wavelane_model.wave import Finished, Issue, Wave
 
 FORMAT: Final = 4
 """Version of the file's layout."""
@@ -353,6 +363,7 @@ class JournalReader:
                 [issue_of(definition) for definition in self._definitions()],
                 repos=self._setting("repos", list),
                 done=self._setting("done", list),
+                experience=self._experience(),
             )
             ceiling = Cap.at(self._setting("ceiling", int)).ceiling
             lane_release = self._setting("lane_release", str)
@@ -444,6 +455,11 @@ class JournalReader:
             )
             return [definition for (definition,) in rows]
 
+    def _experience(self) -> tuple[Finished, ...]:
+        if "experience" not in self._meta:
+            return ()
+        return read_experience(self._setting("experience", list))
+
     def _setting(self, key: str, kind: type) -> Any:
         value = json.loads(self._meta[key])
         if not isinstance(value, kind):
@@ -466,7 +482,7 @@ def _unanswered(db: sqlite3.Connection) -> list[Command]:
 
 
 def _meta_rows(settings: Settings) -> list[tuple[str, str]]:
-    return [
+    rows = [
         ("format", str(FORMAT)),
         ("repos", as_json(settings.wave.repos)),
         ("done", as_json(sorted(settings.wave.done))),
@@ -475,6 +491,9 @@ def _meta_rows(settings: Settings) -> list[tuple[str, str]]:
         ("limits", as_json(asdict(settings.limits))),
         ("name", as_json(settings.name)),
     ]
+    if settings.wave.experience:
+        rows.append(("experience", as_json(plain_experience(settings.wave.experience))))
+    return rows
 
 
 def _claimed(path: Path) -> bool:

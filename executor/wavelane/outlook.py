@@ -61,7 +61,9 @@ class Outlook:
         """The same as plain values, for JSON; the issues are told at the chosen cap alone."""
         return {
             "unit": self.expected.unit,
-            "with_estimate": self.expected.known,
+            "with_estimate": self.expected.given,
+            "learned": self.expected.learned,
+            "learned_from": self.expected.finished,
             "cap": self.cap,
             "highest": self.highest,
             "caps": [_without_issues(one) for one in self.forecasts],

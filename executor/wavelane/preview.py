@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from wavelane.estimates import Unit, expected_seconds
+from wavelane.estimates import Expected, Unit, expected_seconds
 from wavelane.forecast import forecast
+from wavelane_model.lengths import Origin
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.order import admission_keys, admission_order
 from wavelane_model.wave import Wave
@@ -24,6 +25,7 @@ class OrderedIssue:
     id: str
     repo: str
     title: str
+    labels: tuple[str, ...]
     priority: int
     """Inherited: the highest of its own and of all that depends on it."""
     tail: float
@@ -31,6 +33,10 @@ class OrderedIssue:
     hops: int
     """The length of the longest path of dependents behind it."""
     depends_on: tuple[str, ...]
+    expected: float
+    """What it is expected to take, in the unit of the preview."""
+    origin: Origin
+    """How that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,8 @@ class Preview:
 
     `order` is the order of admission among issues that are ready, with tails in `unit`. `rounds`
     are the issues that would start together, if all sessions took equally long. `longest_path` is
-    the longest chain of dependencies, first to last: by estimates (seconds) where every issue has
-    one, else by count.
+    the longest chain of dependencies, first to last: by estimates (seconds), given or learned,
+    where every issue has one, else by count.
     """
 
     cap: int
@@ -60,10 +66,13 @@ class Preview:
                     "id": issue.id,
                     "repo": issue.repo,
                     "title": issue.title,
+                    "labels": list(issue.labels),
                     "priority": issue.priority,
                     "tail": issue.tail,
                     "hops": issue.hops,
                     "depends_on": list(issue.depends_on),
+                    "expected": issue.expected,
+                    "origin": issue.origin,
                 }
                 for issue in self.order
             ],
@@ -76,20 +85,24 @@ class Preview:
 def preview(wave: Wave, *, cap: int | None = None, lane_release: LaneRelease = "done") -> Preview:
     """Look ahead at a wave. `cap` defaults to the number of its repos."""
     keys = admission_keys(wave)
-    path, seconds = _longest_path(wave)
+    expected = expected_seconds(wave)
+    path, seconds = _longest_path(wave, expected)
     ceiling = cap or max(1, len(wave.repos))
     return Preview(
         cap=ceiling,
-        unit=expected_seconds(wave).unit,
+        unit=expected.unit,
         order=tuple(
             OrderedIssue(
                 issue.id,
                 issue.repo,
                 issue.title,
+                tuple(issue.labels),
                 -keys[at].minus_priority,
                 -keys[at].minus_tail,
                 -keys[at].minus_hops,
                 tuple(issue.depends_on),
+                expected.lengths[at],
+                expected.origins[at],
             )
             for at in admission_order(wave)
             for issue in (wave.issues[at],)
@@ -107,11 +120,9 @@ def _rounds(wave: Wave, cap: int, lane_release: LaneRelease) -> tuple[tuple[str,
     return tuple(tuple(span.issue for span in together) for _, together in rounds)
 
 
-def _longest_path(wave: Wave) -> tuple[tuple[str, ...], float | None]:
-    estimates = [issue.estimate for issue in wave.issues]
-    known = [one for one in estimates if one is not None]
-    in_seconds = bool(known) and len(known) == len(estimates)
-    weights = known if in_seconds else [1.0] * len(estimates)
+def _longest_path(wave: Wave, expected: Expected) -> tuple[tuple[str, ...], float | None]:
+    in_seconds = expected.unit == "seconds" and not expected.missing
+    weights = expected.lengths if in_seconds else [1.0] * len(wave)
     length = [0.0] * len(wave)
     before: list[int | None] = [None] * len(wave)
     for at in wave.topological():

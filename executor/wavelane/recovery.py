@@ -121,7 +121,8 @@ def amendment_of(path: Path, state: WaveState, wave: Wave) -> WaveAmended | None
     """What has to be added to or changed in the wave of a journal to make it `wave`, if anything.
 
     Issues that are done or cancelled may be missing or changed: nothing follows from it. Whether
-    another one may still be changed is the model's to say. Raises `JournalError` for another wave.
+    another one may still be changed is the model's to say. Another experience takes the place of
+    the one before; none leaves it. Raises `JournalError` for another wave.
     """
     past = state.wave
     if past.issues and wave.issues and not past.position.keys() & wave.position.keys():
@@ -137,7 +138,10 @@ def amendment_of(path: Path, state: WaveState, wave: Wave) -> WaveAmended | None
         if issue.id not in past or (issue != past[issue.id] and not _is_settled(state, issue.id))
     )
     done = tuple(sorted(wave.done - past.done - past.position.keys()))
-    return WaveAmended(issues, done) if issues or done else None
+    experience = wave.experience if wave.experience not in ((), past.experience) else None
+    if not (issues or done or experience):
+        return None
+    return WaveAmended(issues, done, experience)
 
 
 def _unfit(state: WaveState, wave: Wave) -> Iterable[str]:

@@ -2,9 +2,8 @@
 
 1. It is planned before the start, and anew when the wave goes otherwise: an issue was done early or
    late, parked, cancelled, or is queued again; the cap has moved; issues were added.
-2. An issue is expected to take its estimate. Without one, it takes the median of what those of its
-   repo have taken so far, or else of their estimates. Where nothing at all is estimated, the
-   median of all that are done, and before that one session each.
+2. What an issue is expected to take is the model's to say (`wavelane_model.lengths`), by what
+   those have taken that are done by then, too.
 3. Estimates are taken to scatter, so what is looked for is an order that ends the wave sooner on
    average. Only such a one is told. The model then admits by it, within its rules.
    What is in flight stands before all else in it: should it come back, it goes on first.
@@ -19,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wavelane.experience import finished_in
 from wavelane.report import Recorder
 from wavelane_model.cap import Cap
 from wavelane_model.effects import AnnounceIssue, Effect
@@ -33,8 +33,8 @@ from wavelane_model.events import (
     WaveAmended,
     WaveStarted,
 )
+from wavelane_model.lengths import are_seconds, lengths
 from wavelane_model.lifecycle import TAKEN_OUT, LaneRelease, State
-from wavelane_model.order import expected_lengths, median
 from wavelane_model.state import WaveState
 from wavelane_model.wave import Wave
 
@@ -114,7 +114,10 @@ def opening(
 
 
 class Replanner:
-    """Says when to plan. `wanted`: always, never, or (None) where an issue is estimated."""
+    """Says when to plan. `wanted`: always, never, or (None) where there are estimates.
+
+    They may be given, or learned from earlier waves.
+    """
 
     def __init__(self, wave: Wave, wanted: bool | None = None) -> None:
         self._wanted = wanted
@@ -122,20 +125,18 @@ class Replanner:
         self._consider(wave)
         self._due = True
         self._not_before = 0.0
-        self._run_began: float | None = None
         self._ends: dict[str, tuple[float, float]] = {}
         """By issue: when it was to be done, and by how much it may be early or late."""
 
     def _consider(self, wave: Wave) -> None:
         if self._wanted is None:
-            self._active = any(issue.estimate is not None for issue in wave.issues)
+            given = any(issue.estimate is not None for issue in wave.issues)
+            self._active = given or bool(wave.experience)
 
     def note(self, at: float, event: Event, effects: Iterable[Effect], wave: Wave) -> None:
         """Take in one step that happened at `at`, after which the wave is `wave`."""
         if isinstance(event, WaveAmended):
             self._consider(wave)
-        if isinstance(event, WaveStarted):
-            self._run_began = at
         if self._active and not self._due:
             self._due = isinstance(event, _CAUSES) or any(
                 isinstance(effect, AnnounceIssue) and self._matters(at, effect)
@@ -174,22 +175,22 @@ class Replanner:
         if not queued:
             return None
         ids = [issue.id for issue in state.wave.issues]
-        lengths = _lengths(state, recorder)
-        began = self._run_began if lengths.in_seconds else None
+        found = lengths(state.wave, finished_in(state, recorder))
+        in_seconds = are_seconds(found)
         return Question(
             at=at,
             wave=state.wave,
-            seconds=lengths.values,
+            seconds=[length.expected for length in found],
             cap=state.cap.level,
             elapsed={
-                one: 0.0 if began is None else min(recorder.worked(ids[one], at), at - began)
+                one: recorder.worked(ids[one], at) if in_seconds else 0.0
                 for one in state.flight
                 if one in todo
             },
             todo=todo,
             order=tuple(queued),
             holds=frozenset(state.holds),
-            may_hold=state.lane_release == "done" and lengths.in_seconds,
+            may_hold=state.lane_release == "done" and in_seconds,
         )
 
     def told(self, answer: Answer) -> OrderPlanned | None:
@@ -216,32 +217,3 @@ class Replanner:
 def _patience(start: float) -> float:
     """For how long a lane is held for an issue that is to start in `start` seconds."""
     return start + max(_PATIENCE * start, _SHORTEST_PATIENCE)
-
-
-class _Lengths(NamedTuple):
-    """How long each issue is expected to take, by position; in seconds, or else in sessions."""
-
-    values: list[float]
-    in_seconds: bool
-
-
-def _lengths(state: WaveState, recorder: Recorder) -> _Lengths:
-    lengths = expected_lengths(state.wave)
-    unknown = [at for at, issue in enumerate(state.wave.issues) if issue.estimate is None]
-    took = _took(state, recorder) if unknown else {}
-    in_seconds = len(unknown) < len(lengths)
-    everywhere = [one for found in took.values() for one in found]
-    for at in unknown:
-        found = took.get(state.records[at].lane) or ([] if in_seconds else everywhere)
-        if found:
-            lengths[at] = median(found)
-    return _Lengths(lengths, in_seconds or bool(everywhere))
-
-
-def _took(state: WaveState, recorder: Recorder) -> dict[int, list[float]]:
-    """What those that are done have taken, in seconds, by lane."""
-    took: dict[int, list[float]] = {}
-    for record in state.records:
-        if record.state == "done":
-            took.setdefault(record.lane, []).append(recorder.worked(state.issue_id(record)))
-    return took

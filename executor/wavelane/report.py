@@ -1,7 +1,9 @@
 """The report of a run: how each issue ended, why, and how long it took.
 
 A `Recorder` is told what a run announces and adds up the times. The same recorder serves a live
-run and a journal that is folded through the model again.
+run and a journal that is folded through the model again. What it adds up is time in which a run was
+under way: what lies between two runs counts for nothing, and what was cut off ends with the last
+that its run told.
 """
 
 from __future__ import annotations
@@ -14,7 +16,15 @@ from typing import Any, Final, NamedTuple
 from wavelane.encoding import sealed
 from wavelane.journal import Entry, JournalReader, Settings, Standing
 from wavelane_model.cap import Cap
-from wavelane_model.effects import AnnounceIssue, Effect, FinishWave, RunOutcome
+from wavelane_model.effects import (
+    AnnounceIssue,
+    Effect,
+    FinishWave,
+    RunOutcome,
+    StartImplementing,
+    StartMerging,
+    StartReviewing,
+)
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
@@ -22,6 +32,8 @@ from wavelane_model.events import (
     Event,
     MergeFound,
     RunCutOff,
+    SessionEnded,
+    SessionWithheld,
 )
 from wavelane_model.lifecycle import IN_FLIGHT, State
 from wavelane_model.state import Record, WaveState
@@ -31,11 +43,15 @@ from wavelane_model.why import Reason, why
 
 @dataclass(frozen=True, slots=True)
 class IssueReport:
-    """How one issue fared. Times are seconds since the epoch; `seconds` are per state."""
+    """How one issue fared. Times are seconds since the epoch.
+
+    `seconds` are those in flight, by state, without the time between runs.
+    """
 
     id: str
     repo: str
     title: str
+    labels: Sequence[str]
     state: State
     why: Reason
     attempts: int
@@ -49,6 +65,7 @@ class IssueReport:
             "id": self.id,
             "repo": self.repo,
             "title": self.title,
+            "labels": list(self.labels),
             "state": self.state,
             "why": {"code": self.why.code, "text": self.why.text, "issues": list(self.why.issues)},
             "attempts": self.attempts,
@@ -126,15 +143,21 @@ class Report:
 
 
 class _Times:
-    """Of one issue: when it entered its state, and what went before."""
+    """Of one issue: when it entered its state, and what went before.
 
-    __slots__ = ("ended_at", "seconds", "since", "started_at")
+    `entered`, and when its session `began`, are in seconds with a run under way.
+    """
 
-    def __init__(self, at: float) -> None:
+    __slots__ = ("began", "ended_at", "entered", "seconds", "since", "started_at", "worked")
+
+    def __init__(self, at: float, entered: float) -> None:
         self.since = at
+        self.entered = entered
         self.started_at: float | None = None
         self.ended_at: float | None = None
         self.seconds: dict[State, float] = {}
+        self.worked = 0.0
+        self.began: float | None = None
 
 
 class Recorder:
@@ -145,11 +168,15 @@ class Recorder:
         self._times: dict[str, _Times] = {}
         self._first: float | None = None
         self._last = 0.0
+        self._between = 0.0
+        """Seconds in which no run was under way."""
+        self._under_way = False
         self._recovered = Recovered()
         self._over = False
 
     def note(self, at: float, event: Event, effects: Iterable[Effect]) -> None:
         """Take in one step that happened at `at`."""
+        self._let_pass(at, event)
         if self._over or isinstance(event, RunCutOff):
             self._recovered = Recovered()
             self._over = False
@@ -158,10 +185,12 @@ class Recorder:
             self._recovered = replace(self._recovered, **{counted: so_far + 1})
         if self._first is None and self._state.started:
             self._first = at
-        self._last = at
+        self._note_work(event)
         for effect in effects:
             if isinstance(effect, AnnounceIssue):
                 self._issue_moved(at, effect)
+            elif isinstance(effect, (StartImplementing, StartReviewing, StartMerging)):
+                self._times[effect.issue].began = at - self._between
             elif isinstance(effect, FinishWave):
                 self._over = True
 
@@ -176,12 +205,17 @@ class Recorder:
         return None if times is None else times.started_at
 
     def worked(self, issue_id: str, now: float | None = None) -> float:
-        """For how many seconds an issue was in flight; if it is now, up to `now`."""
+        """For how many seconds sessions and merges of an issue were under way.
+
+        One that is now counts up to `now`, if that is given. What was discarded after a crash does
+        not count: the issue started clean.
+        """
         times = self._times.get(issue_id)
         if times is None:
             return 0.0
-        in_flight = now is not None and self._state.find(issue_id).state in IN_FLIGHT
-        return sum(times.seconds.values()) + (now - times.since if now and in_flight else 0.0)
+        if now is None or times.began is None:
+            return times.worked
+        return times.worked + max(0.0, now - self._between - times.began)
 
     def report(self) -> Report:
         """The report as of now."""
@@ -194,16 +228,44 @@ class Recorder:
             recovered=self._recovered,
         )
 
+    def _let_pass(self, at: float, event: Event) -> None:
+        """The time goes on to `at`. A cut-off is told long after it happened."""
+        if not self._under_way or isinstance(event, RunCutOff):
+            self._between += max(0.0, at - self._last)
+        self._last = at
+        self._under_way = self._state.started and not self._state.ended
+
+    def _note_work(self, event: Event) -> None:
+        match event:
+            case SessionEnded(issue):
+                self._session_over(self._times[issue])
+            case SessionWithheld(issue):
+                self._times[issue].began = None
+            case RunCutOff():
+                for times in self._times.values():
+                    self._session_over(times)
+            case AttemptDiscarded(issue):
+                self._times[issue].worked = 0.0
+            case _:
+                pass
+
+    def _session_over(self, times: _Times) -> None:
+        if times.began is not None:
+            times.worked += max(0.0, self._last - self._between - times.began)
+            times.began = None
+
     def _issue_moved(self, at: float, moved: AnnounceIssue) -> None:
+        now = at - self._between
         times = self._times.get(moved.issue)
         if times is None:
-            times = self._times[moved.issue] = _Times(at)
+            times = self._times[moved.issue] = _Times(at, now)
         if moved.source == moved.target:
             return
         if moved.source in IN_FLIGHT:
-            spent = times.seconds.get(moved.source, 0.0) + at - times.since
+            spent = times.seconds.get(moved.source, 0.0) + now - times.entered
             times.seconds[moved.source] = spent
         times.since = at
+        times.entered = now
         times.ended_at = at if moved.target in ("done", "parked", "cancelled") else None
         if moved.trigger == "admit" and times.started_at is None:
             times.started_at = at
@@ -216,6 +278,7 @@ class Recorder:
             id=issue.id,
             repo=issue.repo,
             title=issue.title,
+            labels=issue.labels,
             state=record.state,
             why=why(self._state, issue_id),
             attempts=record.attempts,

@@ -122,8 +122,8 @@ class Scheduler:
     journal       path of the journal file, which is made, or continued if it is there; without it
                   nothing is kept
     plan          whether the order of admission is planned ahead (`wavelane.replanner`): True or
-                  False; default: where an issue has an estimate. Waves of more than 500 issues
-                  keep to the usual order
+                  False; default: where there are estimates, given or learned. Waves of more than
+                  500 issues keep to the usual order
     name          what the wave is called, if anything; a journal keeps it
     clock         seconds since the epoch, now
 

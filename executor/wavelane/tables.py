@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wavelane.display import OUTCOME_STYLES, STATE_STYLES, first_line
-from wavelane.estimates import Unit, amount
+from wavelane.estimates import Unit, amount, provenance
 from wavelane.forecast import Awaited, Forecast
 from wavelane.history import History, IssueHistory
 from wavelane.outlook import Outlook
@@ -135,10 +135,13 @@ def _notes(outlook: Outlook, left_out: bool) -> Iterator[str]:
         yield "no issue has an estimate: it counts sessions that follow one another, and no time"
     else:
         yield "predicted: as if every session took its estimate and ended well"
-        if missing := len(expected.lengths) - expected.known:
+        if expected.finished:
+            yield provenance(expected)
+        if expected.missing:
+            what = "neither" if expected.finished else "no estimate"
             yield (
-                f"{missing} of {len(expected.lengths)} issues have no estimate: "
-                "they take the median of their repo, or of all"
+                f"{expected.missing} of {len(expected.lengths)} issues have {what}: "
+                "they take the median of those of their repo, or of all"
             )
     if left_out or len(outlook.forecasts) < outlook.forecasts[-1].cap:
         yield "not every cap is shown"

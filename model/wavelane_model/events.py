@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wavelane_model.cap import Move
 from wavelane_model.outcomes import Outcome
-from wavelane_model.wave import Issue
+from wavelane_model.wave import Finished, Issue
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,13 @@ class AttemptUnclear:
 class WaveAmended:
     """`issues` were added to the wave, or changed before they started.
 
-    `done` are further ids outside the wave that are done already.
+    `done` are further ids outside the wave that are done already. `experience`, if it is not None,
+    takes the place of the wave's.
     """
 
     issues: tuple[Issue, ...]
     done: tuple[str, ...] = ()
+    experience: tuple[Finished, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

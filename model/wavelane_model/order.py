@@ -7,7 +7,7 @@ Of the issues that may be admitted, the first by this key is:
 2. the earlier place in a plan, where the wave has one; what no plan names comes after;
 3. the longer *tail*: for how long at least the wave goes on from the start of the issue. Its
    dependents follow it one after another, and so do the issues of a repo, those with the longer
-   tails first. Lengths are estimates in seconds; where nothing is estimated each session counts 1;
+   tails first. Each takes as long as is expected (`wavelane_model.lengths`);
 4. the more *hops to the end*: the length of the longest path of dependents behind it;
 5. the earlier place in the file.
 
@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from wavelane_model.lengths import expected_lengths
 from wavelane_model.wave import Wave
 
 _ROUNDS: Final = 2
@@ -61,30 +62,6 @@ def admission_keys(wave: Wave, plan: Sequence[int] = ()) -> list[AdmissionKey]:
 def admission_order(wave: Wave, plan: Sequence[int] = ()) -> list[int]:
     """Positions of all issues, first to be admitted first."""
     return [key.position for key in sorted(admission_keys(wave, plan))]
-
-
-def expected_lengths(wave: Wave) -> list[float]:
-    """How long the session of each issue is expected to take, by position, in seconds.
-
-    Without an estimate it is the `median` of those of its repo, or else of all. Where nothing is
-    estimated every length is 1, and the unit is a session.
-    """
-    known: list[list[float]] = [[] for _ in wave.repos]
-    for issue, repo in zip(wave.issues, wave.repo_of, strict=True):
-        if issue.estimate is not None:
-            known[repo].append(issue.estimate)
-    everywhere = [one for found in known for one in found]
-    usual = median(everywhere) if everywhere else 1.0
-    medians = [median(found) if found else usual for found in known]
-    return [
-        medians[repo] if issue.estimate is None else issue.estimate
-        for issue, repo in zip(wave.issues, wave.repo_of, strict=True)
-    ]
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle one of some values; of two in the middle the higher one."""
-    return sorted(values)[len(values) // 2]
 
 
 def _tails(wave: Wave, backward: Sequence[int], lengths: Sequence[float]) -> list[float]:

@@ -423,7 +423,7 @@ def _wave_amended(state: WaveState, event: WaveAmended, effects: list[Effect]) -
                 "what has begun cannot be changed"
             )
     try:
-        wave = state.wave.amended(event.issues, event.done)
+        wave = state.wave.amended(event.issues, event.done, event.experience)
     except WaveError as error:
         raise IllegalEvent(str(error)) from error
     state.amend(wave, [wave.position[issue.id] for issue in event.issues])

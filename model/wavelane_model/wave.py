@@ -1,4 +1,4 @@
-"""A wave: the issues, the repos they live in, and what depends on what.
+"""A wave: the issues, the repos they live in, what depends on what, and what earlier ones took.
 
 A `Wave` is checked when it is made and never changes. Everything that can be computed from it
 once (positions, dependents) is computed here, so that a step need not look for it.
@@ -25,7 +25,9 @@ class Issue:
 
     `id` is unique in the wave, e.g. "api#12". `depends_on` holds ids: this issue starts only
     when all of them are done. `priority`: higher is more urgent. `estimate`: the expected length
-    in seconds, if known. Two issues are equal when all their fields are.
+    in seconds, if known. `labels` say what it is like, e.g. "bug": what others with the same ones
+    have taken says how long it may take, and nothing else follows from them. Two issues are equal
+    when all their fields are.
     """
 
     id: str
@@ -36,14 +38,11 @@ class Issue:
     body: str = ""
     priority: int = 0
     estimate: float | None = None
+    labels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.depends_on, str):
-            raise TypeError(
-                f"issue {self.id!r}: depends_on is the text {self.depends_on!r}; "
-                f"give a list of ids, e.g. [{self.depends_on!r}]"
-            )
-        object.__setattr__(self, "depends_on", tuple(dict.fromkeys(self.depends_on)))
+        _keep_each_once(self, f"issue {self.id!r}", "depends_on", "ids")
+        _keep_each_once(self, f"issue {self.id!r}", "labels", "labels")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Issue):
@@ -54,8 +53,23 @@ class Issue:
         return hash(self.id)
 
 
-ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estimate")
+ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estimate", "labels")
 """The names of an issue's fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An issue that is done, as far as others are expected to be like it.
+
+    `seconds`: for how long its sessions were under way, all together.
+    """
+
+    repo: str
+    labels: Sequence[str]
+    seconds: float
+
+    def __post_init__(self) -> None:
+        _keep_each_once(self, f"a finished issue of repo {self.repo!r}", "labels", "labels")
 
 
 class Wave:
@@ -63,11 +77,21 @@ class Wave:
 
     `repos` are the project's repos in order (default: those of the issues, as first seen).
     `done` are ids outside the wave that are done already, so that issues may depend on them.
-    Raises `WaveError`, which lists every problem at once: duplicate ids, unknown repos, unknown
-    dependencies, cycles.
+    `experience` are issues of earlier waves: they say what those without an estimate may take
+    (`wavelane_model.lengths`). Raises `WaveError`, which lists every problem at once: duplicate
+    ids, unknown repos, unknown dependencies, cycles.
     """
 
-    __slots__ = ("dependencies", "dependents", "done", "issues", "position", "repo_of", "repos")
+    __slots__ = (
+        "dependencies",
+        "dependents",
+        "done",
+        "experience",
+        "issues",
+        "position",
+        "repo_of",
+        "repos",
+    )
 
     def __init__(
         self,
@@ -75,8 +99,10 @@ class Wave:
         *,
         repos: Sequence[str] | None = None,
         done: Collection[str] = (),
+        experience: Iterable[Finished] = (),
     ) -> None:
         self.issues = tuple(issues)
+        self.experience = tuple(experience)
         self.repos = tuple(
             dict.fromkeys(issue.repo for issue in self.issues) if repos is None else repos
         )
@@ -90,6 +116,7 @@ class Wave:
             *self._naming_problems(),
             *self._dependency_problems(),
             *self._cycle_problems(),
+            *self._experience_problems(),
         ]:
             raise WaveError(problems)
         repo_at = {repo: at for at, repo in enumerate(self.repos)}
@@ -107,14 +134,25 @@ class Wave:
     def __repr__(self) -> str:
         return f"<Wave of {len(self.issues)} issues in {len(self.repos)} repos>"
 
-    def amended(self, issues: Iterable[Issue], done: Iterable[str] = ()) -> Wave:
+    def amended(
+        self,
+        issues: Iterable[Issue],
+        done: Iterable[str] = (),
+        experience: Iterable[Finished] | None = None,
+    ) -> Wave:
         """This wave with `issues` in place of those of the same ids, and the others added.
 
-        Positions stay as they are; what is added follows. Raises `WaveError`.
+        Positions stay as they are; what is added follows. `experience` replaces what there was, if
+        it is given. Raises `WaveError`.
         """
         by_id = {issue.id: issue for issue in self.issues}
         by_id.update((issue.id, issue) for issue in issues)
-        return Wave(by_id.values(), repos=self.repos, done=self.done.union(done))
+        return Wave(
+            by_id.values(),
+            repos=self.repos,
+            done=self.done.union(done),
+            experience=self.experience if experience is None else experience,
+        )
 
     def topological(self) -> list[int]:
         """Positions of all issues, each after everything that it depends on."""
@@ -153,6 +191,17 @@ class Wave:
             if issue.estimate is not None and not 0 <= issue.estimate < float("inf"):
                 yield (
                     f'issue "{issue.id}" has the estimate {issue.estimate}; give seconds, 0 or more'
+                )
+            for label in issue.labels:
+                if not _is_line(label):
+                    yield f'issue "{issue.id}" has the label {label!r}; give a text of one line'
+
+    def _experience_problems(self) -> Iterable[str]:
+        for one in self.experience:
+            if not 0 <= one.seconds < float("inf"):
+                yield (
+                    f'a finished issue of repo "{one.repo}" is said to have taken {one.seconds}; '
+                    "give seconds, 0 or more"
                 )
 
     def _dependency_problems(self) -> Iterable[str]:
@@ -197,6 +246,27 @@ class Wave:
             for need in needed:
                 dependents[need].append(at)
         return tuple(tuple(found) for found in dependents)
+
+
+def _keep_each_once(thing: object, name: str, field: str, items: str) -> None:
+    """Make a field of texts a tuple without repetitions. Raises `TypeError` for one text alone."""
+    given = getattr(thing, field)
+    if isinstance(given, str):
+        raise TypeError(
+            f"{name}: {field} is the text {given!r}; give a list of {items}, e.g. [{given!r}]"
+        )
+    object.__setattr__(thing, field, tuple(dict.fromkeys(given)))
+
+
+def _is_line(label: object) -> bool:
+    """Whether a label is a text of one line that says something, and can be written."""
+    return (
+        isinstance(label, str)
+        and bool(label.strip())
+        and label.splitlines() == [label]
+        and "\0" not in label
+        and _is_writable(label)
+    )
 
 
 def _is_writable(text: str) -> bool:

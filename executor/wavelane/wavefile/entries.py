@@ -146,5 +146,9 @@ class IssueEntry(Entry):
     estimate: Seconds | None = Field(
         default=None, description="The time it is expected to take (600, 90s, 30m, 2h)."
     )
+    labels: Words = Field(
+        default=(),
+        description="What it is like: one, or a list. What others like it took tells its length.",
+    )
     implement: Shell | None = Field(default=None, description="Command that implements this issue.")
     review: Shell | None = Field(default=None, description="Command that reviews this issue.")

@@ -6,7 +6,7 @@ What may stand in it is checked when it is made. That its issues go together is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,7 +17,7 @@ from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
 from wavelane.wavefile.values import Name, Place, Positive, Shell, Text, Words
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
-from wavelane_model.wave import Issue, Wave
+from wavelane_model.wave import Finished, Issue, Wave
 
 Step = Literal["implement", "review"]
 """A step that a command does."""
@@ -107,12 +107,12 @@ class WaveFile(Entry):
         """Where worktrees, logs and the journal of this wave are kept."""
         return self.work_dir / self.wave
 
-    def to_wave(self) -> Wave:
+    def to_wave(self, experience: Iterable[Finished] = ()) -> Wave:
         """The wave as the scheduler takes it. Raises `WaveError` where it cannot be run."""
         issues = [
             Issue(**issue.model_dump(exclude={"implement", "review"})) for issue in self.issues
         ]
-        return Wave(issues, repos=list(self.repos), done=self.done)
+        return Wave(issues, repos=list(self.repos), done=self.done, experience=experience)
 
     def to_limits(self) -> Limits:
         """The limits as the scheduler takes them."""
