@@ -10,7 +10,7 @@ import pytest
 from specs.promela import check, run
 from specs.promela.check import ALWAYS, EVENTUALLY, SOMETIMES
 from specs.promela.graphs import by_spin, by_step, differences
-from specs.promela.models import MODELS, PIPE, REWORK, RULES, STRICT, Model, sources
+from specs.promela.models import MODELS, PIPE, PLANNED, REWORK, RULES, STRICT, Model, sources
 from specs.promela.mutants import MUTANTS, Mutant, judge
 from specs.promela.spin import SpinError
 from specs.results import Result
@@ -25,6 +25,9 @@ STATES = {
     "rework.pml": 2321,
     "wide_rework.pml": 6212,
     "cut_off.pml": 2090,
+    "planned.pml": 2374,
+    "planned_cut_off.pml": 1668,
+    "urgent.pml": 1462,
 }
 
 pytestmark = pytest.mark.needs("spin", "gcc")
@@ -109,6 +112,18 @@ def test_a_step_without_a_guard_differs_from_the_model(
     found = differences(by_step(PIPE.world), model)
 
     assert any(one.startswith("only the step ") for one in found)
+
+
+def test_a_step_that_does_not_order_the_end_of_a_hold_differs_from_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(step_module, "_ends_of_holds", lambda state: [])
+    with PLANNED.compiled("safety") as verifier:
+        model = by_spin(verifier.safety())
+
+    found = differences(by_step(PLANNED.world), model)
+
+    assert any(one.startswith("only the model goes") for one in found)
 
 
 def test_an_example_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,12 @@ from unittest.mock import patch
 from specs.mutants.mutant import Kill, Kind, Layer
 from specs.promela.graphs import Graph as Lines
 from specs.promela.graphs import by_step, differences
-from specs.promela.models import CUT_OFF, PIPE, REWORK, STRICT
+from specs.promela.models import CUT_OFF, PIPE, PLANNED, REWORK, STRICT
 from specs.search import ALWAYS, GIVE_UP_AT
 from specs.search.examples import Examples
 from specs.search.explore import Graph, Violation, explore
 from specs.search.fairness import never_drains, never_ends
 from specs.search.pinned import PINNED, counted
-from specs.search.watchdog import watched
 from specs.search.worlds import WORLDS, World
 from wavelane_model.cap import CAP_TABLE
 from wavelane_model.lifecycle import TABLE
@@ -39,7 +38,7 @@ PROOF_PATIENCE: Final = 3_000
 """Milliseconds for one question to z3: what is true is settled in a tenth of them."""
 RUNS: Final = 40
 """So many journals are verified before an executor counts as right."""
-SHARED: Final = (STRICT, PIPE, REWORK, CUT_OFF)
+SHARED: Final = (STRICT, PIPE, REWORK, CUT_OFF, PLANNED)
 """The worlds in which layer 3 looks at what the mutant's step reaches."""
 _BY_SIZE: Final = sorted(
     (world for world in WORLDS if not world.nightly), key=lambda world: PINNED[world.name].states
@@ -149,9 +148,7 @@ def by_spin(brief: Brief) -> Kill | None:
     """Where the step reaches other states, or by other transitions, than the Promela model."""
     of_spin: dict[str, Lines] = pickle.loads(Path(brief.lines).read_bytes())
     for model in SHARED:
-        with watched(lambda: 0):
-            reached = by_step(model.world)
-        if found := differences(reached, of_spin[model.file]):
+        if found := differences(by_step(model.world), of_spin[model.file]):
             return Kill("same as the step", f"{model.world.name}: {len(found)} differences")
     return None
 

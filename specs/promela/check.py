@@ -29,14 +29,19 @@ ALWAYS: Final[dict[str, str]] = {
     "pause": "no session starts at level 0",
     "bound": "never more in flight than the highest level in force since the run began",
     "glide": "no move of the cap ends a session",
+    "hold": "what comes after an issue is not admitted while its lane is held for that; a hold "
+    "ends with its run, when its issue goes, and when what that needs waits for a human",
+    "plan": "of all that could be admitted the first goes first: by priority, and then by the plan",
 }
 EVENTUALLY: Final[dict[str, str]] = {
-    "progress": "if sessions end and the cap is above 0 again and again, the wave ends",
+    "progress": "if sessions end, holds end at their time, the cap is above 0 again and again, and "
+    "plans are told only so often, the wave ends",
     "drain": "paused or not, what runs ends and merges that were ready go through",
     "continuation": "after a run that was cut off comes another one",
 }
 SOMETIMES: Final[dict[str, str]] = {
     "pause_for_ever": "a wave that is paused for ever does not end",
+    "plans_for_ever": "a wave that is told plans again and again for ever does not end",
     "full_cap": "as many issues are in flight as the ceiling allows",
     "lowered_cap": "more issues are in flight than the cap, which was lowered, allows now",
     "held_review": "a review is held until the pause is over",
@@ -46,6 +51,8 @@ SOMETIMES: Final[dict[str, str]] = {
     "complete_end": "the wave ends complete",
     "cut_off_merge": "a run is cut off during a merge",
     "second_cut_off": "a run that goes on after one that was cut off is cut off too",
+    "wait_for_time": "a wave that is not paused waits for nothing but the time of a hold",
+    "hold_between_runs": "a lane is to be held in the next run",
     "unfair_run": "without fairness the wave need not end",
 }
 _SHOWN: Final = 5

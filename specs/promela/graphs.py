@@ -3,13 +3,16 @@
 Both are written in the line that `tell` prints in wave.pml. Nothing is known of a state but its
 line: what a line leaves out (the order of held sessions, what has no use in these worlds) must not
 matter, and that it does not is checked. The real step is explored by `WaveState.key()`; where two
-keys have one line, their transitions have to be the same.
+keys have one line, their transitions have to be the same. A hold ends late where the `step` has
+ordered that in the run that is under way, and in spin wherever there is one: so an order that is
+missing is a difference.
 
 Spin's search takes each transition from each stored state once and prints both ends of it, so its
 transitions are a multiset of pairs of lines. Its own counts are tied to them:
 
 - stored states = lines, with the state before the start;
-- transitions = pairs + 1 (the initial state) + 1 for each started state (the lever may rest).
+- transitions = pairs + 1 (the initial state) + 1 for each started state (a rest of the
+  surroundings).
 
 The processes of the issues have one place each where they wait, so that where they are tells no
 states apart.
@@ -30,14 +33,19 @@ from dataclasses import dataclass, field
 
 from specs.promela.spin import Answer, SpinError
 from specs.search.actions import OUTCOMES
+from specs.search.watchdog import watched
 from specs.search.worlds import World
 from wavelane_model.cap import Cap
+from wavelane_model.effects import Effect, EndHoldAt
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
+    CancelRequested,
     CapMoved,
     Event,
+    HoldEnded,
     MergeFound,
+    ParkRequested,
     RunCutOff,
     SessionEnded,
     WaveStarted,
@@ -46,6 +54,7 @@ from wavelane_model.state import Lane, Record, WaveState
 from wavelane_model.step import IllegalEvent, step
 
 NOBODY = 255
+NONE = 255
 TOLD = (AttemptDiscarded, AttemptResumed, MergeFound)
 """What may be left of an issue, in the worlds in which runs are cut off."""
 
@@ -80,47 +89,103 @@ class Graph:
 
 
 def by_step(world: World) -> Graph:
-    """What the real `step` reaches, if sessions end, the cap moves and runs are cut off as `world`
-    allows.
+    """What the real `step` reaches, if its surroundings do what `world` allows.
+
+    Raises `StepNeverEnds` for a step that dispatches for ever.
     """
     graph = Graph()
     cap = Cap.at(world.ceiling)
-    first = WaveState(world.wave, cap=cap, lane_release=world.lane_release, limits=world.limits)
+    wave = WaveState(world.wave, cap=cap, lane_release=world.lane_release, limits=world.limits)
+    first = _Moment(wave)
     known = {first.key()}
     ahead = [first]
-    for state in ahead:
-        targets: Counter[str] = Counter()
-        for event in _events(world, state):
-            after = state.clone()
-            try:
-                step(after, event)
-            except IllegalEvent:
-                continue
-            targets[line(after)] += 1
-            if after.key() not in known:
-                known.add(after.key())
-                ahead.append(after)
-        graph.add(line(state), targets)
+    with watched(graph.keys.total):
+        for moment in ahead:
+            targets: Counter[str] = Counter()
+            for after in moment.next(world):
+                targets[line(after.state)] += 1
+                if after.key() not in known:
+                    known.add(after.key())
+                    ahead.append(after)
+            graph.add(line(moment.state), targets)
     return graph
 
 
-def _events(world: World, state: WaveState) -> Iterator[Event]:
-    if not state.started:
-        yield WaveStarted()
-    elif state.outcome == "unfinished":
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A state, and the ends of holds that were ordered and may still come."""
+
+    state: WaveState
+    due: tuple[HoldEnded, ...] = ()
+
+    def key(self) -> tuple[object, ...]:
+        return (self.state.key(), self.due)
+
+    def next(self, world: World) -> Iterator[_Moment]:
+        for event in self._events(world):
+            state = self.state.clone()
+            try:
+                effects = step(state, event)
+            except IllegalEvent:
+                continue
+            yield _Moment(state, self._still_due(state, effects))
+
+    def _events(self, world: World) -> Iterator[Event]:
+        """What may happen; not all of it is legal."""
+        state = self.state
+        if not state.started:
+            yield WaveStarted()
+            open_to_people = world.early
+        elif state.ended:
+            yield from _between_runs(world, state)
+            open_to_people = world.between and state.outcome == "unfinished"
+        else:
+            yield from _during_a_run(world, state)
+            yield from self.due
+            open_to_people = True
+        if open_to_people:
+            yield from world.plans
+            yield from _by_people(world, state)
+
+    def _still_due(self, state: WaveState, effects: list[Effect]) -> tuple[HoldEnded, ...]:
+        if not state.started or state.ended:
+            return ()
+        told = (HoldEnded(one.issue, one.until) for one in effects if isinstance(one, EndHoldAt))
+        ordered = {*self.due, *told}
+        ends = (
+            HoldEnded(state.wave.issues[held].id, until)
+            for held, until in sorted(state.holds.items())
+        )
+        return tuple(one for one in ends if one in ordered)
+
+
+def _between_runs(world: World, state: WaveState) -> Iterator[Event]:
+    if state.outcome == "unfinished":
         yield WaveStarted()
         for position in state.flight:
             name = state.wave.issues[position].id
             yield from (kind(name) for kind in TOLD if kind in world.accounts)
-    elif not state.ended:
-        if world.cuts:
-            yield RunCutOff()
-        yield from map(CapMoved, world.moves)
-        for record in state.records:
-            if record.open:
-                for outcome in OUTCOMES:
-                    if type(outcome) in world.outcomes:
-                        yield SessionEnded(state.issue_id(record), record.session, outcome)
+
+
+def _during_a_run(world: World, state: WaveState) -> Iterator[Event]:
+    if world.cuts:
+        yield RunCutOff()
+    yield from map(CapMoved, world.moves)
+    for record in state.records:
+        if record.open:
+            for outcome in OUTCOMES:
+                if type(outcome) in world.outcomes:
+                    yield SessionEnded(state.issue_id(record), record.session, outcome)
+
+
+def _by_people(world: World, state: WaveState) -> Iterator[Event]:
+    """Nobody is asked to end a session: issues are taken out while none of theirs is open."""
+    for name in world.parks:
+        if not state.find(name).open:
+            yield ParkRequested(name, "a question")
+    for name in world.cancels:
+        if not state.find(name).open:
+            yield CancelRequested(name)
 
 
 def by_spin(answer: Answer) -> Graph:
@@ -162,11 +227,15 @@ def line(state: WaveState) -> str:
     highest = state.highest_cap if state.started else cap.level
     outcome = state.outcome or "under_way"
     run = f"{state.started:d} {outcome} cap {cap.level} {cap.before_pause} {highest}"
-    return " ".join((run, *map(_issue, state.records), *map(_repo, state.lanes)))
+    issues = (_issue(state, record) for record in state.records)
+    return " ".join((run, *issues, *map(_repo, state.lanes)))
 
 
-def _issue(record: Record) -> str:
-    return f"issue {record.state} {record.open:d} {record.rounds}"
+def _issue(state: WaveState, record: Record) -> str:
+    at = record.position
+    place = state.plan.index(at) if at in state.plan else NONE
+    planned = f"{place} {state.holds.get(at, 0):g}"
+    return f"issue {record.state} {record.open:d} {record.rounds} {planned}"
 
 
 def _repo(lane: Lane) -> str:

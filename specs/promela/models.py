@@ -16,8 +16,9 @@ from typing import Final
 from specs.promela.graphs import TOLD
 from specs.promela.spin import Purpose, Verifier
 from specs.search.worlds import PIPELINED, SMOOTH, THREE_REPOS, World, wave
-from wavelane_model.outcomes import ChangesRequested
-from wavelane_model.wave import Wave
+from wavelane_model.events import Hold, OrderPlanned
+from wavelane_model.outcomes import Blocked, ChangesRequested
+from wavelane_model.wave import Issue, Wave
 
 RULES: Final = "wave.pml"
 _HERE: Final = Path(__file__).parent
@@ -63,9 +64,15 @@ def _with_rework(name: str, issues: Wave, ceiling: int) -> World:
 
 _THREE: Final = wave("api#1", "api#2", "api#3")
 _FIVE: Final = wave("api#1", "web#1 after api#1", "api#2", "web#2", "api#3 after web#1")
+_PLANNED: Final = wave("api#1", "web#1 after api#1", "api#2 after web#1", "web#2")
+_PLANS: Final = (
+    OrderPlanned(("api#1", "web#1", "api#2"), (Hold("web#1", 10.0), Hold("api#2", 11.0))),
+    OrderPlanned(("web#2", "api#2", "api#1", "web#1"), (Hold("api#2", 20.0),)),
+)
 _EVERYWHERE: Final = frozenset(
     ("pause_for_ever", "full_cap", "lowered_cap", "held_review", "complete_end")
 )
+_OF_PAUSES: Final = frozenset(("pause_for_ever", "lowered_cap", "held_review"))
 _OF_REWORK: Final = frozenset(("merge_queue", "rework_queue", "blocked_end"))
 STRICT: Final = Model("three_repos.pml", THREE_REPOS, _EVERYWHERE)
 PIPE: Final = Model("pipelined.pml", PIPELINED, _EVERYWHERE | {"merge_queue"})
@@ -93,10 +100,64 @@ CUT_OFF: Final = Model(
     ),
     _EVERYWHERE | _OF_REWORK | {"cut_off_merge", "second_cut_off"},
 )
+PLANNED: Final = Model(
+    "planned.pml",
+    World(
+        "two repos, four issues, plans and holds, cap moves",
+        _PLANNED,
+        ceiling=2,
+        outcomes=(*SMOOTH, Blocked),
+        moves=("step_down", "step_up", "pause", "resume"),
+        plans=_PLANS,
+        parks=("web#1",),
+        cancels=("web#1",),
+        early=True,
+    ),
+    _EVERYWHERE | {"plans_for_ever", "blocked_end", "wait_for_time"},
+)
+PLANNED_CUT_OFF: Final = Model(
+    "planned_cut_off.pml",
+    World(
+        "two repos, four issues, plans and holds, runs are cut off",
+        _PLANNED,
+        ceiling=2,
+        outcomes=(*SMOOTH, Blocked),
+        plans=_PLANS,
+        parks=("web#1",),
+        cancels=("web#1",),
+        cuts=True,
+        accounts=TOLD,
+        early=True,
+        between=True,
+    ),
+    _EVERYWHERE - _OF_PAUSES
+    | {"blocked_end", "wait_for_time", "held_review", "merge_queue"}
+    | {"hold_between_runs", "cut_off_merge", "second_cut_off"},
+)
+URGENT: Final = Model(
+    "urgent.pml",
+    World(
+        "two repos, four issues, pipelined, change requests, a plan and priorities",
+        Wave(
+            [
+                Issue("web#1", "web"),
+                Issue("api#1", "api", ["web#1"], priority=1),
+                Issue("api#2", "api"),
+                Issue("api#3", "api", ["api#2"]),
+            ]
+        ),
+        ceiling=2,
+        lane_release="review",
+        outcomes=(*SMOOTH, ChangesRequested),
+        plans=(OrderPlanned(("api#2", "api#3", "api#1", "web#1"), (Hold("api#3", 10.0),)),),
+        early=True,
+    ),
+    _EVERYWHERE - _OF_PAUSES | _OF_REWORK,
+)
 LARGE: Final = Model(
     "large.pml",
     _with_rework("two repos, five issues, pipelined, cap 3, change requests", _FIVE, ceiling=3),
     _EVERYWHERE | _OF_REWORK,
     nightly=True,
 )
-MODELS: Final = (STRICT, PIPE, REWORK, WIDE, CUT_OFF, LARGE)
+MODELS: Final = (STRICT, PIPE, REWORK, WIDE, CUT_OFF, PLANNED, PLANNED_CUT_OFF, URGENT, LARGE)

@@ -17,7 +17,19 @@ from functools import cache
 from typing import Final, Literal
 
 from specs.promela.graphs import Graph, by_spin, by_step, differences
-from specs.promela.models import CUT_OFF, PIPE, REWORK, RULES, STRICT, WIDE, Model, sources
+from specs.promela.models import (
+    CUT_OFF,
+    PIPE,
+    PLANNED,
+    PLANNED_CUT_OFF,
+    REWORK,
+    RULES,
+    STRICT,
+    URGENT,
+    WIDE,
+    Model,
+    sources,
+)
 
 How = Literal["assertion", "ltl", "graph"]
 SAME: Final = "same as the step"
@@ -92,9 +104,19 @@ def _differs(model: Model, name: str, *edits: tuple[str, str]) -> Mutant:
     return Mutant(name, model, "graph", SAME, edits)
 
 
-_ADMIT: Final = "is[i] == queued && met && lane[REPO(i)] == NOBODY && slots < level ->"
-_ADMITTED: Final = """            lane[REPO(i)] = i;
-            start_session(i, running)
+_ADMIT: Final = "is[i] == queued && met && !back && lane[REPO(i)] == NOBODY && slots < level ->"
+_ADMITTED: Final = """            start_session(i, running);
+            hold[i] = 0
+"""
+_ORDER: Final = "(place[a] < place[b] || (place[a] == place[b] && a < b))))"
+_FIRST: Final = "(i == NOBODY || BEFORE(j, i))"
+_GONE: Final = "is[i] != queued -> hold[i] = 0"
+_AWAITS: Final = "NEEDS(i, j) && TAKEN_OUT(j) -> hold[i] = 0"
+_HELD_BACK: Final = "hold[j] && REPO(j) == REPO(one) && BEFORE(j, one) -> back = true"
+_LATE: Final = "end_hold(_pid); settle()"
+_BLOCKED: Final = "outcome = blocked; end_all_holds()"
+_CUT_OFF: Final = """        outcome = unfinished;
+        end_all_holds();
 """
 _LEFT: Final = """    slots--;
     leave_lane(me)
@@ -104,11 +126,15 @@ _PARK: Final = "is[me] = parked; leave_flight(me)"
 _BEGIN: Final = ":: level > 0 && is[i] == admitted && lane[REPO(i)] == i ->"
 _REVIEW: Final = ":: level > 0 && is[i] == review && !open[i] ->"
 _TURN: Final = ":: turn[r] == NOBODY && len(approved[r]) > 0 ->"
+_REWORK: Final = ":: lane[r] == NOBODY && len(rework[r]) > 0 ->"
 _UP: Final = "level < CEILING -> move_to(level + 1)"
 _RESUME: Final = "level == 0 -> move_to(before_pause)"
 _QUEUE: Final = "    approved[REPO(me)]!me\n"
 _NEXT_RUN: Final = "CUT_OFF && COUNT(OPEN) == 0 ->"
 _DISCARDED: Final = "    is[me] = queued;\n    leave_flight(me)\n"
+_FOUND: Final = """inline found(me) {
+    open[me] = false;
+"""
 _MOVE: Final = "    level = new_level;\n"
 
 MUTANTS: Final = (
@@ -118,7 +144,7 @@ MUTANTS: Final = (
         "lane",
         REWORK,
         "rework takes a lane that is held",
-        (":: lane[r] == NOBODY && len(rework[r]) > 0", ":: len(rework[r]) > 0"),
+        (_REWORK, _REWORK.replace("lane[r] == NOBODY && ", "")),
     ),
     _breaks("cap", STRICT, "the cap is not asked", (_ADMIT, _ADMIT.replace("slots", "0"))),
     _breaks(
@@ -226,7 +252,7 @@ MUTANTS: Final = (
     _differs(
         CUT_OFF,
         "a session is still open when it is told what is left",
-        ("    open[me] = false;\n    if :: turn", "    if :: turn"),
+        (_FOUND, _FOUND.replace("    open[me] = false;\n", "")),
     ),
     _differs(
         CUT_OFF,
@@ -242,11 +268,7 @@ MUTANTS: Final = (
     _differs(
         PIPE,
         "the last in the file is admitted first",
-        (
-            "    for (i : 0 .. ISSUES - 1) {\n        look_at_needs(i);\n        if\n",
-            "    for (r : 0 .. ISSUES - 1) {\n        i = ISSUES - 1 - r;\n"
-            "        look_at_needs(i);\n        if\n",
-        ),
+        (_ORDER, _ORDER.replace("a < b", "a > b")),
     ),
     _differs(
         STRICT,
@@ -272,6 +294,85 @@ MUTANTS: Final = (
         REWORK,
         "one change request too many",
         (":: rounds[me] > ROUNDS ->", ":: rounds[me] > ROUNDS + 1 ->"),
+    ),
+    _breaks("hold", PLANNED, "holds are not asked", (_ADMIT, _ADMIT.replace(" && !back", ""))),
+    _breaks(
+        "hold",
+        PLANNED,
+        "a hold goes on when its issue starts",
+        (_ADMITTED, _ADMITTED.replace(";\n            hold[i] = 0", "")),
+    ),
+    _breaks(
+        "hold",
+        PLANNED,
+        "a hold goes on when its issue is parked",
+        (_GONE, _GONE.replace("!= queued", "!= queued && is[i] != parked")),
+    ),
+    _breaks(
+        "hold",
+        PLANNED,
+        "a hold goes on when what its issue needs is parked",
+        (_AWAITS, _AWAITS.replace("TAKEN_OUT(j)", "is[j] == cancelled")),
+    ),
+    _breaks(
+        "hold",
+        PLANNED,
+        "a hold goes on when what its issue needs is cancelled",
+        (_AWAITS, _AWAITS.replace("TAKEN_OUT(j)", "is[j] == parked")),
+    ),
+    _breaks(
+        "hold",
+        PLANNED,
+        "a hold outlives a run that has ended",
+        (_BLOCKED, "outcome = blocked"),
+    ),
+    _breaks(
+        "plan", PLANNED, "plans are not followed", (_FIRST, _FIRST.replace("BEFORE(j, i)", "j < i"))
+    ),
+    _refutes("progress", PLANNED, "no hold is ever late", ("started && hold[_pid] ->", "false ->")),
+    _refutes(
+        "progress",
+        PLANNED,
+        "a hold that ends late wakes nobody",
+        (_LATE, _LATE.replace("settle", "rest")),
+    ),
+    _differs(
+        PLANNED,
+        "what comes before it in the plan is held back, too",
+        (_HELD_BACK, _HELD_BACK.replace("BEFORE(j, one)", "j != one")),
+    ),
+    _differs(
+        PLANNED,
+        "all lanes are held",
+        (_HELD_BACK, _HELD_BACK.replace(" && REPO(j) == REPO(one)", "")),
+    ),
+    _differs(
+        PLANNED,
+        "holds of the plan before go on",
+        ("hold[k] = UNTIL(p, k)", "hold[k] = (UNTIL(p, k) -> UNTIL(p, k) : hold[k])"),
+    ),
+    _differs(
+        PLANNED_CUT_OFF,
+        "a hold outlives a run that is cut off",
+        (_CUT_OFF, _CUT_OFF.replace("        end_all_holds();\n", "")),
+    ),
+    _differs(
+        PLANNED_CUT_OFF,
+        "a plan ends with its run",
+        (_CUT_OFF, _CUT_OFF + "        for (i : 0 .. ISSUES - 1) { place[i] = NONE }\n"),
+    ),
+    _differs(
+        URGENT,
+        "a plan goes before priorities",
+        (
+            "BEFORE(a, b)    (URGENCY(a) > URGENCY(b) || (URGENCY(a) == URGENCY(b) && ",
+            "BEFORE(a, b)    (false || (true && ",
+        ),
+    ),
+    _differs(
+        URGENT,
+        "rework waits for the end of a hold",
+        (_REWORK, _REWORK.replace(" ->", " && COUNT(AWAITED) == 0 ->")),
     ),
 )
 

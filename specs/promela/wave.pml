@@ -11,30 +11,46 @@
  *   PIPELINED           whether the lane is free again once the issue is implemented
  *   ROUNDS              change requests that go back to implementing; NONE: reviews ask for none
  *   COUNT(p)            for how many issues i p(i) holds
- *   CUTS                defined where the run may be cut off, at any time and any number of times
+ *
+ * and, where there is such a thing,
+ *
+ *   FIXED               the cap does not move
+ *   CUTS                the run may be cut off, at any time and any number of times
+ *   BLOCKS              a session or a merge may end with a question for a human
+ *   TAKEN               the issue that people may park or cancel while no session of it is open
+ *   URGENCY(i)          the highest priority of issue i and all that depends on it
+ *   PLANS               how many plans there are (2 at most), each of which may be told at any time
+ *                       and any number of times; with
+ *   PLACE(p, i)         the place of issue i in plan p, 0 for the first; NONE: the plan lacks it
+ *   UNTIL(p, i)         until when plan p holds its lane for issue i; 0: it does not
  *
  * Each action is one d_step: something happens, and then the scheduler settles, that is, it starts
  * all that may start. So a stored state is the wave between two events, and there are no others.
  *
- * The session of an issue is ended by the issue's process. Weak fairness (pan -f) says: a process
- * that can go on goes on in the end. So each session ends, and after a run that was cut off comes
- * another one. The lever of the cap may also rest (the last choice of Lever), and nothing makes it
- * move; nor does anything make the run be cut off, which is a choice of the same process.
+ * The session of an issue is ended by the issue's process, and so is the hold of a lane for it when
+ * its time has come. Weak fairness (pan -f) says: a process that can go on goes on in the end. So
+ * each session ends, each hold ends, and after a run that was cut off comes another one.
+ * The surroundings may also rest (the last choice of Surroundings): nothing makes the cap move, a
+ * plan be told, an issue be taken out, or the run be cut off.
  *
- * The rules are judged by the states of the issues alone, not by what the scheduler keeps for
- * itself (slots, lanes, queues, turns): KEEP at the moment of a start, `judge` in every state.
+ * The rules are judged by the states of the issues and the plan alone, not by what the scheduler
+ * keeps for itself (slots, lanes, queues, turns): KEEP at the moment of a start, `judge` in every state.
  */
 
 #define NONE 255
 #define NOBODY 255
 
-mtype = { queued, admitted, running, review, merging, done, parked };
+mtype = { queued, admitted, running, review, merging, done, parked, cancelled };
 mtype = { under_way, complete, blocked, unfinished };
 
 /* The issues: where each is, whether its session or merge is under way, its change requests. */
 mtype is[ISSUES] = queued;
 bool open[ISSUES];
 byte rounds[ISSUES];
+
+/* What was planned: the place of each issue in the plan, and until when its lane is held for it. */
+byte place[ISSUES] = NONE;
+byte hold[ISSUES];
 
 /* What the scheduler keeps: slots in use; of each repo who holds the lane, who waits for it to
    work once more, who merges, and who waits to merge. */
@@ -56,8 +72,10 @@ byte highest = CEILING;
 byte earlier[ISSUES];
 
 /* Scratch paper: no part of the state, written before it is read in each step. */
-hidden byte i, j, k, r, who, met, all_done, could_go, flight, at_work, merges, ran, runs;
+hidden byte i, j, k, n, r, who, asked, met, back, idle, all_done, could_go;
+hidden byte flight, at_work, merges, ran, runs;
 hidden byte lane_rule, cap_rule, merge_rule, order_rule, pause_rule, bound_rule, glide_rule;
+hidden byte hold_rule, plan_rule;
 
 #ifdef UNJUDGED     /* for the search of LTL properties, which is about nothing else */
 #define KEEP(rule, holds)   skip
@@ -65,7 +83,20 @@ hidden byte lane_rule, cap_rule, merge_rule, order_rule, pause_rule, bound_rule,
 #define KEEP(rule, holds)   rule = (holds); assert(rule)
 #endif
 
+#ifndef URGENCY
+#define URGENCY(i)      0
+#endif
+
+/* The order of admission: priority, then the plan, then the usual order. */
+#define BEFORE(a, b)    (URGENCY(a) > URGENCY(b) || (URGENCY(a) == URGENCY(b) && \
+                         (place[a] < place[b] || (place[a] == place[b] && a < b))))
+
+#define RUNS            (outcome == under_way)
+#define CUT_OFF         (outcome == unfinished)
+#define OVER            (outcome == complete || outcome == blocked)
+#define TAKEN_OUT(n)    (is[n] == parked || is[n] == cancelled)
 #define IN_FLIGHT(n)    (is[n] == admitted || is[n] == running || is[n] == review || is[n] == merging)
+#define AWAITED(n)      (hold[n] > 0)
 #define WAITS_FOR_LANE(n)   (is[n] == admitted && lane[REPO(n)] != n)
 #define ACTIVE(n)       ((!PIPELINED && IN_FLIGHT(n)) || \
                          is[n] == running || (is[n] == admitted && !WAITS_FOR_LANE(n)))
@@ -120,18 +151,53 @@ inline look_at_needs(one) {
     }
 }
 
-/* Issues are admitted in their order: all that they need is done, their lane is free, and fewer
-   are in flight than the cap allows. Their first session starts at once. */
-inline admit() {
+/* A hold ends when its issue goes, and when what that needs waits for a human. */
+inline end_holds() {
     for (i : 0 .. ISSUES - 1) {
+        if :: is[i] != queued -> hold[i] = 0 :: else fi;
+        for (j : 0 .. ISSUES - 1) {
+            if :: NEEDS(i, j) && TAKEN_OUT(j) -> hold[i] = 0 :: else fi
+        }
+    }
+}
+
+/* No hold outlives its run. */
+inline end_all_holds() {
+    for (i : 0 .. ISSUES - 1) { hold[i] = 0 }
+}
+
+/* What comes after an issue is held back while its lane is held for that. */
+inline look_at_holds(one) {
+    back = false;
+    for (j : 0 .. ISSUES - 1) {
+        if :: hold[j] && REPO(j) == REPO(one) && BEFORE(j, one) -> back = true :: else fi
+    }
+}
+
+/* The first in the order of those that were not asked yet. */
+inline next_in_order() {
+    i = NOBODY;
+    for (j : 0 .. ISSUES - 1) {
+        if :: !(asked & (1 << j)) && (i == NOBODY || BEFORE(j, i)) -> i = j :: else fi
+    }
+    asked = asked | (1 << i)
+}
+
+/* Issues are admitted in their order: all that they need is done, their lane is free and not held
+   for another, and fewer are in flight than the cap allows. Their first session starts at once. */
+inline admit() {
+    asked = 0;
+    for (n : 1 .. ISSUES) {
+        next_in_order();
         look_at_needs(i);
+        look_at_holds(i);
         if
-        :: is[i] == queued && met && lane[REPO(i)] == NOBODY && slots < level ->
-            count_flight();
-            KEEP(cap_rule, flight < level);
+        :: is[i] == queued && met && !back && lane[REPO(i)] == NOBODY && slots < level ->
+            judge_admission(i);
             slots++;
             lane[REPO(i)] = i;
-            start_session(i, running)
+            start_session(i, running);
+            hold[i] = 0
         :: else
         fi
     }
@@ -148,12 +214,13 @@ inline end_when_over() {
     }
     if
     :: all_done -> outcome = complete
-    :: !all_done && !could_go -> outcome = blocked
+    :: !all_done && !could_go -> outcome = blocked; end_all_holds()
     :: else
     fi
 }
 
 inline settle() {
+    end_holds();
     give_turns();
     give_lanes();
     start_held();
@@ -174,6 +241,23 @@ inline count_flight() {
     }
 }
 
+/* What is admitted is not held back, and is the first in the order of all that could be. */
+inline judge_admission(one) {
+    count_flight();
+    KEEP(cap_rule, flight < level);
+    look_at_holds(one);
+    KEEP(hold_rule, !back);
+    for (k : 0 .. ISSUES - 1) {
+        look_at_needs(k);
+        look_at_holds(k);
+        idle = true;
+        for (j : 0 .. ISSUES - 1) {
+            if :: REPO(j) == REPO(k) && ACTIVE(j) -> idle = false :: else fi
+        }
+        KEEP(plan_rule, !(is[k] == queued && met && !back && idle && BEFORE(k, one)))
+    }
+}
+
 inline judge() {
     count_flight();
     KEEP(bound_rule, flight <= highest);
@@ -188,15 +272,18 @@ inline judge() {
         KEEP(merge_rule, merges <= 1)
     }
     for (k : 0 .. ISSUES - 1) {
+        KEEP(hold_rule, !hold[k] || (is[k] == queued && !OVER));
         for (j : 0 .. ISSUES - 1) {
+            KEEP(hold_rule, !hold[k] || !NEEDS(k, j) || !TAKEN_OUT(j));
             KEEP(order_rule, !NEEDS(k, j) || is[j] == done || !(IN_FLIGHT(k) || is[k] == done))
         }
     }
 }
 
 /* The state in one line, for whoever replays a trace, and to be compared with the real step:
-   started, outcome, level, level before the pause, highest level; of each issue where it is, open, change
-   requests; of each repo who has the lane and the turn (255: nobody), and who waits for them. */
+   started, outcome, level, level before the pause, highest level; of each issue where it is, open,
+   change requests, its place in the plan (255: none), until when its lane is held for it (0: it is
+   not); of each repo who has the lane and the turn (255: nobody), and who waits for them. */
 inline tell() {
     printf(" %d ", started);
     printm(outcome);
@@ -204,7 +291,7 @@ inline tell() {
     for (k : 0 .. ISSUES - 1) {
         printf(" issue ");
         printm(is[k]);
-        printf(" %d %d", open[k], rounds[k])
+        printf(" %d %d %d %d", open[k], rounds[k], place[k], hold[k])
     }
     for (r : 0 .. REPOS - 1) {
         printf(" repo %d %d rework", lane[r], turn[r]);
@@ -250,6 +337,13 @@ inline request_changes(me) {
         is[me] = admitted;
         if :: PIPELINED -> rework[REPO(me)]!me :: else fi
     fi
+}
+
+inline block(me) {
+    printf("event issue %d has a question\n", me);
+    open[me] = false;
+    if :: turn[REPO(me)] == me -> turn[REPO(me)] = NOBODY :: else fi;
+    leave(me, parked)
 }
 
 inline merged(me) {
@@ -300,16 +394,39 @@ inline find_merged(me) {
     leave_flight(me)
 }
 
+/* The time has come until which its lane was to be held for an issue. */
+inline end_hold(me) {
+    printf("event the lane of issue %d is held for it no longer\n", me);
+    hold[me] = 0
+}
+
+inline leave(me, kind) {
+    leave_queues(me);
+    if :: IN_FLIGHT(me) -> leave_flight(me) :: else fi;
+    is[me] = kind
+}
+
+/* By people: an issue is parked or cancelled. */
+inline take_out(me, kind) {
+    printf("from"); tell();
+    printf("event issue %d is taken out\n", me);
+    leave(me, kind);
+    settle_or_rest()
+}
+
 inline rest() {
+    end_holds();
     printf("to");
     tell();
     judge();
     skip    /* a d_step must not end in a loop */
 }
 
+inline settle_or_rest() {
+    if :: started && RUNS -> settle() :: else -> rest() fi
+}
+
 #define OPEN(n)     open[n]
-#define RUNS        (outcome == under_way)
-#define CUT_OFF     (outcome == unfinished)
 
 /* The life of an issue: its sessions end, one after the other. Once the run was cut off, it is told
    what is left of the issue. These processes come first: theirs are the numbers from 0 on. */
@@ -334,6 +451,14 @@ end:
         request_changes(_pid);
         settle()
     }
+#ifdef BLOCKS
+    :: d_step { RUNS && open[_pid] -> printf("from"); tell(); block(_pid); settle() }
+#endif
+#ifdef PLANS
+    :: d_step {
+        RUNS && started && hold[_pid] -> printf("from"); tell(); end_hold(_pid); settle()
+    }
+#endif
 #ifdef CUTS
     :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); discard(_pid); rest() }
     :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); resume(_pid); rest() }
@@ -342,7 +467,7 @@ end:
     od
 }
 
-/* ---- What happens to the cap, and the start of the run ------------------------------------- */
+/* ---- What the surroundings do, and the start of the run -------------------------------------- */
 
 inline count_sessions(total) {
     total = 0;
@@ -365,22 +490,57 @@ inline move_to(new_level) {
 }
 
 #define MOVABLE     (started && outcome == under_way)
+#define MAY_TAKE(n) (!OVER && !open[n] && is[n] != done && is[n] != cancelled)
 
-active proctype Lever() {
+/* Another plan replaces the one before, with its holds. */
+inline plan(p) {
+    printf("from"); tell();
+    printf("event plan %d is told\n", p);
+    for (k : 0 .. ISSUES - 1) {
+        place[k] = PLACE(p, k);
+        hold[k] = UNTIL(p, k)
+    }
+    settle_or_rest()
+}
+
+/* LTL sees states alone: that no more plans are told is one of them. */
+#if defined(PLANS) && defined(UNJUDGED)
+#define PLANS_END
+bool plans_are_over;
+#define MAY_PLAN    (!OVER && !plans_are_over)
+#else
+#define MAY_PLAN    (!OVER)
+#endif
+
+active proctype Surroundings() {
 end:
     do
+#ifndef FIXED
     :: d_step { MOVABLE && level > 0 -> move_to(level - 1) }
     :: d_step { MOVABLE && level < CEILING -> move_to(level + 1) }
     :: d_step { MOVABLE && level > 0 -> move_to(0) }
     :: d_step { MOVABLE && level == 0 -> move_to(before_pause) }
+#endif
 #ifdef CUTS
     :: d_step {
         MOVABLE ->
         printf("from"); tell();
         printf("event the run is cut off\n");
         outcome = unfinished;
+        end_all_holds();
         rest()
     }
+#endif
+#ifdef PLANS
+    :: d_step { MAY_PLAN -> plan(0) }
+    :: d_step { MAY_PLAN && PLANS > 1 -> plan(1) }
+#endif
+#ifdef PLANS_END
+    :: d_step { !OVER -> plans_are_over = true }
+#endif
+#ifdef TAKEN
+    :: d_step { MAY_TAKE(TAKEN) && is[TAKEN] != parked -> take_out(TAKEN, parked) }
+    :: d_step { MAY_TAKE(TAKEN) -> take_out(TAKEN, cancelled) }
 #endif
     :: started
     od
@@ -419,12 +579,16 @@ end:
 #define HELD(n)             (is[n] == review && !open[n])
 #define WAITS_FOR_TURN(n)   (is[n] == merging && !open[n])
 
-#define OVER                (outcome == complete || outcome == blocked)
 #define FEW_CUTS            (<> [] !CUT_OFF)
+#ifdef PLANS_END
+#define FEW_PLANS           (<> plans_are_over)
+#else
+#define FEW_PLANS           true
+#endif
 
-/* If sessions end, the cap is above 0 again and again, and the run is not cut off again and again,
-   the wave ends. */
-ltl progress { (([] <> (level > 0)) && FEW_CUTS) -> <> OVER }
+/* If sessions end, holds end at their time, the cap is above 0 again and again, and plans are told
+   and the run is cut off only so often, the wave ends. */
+ltl progress { (([] <> (level > 0)) && FEW_CUTS && FEW_PLANS) -> <> OVER }
 
 /* Paused or not, sessions that run finish their step, and merges that were ready go through. */
 ltl drain { FEW_CUTS -> <> [] (COUNT(OPEN) + COUNT(MERGING) == 0) }
@@ -433,7 +597,8 @@ ltl drain { FEW_CUTS -> <> [] (COUNT(OPEN) + COUNT(MERGING) == 0) }
 ltl continuation { [] (CUT_OFF -> <> !CUT_OFF) }
 
 /* To be refuted: the counterexample is the example that has to exist. */
-ltl no_pause_for_ever { FEW_CUTS -> <> OVER }
+ltl no_pause_for_ever { (FEW_CUTS && FEW_PLANS) -> <> OVER }
+ltl no_plans_for_ever { (([] <> (level > 0)) && FEW_CUTS) -> <> OVER }
 ltl no_full_cap { [] (COUNT(IN_FLIGHT) < CEILING) }
 ltl no_lowered_cap { [] (level == 0 || COUNT(IN_FLIGHT) <= level) }
 ltl no_held_review { [] (COUNT(HELD) == 0) }
@@ -442,4 +607,6 @@ ltl no_rework_queue { [] (COUNT(WAITS_FOR_LANE) == 0) }
 ltl no_blocked_end { [] (outcome != blocked) }
 ltl no_complete_end { [] (outcome != complete) }
 ltl no_cut_off_merge { [] (!CUT_OFF || COUNT(MERGES) == 0) }
+ltl no_wait_for_time { [] (!MOVABLE || level == 0 || COUNT(OPEN) > 0) }
+ltl no_hold_between_runs { [] (!CUT_OFF || COUNT(AWAITED) == 0) }
 ltl no_second_cut_off { [] (CUT_OFF -> [] (RUNS -> [] !CUT_OFF)) }
