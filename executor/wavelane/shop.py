@@ -1,0 +1,91 @@
+"""What is to be scheduled: the issues of a wave that are still to do, numbered anew.
+
+Repos are its lanes. Those in flight come first; what is done is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from wavelane_model.order import AdmissionKey
+from wavelane_model.wave import Wave
+
+_OVERDUE_SHARE: Final = 0.1
+_SHORTEST_SECONDS: Final = 0.001
+"""Something, so that what depends on an issue never starts together with it."""
+
+
+class Shop(NamedTuple):
+    """What is left to do, within which lanes and cap."""
+
+    ids: list[int]
+    """Positions in the wave."""
+    running: int
+    """How many are in flight."""
+    lane: list[int]
+    lanes: int
+    seconds: list[float]
+    needs: list[list[int]]
+    dependents: list[list[int]]
+    urgency: list[int]
+    """Smaller is more urgent; no plan goes against it."""
+    cap: int
+
+    def backward(self) -> Shop:
+        """The same, seen from its end."""
+        return self._replace(
+            needs=self.dependents,
+            dependents=self.needs,
+            running=0,
+            urgency=[-one for one in self.urgency],
+        )
+
+    def ranks(self, wish: Sequence[float]) -> list[int]:
+        """Who comes how early: those in flight, then the urgent, then by `wish`, smallest first."""
+        order = sorted(
+            range(len(self.ids)),
+            key=lambda at: (at >= self.running, self.urgency[at], wish[at], at),
+        )
+        rank = [0] * len(order)
+        for place, at in enumerate(order):
+            rank[at] = place
+        return rank
+
+
+def shop_of(
+    ids: list[int],
+    running: Mapping[int, float],
+    wave: Wave,
+    seconds: Sequence[float],
+    cap: int,
+    keys: Sequence[AdmissionKey],
+) -> Shop:
+    """Of the issues at the positions `ids`, of which `running` have been in flight for so long."""
+    place = {position: at for at, position in enumerate(ids)}
+    needs = [
+        [place[need] for need in wave.dependencies[position] if need in place]
+        if position not in running
+        else []
+        for position in ids
+    ]
+    dependents: list[list[int]] = [[] for _ in ids]
+    for at, needed in enumerate(needs):
+        for need in needed:
+            dependents[need].append(at)
+    return Shop(
+        ids,
+        len(running),
+        [wave.repo_of[position] for position in ids],
+        len(wave.repos),
+        [_left(seconds[position], running.get(position, 0.0)) for position in ids],
+        needs,
+        dependents,
+        [keys[position].minus_priority for position in ids],
+        min(cap, max(1, len(ids))),
+    )
+
+
+def _left(expected: float, elapsed: float) -> float:
+    """What is left of a session; one that is overdue is taken to need a little longer."""
+    return max(expected - elapsed, expected * _OVERDUE_SHARE, _SHORTEST_SECONDS)
