@@ -312,6 +312,24 @@ def _ended(issue: str, session: int, outcome: Any) -> SessionEnded:
     return SessionEnded(issue, session, outcome)
 
 
+_LATER: Final = 1_000_000_240.0
+_PLANNED_AGAIN: Final = OrderPlanned(("api#1", "web#1"), (Hold("web#1", _LATER),))
+
+
+def _put_off(forger: Forger) -> None:
+    forger.replace(4, HoldEnded("web#1", _LATER))
+    forger.change(4, at=_LATER)
+    forger.change(5, at=_LATER)
+    forger.insert(3, _PLANNED_AGAIN)
+
+
+def _held_again(forger: Forger) -> None:
+    forger.insert(4, HoldEnded("web#1", _LATER))
+    forger.change(5, at=_LATER)
+    forger.change(6, at=_LATER)
+    forger.insert(4, _PLANNED_AGAIN)
+
+
 FORGERIES: Final = (
     # What the rules forbid
     Forgery(
@@ -406,6 +424,20 @@ FORGERIES: Final = (
         lambda f: f.drop(4),
         "hold",
         "session 1 of web#2 ended with Implemented, but web#2 was never started: held for web#1",
+    ),
+    Forgery(
+        "a hold that was put off",
+        PLANNED,
+        _put_off,
+        "hold",
+        'no lane is held for issue "web#1" until 1000000240.0',
+    ),
+    Forgery(
+        "a hold that was given again",
+        PLANNED,
+        _held_again,
+        "hold",
+        'no lane is held for issue "web#1" until 1000000240.0',
     ),
     Forgery(
         "a plan of what is not there",

@@ -25,9 +25,9 @@ STATES = {
     "rework.pml": 2321,
     "wide_rework.pml": 6212,
     "cut_off.pml": 2090,
-    "planned.pml": 2374,
-    "planned_cut_off.pml": 1668,
-    "urgent.pml": 1462,
+    "planned.pml": 4041,
+    "planned_cut_off.pml": 3414,
+    "urgent.pml": 1961,
 }
 
 pytestmark = pytest.mark.needs("spin", "gcc")

@@ -19,7 +19,7 @@ from wavelane_model.events import (
     WaveAmended,
     WaveStarted,
 )
-from wavelane_model.outcomes import Blocked
+from wavelane_model.outcomes import Blocked, Postponed
 from wavelane_model.step import IllegalEvent, step
 from wavelane_model.wave import Issue
 from wavelane_model.why import why
@@ -199,13 +199,114 @@ def test_a_hold_ends_only_during_a_run() -> None:
         step(model.state, HoldEnded("web#1", UNTIL))
 
 
-def test_the_end_of_an_earlier_hold_does_not_end_a_later_one() -> None:
+@pytest.mark.parametrize(("asked", "until"), [(-600, -600), (600, 0)])
+def test_a_later_plan_may_shorten_a_hold_but_not_put_it_off(asked: float, until: float) -> None:
     model = held()
-    model.take(OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL + 600),)))
+
+    effects = step(model.state, OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL + asked),)))
+
+    assert effects == [EndHoldAt("web#1", UNTIL + until)]
+    assert model.take(HoldEnded("web#1", UNTIL + until)) == ["implement web#2"]
+
+
+def test_the_later_end_of_a_hold_that_was_shortened_is_refused() -> None:
+    model = held()
+    model.take(OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL - 600),)))
 
     with pytest.raises(IllegalEvent):
         step(model.state, HoldEnded("web#1", UNTIL))
-    assert model.take(HoldEnded("web#1", UNTIL + 600)) == ["implement web#2"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        (HoldEnded("web#1", UNTIL),),
+        (OrderPlanned(("web#1",)),),
+        (WaveAmended((Issue("web#1", "web", ["api#1"], title="other"),)),),
+        (RunCutOff(), AttemptDiscarded("api#1")),
+    ],
+    ids=["late", "withdrawn", "changed", "cut off"],
+)
+def test_no_lane_is_held_again_for_an_issue_whose_hold_has_ended(end: tuple[Event, ...]) -> None:
+    model = held()
+    for event in end:
+        model.take(event)
+
+    model.take(HOLDING)
+
+    assert model.state.holds == {}
+
+
+def test_no_lane_is_held_again_for_an_issue_that_has_started_and_comes_back() -> None:
+    model = held()
+    model.finish("api#1")
+    model.end("web#1", Postponed(None, "quota"))
+
+    model.take(HOLDING)
+
+    assert model.state.holds == {}
+
+
+def test_a_lane_may_be_held_again_for_what_a_human_has_queued_again() -> None:
+    model = held()
+    model.take(ParkRequested("web#1", "why?"))
+    model.take(UnparkRequested("web#1"))
+
+    model.take(HOLDING)
+
+    assert model.state.holds == {WAVE.position["web#1"]: UNTIL}
+
+
+def test_two_states_that_differ_in_what_was_awaited_are_two() -> None:
+    model, fresh = held(), Model(WAVE, cap=2, started=False)
+    model.take(OrderPlanned(("web#1",)))
+    fresh.take(OrderPlanned(("web#1",)))
+    fresh.take(WaveStarted())
+    model.finish("web#2")
+    fresh.finish("web#2")
+
+    assert model.state.key() != fresh.state.key()
+
+
+CHAIN = wave_of("docs#1", "api#1 < docs#1", "web#1 < api#1", "web#2")
+"""web#1 waits for docs#1 by way of api#1."""
+HOLDING_LONG = OrderPlanned(("docs#1", "api#1", "web#1", "web#2"), (Hold("web#1", UNTIL),))
+
+
+def held_long() -> Model:
+    """A wave of `CHAIN` that has begun with lane web held for web#1."""
+    model = Model(CHAIN, cap=2, started=False)
+    model.take(HOLDING_LONG)
+    assert model.take(WaveStarted()) == ["implement docs#1"]
+    return model
+
+
+def test_a_hold_ends_when_what_its_issue_waits_for_indirectly_is_parked() -> None:
+    model = held_long()
+
+    assert model.end("docs#1", Blocked("which one?")) == ["implement web#2"]
+
+
+def test_no_lane_is_held_for_what_waits_for_a_human_indirectly() -> None:
+    model = Model(CHAIN, cap=2)
+    model.end("docs#1", Blocked("which one?"))
+
+    model.take(HOLDING_LONG)
+
+    assert model.state.holds == {}
+
+
+def test_a_hold_ends_when_what_its_issue_waits_for_is_to_wait_for_a_human() -> None:
+    model = Model(
+        wave_of("docs#1", "api#2", "api#1 < api#2", "web#1 < api#1", "web#2"), cap=2, started=False
+    )
+    model.take(ParkRequested("docs#1", "why?"))
+    model.take(OrderPlanned(("api#2", "api#1", "web#1", "web#2"), (Hold("web#1", UNTIL),)))
+    assert model.take(WaveStarted()) == ["implement api#2"]
+
+    change = WaveAmended((Issue("api#1", "api", ["docs#1"]),))
+
+    assert model.take(change) == ["implement web#2"]
 
 
 def test_a_hold_ends_when_its_issue_is_changed() -> None:

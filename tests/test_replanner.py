@@ -14,7 +14,7 @@ from wavelane import Blocked, Finished, Issue, Report, Wave, planner
 from wavelane import replanner as module
 from wavelane.journal import JournalReader
 from wavelane.pipeline import Assignment
-from wavelane.planner import planned
+from wavelane.planner import Span, planned
 from wavelane.replanner import Question, Replanner, answered, opening
 from wavelane.report import Recorder
 from wavelane.sessions import Step
@@ -24,6 +24,7 @@ from wavelane_model.effects import Effect
 from wavelane_model.events import (
     CapMoved,
     Event,
+    Hold,
     HoldEnded,
     OrderPlanned,
     PostponementEnded,
@@ -174,7 +175,15 @@ def test_a_planner_that_fails_ends_nothing(
 
 
 def test_a_wave_that_is_continued_is_planned_too(tmp_path: Path) -> None:
-    path = stopped_after_a_minute(tmp_path)
+    path = tmp_path / "j.db"
+
+    async def stopped_at_once() -> None:
+        scheduler = scheduler_of(HELD, pipeline(HELD), cap=2, journal=path, plan=False)
+        scheduler.stop()
+        await scheduler.run()
+
+    run_virtual(stopped_at_once)
+
     _, events = run(HELD, path, clock=lambda: virtual_clock() + 3600)
 
     starts = [at for at, one in enumerate(events) if isinstance(one, WaveStarted)]
@@ -204,21 +213,31 @@ class Watched:
         for outcome in (Implemented(), Approved(), Merged()):
             self.take(at, SessionEnded(issue, self.state.find(issue).session, outcome))
 
+    def end_holds(self, at: float) -> None:
+        """End the holds whose time has come."""
+        for held, until in [*self.state.holds.items()]:
+            if until <= at:
+                self.take(until, HoldEnded(self.state.wave.issues[held].id, until))
+
     def ask(self, at: float) -> Question | None:
         return self.replanner.question(at, self.state, self.recorder)
 
-    def plan(self, at: float) -> OrderPlanned | None:
-        """Ask, and tell the answer, which took no time."""
+    def plan(self, at: float, *, sooner: float | None = None) -> OrderPlanned | None:
+        """Ask, and tell the answer, which took no time; as if the wave ended so much `sooner`."""
         question = self.ask(at)
-        assert question is not None
-        plan = self.replanner.told(answered(question)._replace(took=0.0))
+        if question is None:
+            return None
+        answer = answered(question)._replace(took=0.0)
+        if sooner is not None:
+            answer = answer._replace(plan=replace(answer.plan, sooner=sooner))
+        plan = self.replanner.told(answer)
         if plan is not None:
             self.take(at, plan)
         return plan
 
 
-def begun(wave: Wave = HELD) -> Watched:
-    watched = Watched(wave)
+def begun(wave: Wave = HELD, *, cap: int = 2) -> Watched:
+    watched = Watched(wave, cap=cap)
     watched.plan(0.0)
     watched.take(0.0, WaveStarted())
     return watched
@@ -362,7 +381,8 @@ def test_what_is_postponed_is_not_planned_before_its_time_comes() -> None:
 
 
 def test_the_holds_in_force_count_in_what_a_plan_is_held_against() -> None:
-    held, free = ((HELD.position["web#1"],), ())
+    held: dict[int, float] = {HELD.position["web#1"]: 600.0}
+    free: dict[int, float] = {}
 
     with_hold, without = (
         planned(HELD, [60.0, 1.0, 1.0, 3000.0], 2, holds=holds, effort=0) for holds in (held, free)
@@ -370,6 +390,58 @@ def test_the_holds_in_force_count_in_what_a_plan_is_held_against() -> None:
 
     assert with_hold.sooner == 59.0
     assert without.sooner == 0.0
+
+
+def test_a_hold_that_would_end_too_early_does_not_count() -> None:
+    ends_before = {HELD.position["web#1"]: 59.0}
+
+    plan = planned(HELD, [60.0, 1.0, 1.0, 3000.0], 2, holds=ends_before, effort=0)
+
+    assert plan.sooner == 0.0
+
+
+def test_while_a_session_hangs_and_the_cap_trembles_the_others_of_a_held_lane_go_on() -> None:
+    watched = begun(cap=3)
+    for minute in range(1, 20):
+        at = minute * MINUTE
+        watched.end_holds(at)
+        watched.take(at, CapMoved("set", 3 - minute % 2))
+        watched.plan(at, sooner=10 * MINUTE)
+
+    assert watched.state.find("api#1").state == "running"
+    assert watched.state.find("web#2").state == "running"
+
+
+def test_no_lane_is_asked_for_that_the_model_would_not_hold() -> None:
+    watched = begun()
+    [until] = watched.state.holds.values()
+    watched.take(until, HoldEnded("web#1", until))
+
+    question = watched.ask(until)
+
+    assert question is not None
+    assert question.unheld == {HELD.position["web#1"]}
+    assert answered(question).plan.held_for == frozenset()
+
+
+def test_a_hold_in_force_is_asked_for_until_its_time() -> None:
+    watched = begun()
+    [until] = watched.state.holds.values()
+    watched.take(5 * MINUTE, CapMoved("set", 1))
+    question = watched.ask(5 * MINUTE)
+    assert question is not None
+    answer = answered(question)
+    held = replace(
+        answer.plan,
+        held_for=frozenset({HELD.position["web#1"]}),
+        spans={**answer.plan.spans, HELD.position["web#1"]: Span(60 * MINUTE, 110 * MINUTE)},
+        sooner=60 * MINUTE,
+    )
+
+    plan = watched.replanner.told(answer._replace(plan=held))
+
+    assert plan is not None
+    assert plan.holds == (Hold("web#1", until),)
 
 
 def test_a_wave_that_goes_on_without_planning_drops_its_plan(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ copies of the best schedule, with a fixed seed.
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
@@ -85,6 +86,17 @@ def scheduled(shop: Shop, rank: list[int], held_for: frozenset[int] = frozenset(
             if unmet[dependent] == 0:
                 heappush(ready[lane_of[dependent]], rank[dependent])
                 propose(lane_of[dependent])
+
+
+def held_in_time(
+    shop: Shop, rank: list[int], held_for: frozenset[int], latest: Mapping[int, float]
+) -> Schedule:
+    """As `scheduled`, but no lane is held for an issue that would start after its `latest`."""
+    found = scheduled(shop, rank, held_for)
+    while late := {at for at in held_for if found.start[at] > latest.get(at, math.inf)}:
+        held_for -= late
+        found = scheduled(shop, rank, held_for)
+    return found
 
 
 # Forward and backward

@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from wavelane.listschedule import Schedule, improved, scheduled, straightened
+from wavelane.listschedule import Schedule, held_in_time, improved, scheduled, straightened
 from wavelane.shop import Shop, shop_of
 from wavelane.swaps import with_holds
 from wavelane_model.order import admission_keys
@@ -68,7 +68,8 @@ def planned(
     todo: Collection[int] | None = None,
     start_from: Sequence[int] | None = None,
     may_hold: bool = False,
-    holds: Collection[int] = (),
+    holds: Mapping[int, float] | None = None,
+    unheld: Collection[int] = (),
     scatter: float = 0.0,
     effort: int = EFFORT,
 ) -> Plan:
@@ -78,9 +79,10 @@ def planned(
     flight, how long they have been. `todo`: what is left, in flight or not (default: all); other
     issues count as done. `start_from`: the order to start from, e.g. that of the plan before
     (default: the model's); by `seconds`, the plan ends no later than it would. `holds`: for which
-    issues lanes are held now. `may_hold`: whether lanes may be held idle. `scatter`: the standard
-    deviation of the logarithm of what sessions take by what was expected; with it, the plan ends no
-    later than `start_from` on average.
+    issues lanes are held now, and for how many seconds more at most. `unheld`: for which none may
+    be. `may_hold`: whether lanes may be held idle at all. `scatter`: the standard deviation of the
+    logarithm of what sessions take by what was expected; with it, the plan ends no later than
+    `start_from` on average.
     Raises `ValueError` for a cap below 1.
     """
     if cap < 1:
@@ -92,11 +94,14 @@ def planned(
     first = sorted(queued, key=keys.__getitem__) if start_from is None else start_from
     rank = {at: place for place, at in enumerate(first)}
     given = shop.ranks([rank.get(at, len(wave)) for at in shop.ids])
+    until = {**(holds or {}), **dict.fromkeys(unheld, 0.0)}
+    latest = {at: until[one] for at, one in enumerate(shop.ids) if one in until}
+    held = frozenset(at for at, one in enumerate(shop.ids) if one in (holds or {}))
     found = [improved(shop, given, effort)]
     if may_hold and len(set(shop.urgency[shop.running :])) == 1:
-        found.append(with_holds(shop, found[0], effort))
-    held = frozenset(at for at, position in enumerate(shop.ids) if position in holds)
-    best, sooner = _steadiest(shop, scheduled(shop, given, held), given, found, scatter)
+        found.append(with_holds(shop, found[0], effort, latest))
+    usual = held_in_time(shop, given, held, latest)
+    best, sooner = _steadiest(shop, usual, given, found, scatter)
     return Plan(
         order=tuple(shop.ids[at] for at in best.order() if at >= shop.running),
         held_for=frozenset(shop.ids[at] for at in best.held_for),

@@ -13,7 +13,7 @@ The rules, by name:
     merge   one merge at a time in a repo, in the order in which they joined its queue
     order   an issue is admitted only when all that it depends on is done
     hold    nothing is admitted into a lane that is held for an issue before it in the plan; it is
-            said until when that is
+            said until when that is, which is not put off, and no lane is held for it again
     pause   no session starts at cap 0 or after a stop
     wait    a postponed issue is not admitted before its wait is over; each run says when that is
     once    sessions of an issue are numbered without a gap, one at a time, each with one end; an
@@ -141,6 +141,8 @@ class Referee:
         """By issue of the plan, how early it is to be admitted."""
         self._holds: dict[str, float] = {}
         """Issues for which their lane is held, and until when at the latest."""
+        self._awaited: set[str] = set()
+        """Issues for which their lane is or was held, since a human queued them last."""
         self._urgency: dict[str, int] = {}
         """Inherited priorities, if lanes are held."""
         self._sessions: dict[str, int] = dict.fromkeys(self._state, 0)
@@ -233,6 +235,7 @@ class Referee:
                 yield Breach("wave", f"{issue.id} is changed, though it had begun")
             self._holds.pop(issue.id, None)
         self._wave = self._wave.amended(issues, done)
+        self._let_go()
         if self._holds:
             self._urgency = _inherited_priorities(self._wave)
 
@@ -240,15 +243,30 @@ class Referee:
         self._place = {issue: place for place, issue in enumerate(order)}
         if unknown := [one for one in order if one not in self._state]:
             yield Breach("hold", f"a plan names {', '.join(unknown)}: there are no such issues")
-        self._holds = {hold.issue: hold.until for hold in holds if self._may_be_awaited(hold.issue)}
+        self._holds = {
+            hold.issue: min(hold.until, self._holds.get(hold.issue, hold.until))
+            for hold in holds
+            if self._may_be_awaited(hold.issue)
+            and (hold.issue in self._holds or hold.issue not in self._awaited)
+        }
+        self._awaited.update(self._holds)
         if self._holds:
             self._urgency = _inherited_priorities(self._wave)
 
     def _may_be_awaited(self, issue: str) -> bool:
         return self._state.get(issue) == "queued" and not any(
-            self._state.get(needed) in ("parked", "cancelled")
-            for needed in self._wave[issue].depends_on
+            self._state[needed] in ("parked", "cancelled") for needed in self._needs(issue)
         )
+
+    def _needs(self, issue: str) -> set[str]:
+        """All issues of the wave that an issue depends on, directly or not."""
+        found: set[str] = set()
+        ahead = [issue]
+        while ahead:
+            needs = self._state.keys() & self._wave[ahead.pop()].depends_on
+            ahead.extend(needs - found)
+            found |= needs
+        return found
 
     def _holds_told(self, effects: Sequence[Effect]) -> Iterator[Breach]:
         told = {effect.issue for effect in effects if isinstance(effect, EndHoldAt)}
@@ -312,6 +330,8 @@ class Referee:
             yield Breach("lane", f"{issue} begins without the lane of {self._repo(issue)}")
         elif trigger == "begin_merge":
             yield from self._took_turn(self._repo(issue), Place(issue))
+        elif trigger == "unpark":
+            self._awaited.discard(issue)
         if trigger in _REPORTS:
             yield from self._reported(issue, trigger, event)
         self._state[issue] = target
@@ -362,8 +382,12 @@ class Referee:
     def _keep_holds(self, issue: str, target: State) -> None:
         self._holds.pop(issue, None)
         if target in ("parked", "cancelled"):
-            for held in [one for one in self._holds if issue in self._wave[one].depends_on]:
-                del self._holds[held]
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """End the holds for what a human has to come before."""
+        for held in [one for one in self._holds if not self._may_be_awaited(one)]:
+            del self._holds[held]
 
     def _took_lane(self, issue: str) -> Iterator[Breach]:
         repo = self._repo(issue)

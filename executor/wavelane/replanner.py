@@ -8,12 +8,14 @@
    average. Only such a one is told. The model then admits by it, within its rules.
    What is in flight stands before all else in it: should it come back, it goes on first.
 4. A lane is held idle for an issue until a while after it was to start; then it counts as late.
+   No hold is asked for that the model would not give: a second one, or one that is put off.
 
 `Replanner` knows no clock and no thread: who runs the wave asks it and carries its questions.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -70,7 +72,8 @@ class Question(NamedTuple):
     elapsed: Mapping[int, float]
     todo: frozenset[int]
     order: tuple[int, ...]
-    holds: frozenset[int]
+    holds: Mapping[int, float]
+    unheld: frozenset[int]
     may_hold: bool
 
 
@@ -94,7 +97,8 @@ def answered(question: Question) -> Answer:
         elapsed=question.elapsed,
         todo=question.todo,
         start_from=question.order,
-        holds=question.holds,
+        holds={one: until - question.at for one, until in question.holds.items()},
+        unheld=question.unheld,
         may_hold=question.may_hold,
         scatter=SCATTER,
         effort=_EFFORT,
@@ -189,7 +193,8 @@ class Replanner:
             },
             todo=todo,
             order=tuple(queued),
-            holds=frozenset(state.holds),
+            holds=dict(state.holds),
+            unheld=frozenset(one for one in queued if state.was_awaited(state.records[one])),
             may_hold=state.lane_release == "done" and in_seconds,
         )
 
@@ -208,7 +213,10 @@ class Replanner:
         return OrderPlanned(
             tuple(issues[one].id for one in order),
             tuple(
-                Hold(issues[one].id, at + _patience(plan.spans[one].start))
+                Hold(
+                    issues[one].id,
+                    min(at + _patience(plan.spans[one].start), question.holds.get(one, math.inf)),
+                )
                 for one in sorted(plan.held_for)
             ),
         )

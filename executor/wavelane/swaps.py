@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heapreplace, nlargest
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from wavelane.listschedule import Schedule, scheduled
+from wavelane.listschedule import Schedule, held_in_time
 from wavelane.shop import Shop
 
 _TENURE: Final = 8
@@ -38,14 +38,17 @@ class _Tails(NamedTuple):
     in_slot: list[int]
 
 
-def with_holds(shop: Shop, best: Schedule, effort: int) -> Schedule:
-    """The schedule of the best order that swaps find, if it ends sooner than `best`."""
+def with_holds(shop: Shop, best: Schedule, effort: int, latest: Mapping[int, float]) -> Schedule:
+    """The schedule of the best order that swaps find, if it ends sooner than `best`.
+
+    `latest`: for some issues, when they have to start for a lane to be held for them.
+    """
     order = _searched(shop, best.order(), effort // (len(best.rank) + 1))
     heads = _heads(shop, order)
     rank = [0] * len(order)
     for place, at in enumerate(order):
         rank[at] = place
-    found = scheduled(shop, rank, frozenset(_held_for(shop, order, heads)))
+    found = held_in_time(shop, rank, frozenset(_held_for(shop, order, heads)), latest)
     return min(best, found, key=lambda one: one.makespan)
 
 

@@ -89,7 +89,8 @@ class WaveAmended:
 class Hold:
     """The lane of `issue` is held for it until `until` at the latest, in seconds since the epoch.
 
-    While it is queued, no issue that comes after it in the order is admitted in its repo.
+    While it is queued, no issue that comes after it in the order is admitted in its repo. A lane is
+    held for an issue at most once, until a human queues it again.
     """
 
     issue: str
@@ -101,7 +102,9 @@ class OrderPlanned:
     """Issues of equal inherited priority are to be admitted in `order`, before all others.
 
     It replaces an earlier plan. What `order` does not name follows in the usual order. `holds` are
-    the lanes that are better left idle for a while.
+    the lanes that are better left idle for a while: one that is held already is held on, until the
+    earlier of the two times; none is held for what has had its hold, or for what a human has to
+    come before.
     """
 
     order: tuple[str, ...]

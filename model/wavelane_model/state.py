@@ -10,7 +10,7 @@ Entries of the heaps may be out of date: they are checked when they come up, and
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import copy
 from heapq import heappop, heappush
 from typing import Final, Literal, NamedTuple
@@ -57,6 +57,7 @@ class Record:
 
     __slots__ = (
         "attempts",
+        "awaited",
         "checkpoints",
         "conflicts",
         "failures",
@@ -102,6 +103,8 @@ class Record:
         self.reason = ""
         """Why it is parked or postponed."""
         self.sentence: Sentence | None = None
+        self.awaited = False
+        """Whether a lane is or was held for it, since a human queued it last."""
         self.listed = False
         """Whether it has an entry in its lane's heap of ready issues."""
 
@@ -123,6 +126,7 @@ class Record:
             self.conflicts,
             self.failures,
             self.sentence and self.sentence.trigger,
+            self.awaited,
         )
 
 
@@ -315,9 +319,19 @@ class WaveState:
         return None
 
     def put_plan(self, plan: Iterable[int], holds: dict[int, float]) -> None:
-        """Admit in the order of `plan` from now on, and hold lanes as it asks for."""
+        """Admit in the order of `plan` from now on, and hold lanes as it asks for.
+
+        Those are left out for which no lane may be held, and no hold is put off.
+        """
         self.plan = tuple(plan)
-        self.holds = holds
+        self.holds = {
+            position: min(until, self.holds.get(position, until))
+            for position, until in holds.items()
+            if self.may_be_awaited(self.records[position])
+            and not self.was_awaited(self.records[position])
+        }
+        for position in self.holds:
+            self.records[position].awaited = True
         self._rank()
 
     def end_holds(self) -> None:
@@ -334,10 +348,13 @@ class WaveState:
 
     def may_be_awaited(self, record: Record) -> bool:
         """Whether a lane may be held for an issue: it is queued, and no human has to come first."""
-        return record.state == "queued" and all(
-            self.records[needed].state not in TAKEN_OUT
-            for needed in self.wave.dependencies[record.position]
+        return record.state == "queued" and not any(
+            needed.state in TAKEN_OUT for needed in self._still_needed(record)
         )
+
+    def was_awaited(self, record: Record) -> bool:
+        """Whether a lane was held for an issue and is no longer: then none is held for it again."""
+        return record.awaited and record.position not in self.holds
 
     def held_for(self, record: Record) -> list[int]:
         """The issues that come before `record` and for which its lane is held."""
@@ -477,9 +494,23 @@ class WaveState:
 
     def _keep_holds(self, record: Record) -> None:
         """A hold ends when its issue goes, and when what that waits for needs a human."""
-        for position in (record.position, *self.wave.dependents[record.position]):
-            if position in self.holds and not self.may_be_awaited(self.records[position]):
-                self.end_hold(position)
+        if record.position in self.holds:
+            self.end_hold(record.position)
+        if record.state in TAKEN_OUT:
+            for position in [*self.holds]:
+                if not self.may_be_awaited(self.records[position]):
+                    self.end_hold(position)
+
+    def _still_needed(self, record: Record) -> Iterator[Record]:
+        """All that an issue depends on, directly or not, and that is not done."""
+        ahead = [record.position]
+        known = {record.position}
+        while ahead:
+            for needed in self.wave.dependencies[ahead.pop()]:
+                if needed not in known and self.records[needed].state != "done":
+                    known.add(needed)
+                    ahead.append(needed)
+                    yield self.records[needed]
 
     def _offered(self, lane: Lane) -> int | None:
         """The rank of the issue that a lane has to offer, if it is free and not held."""
@@ -528,6 +559,9 @@ class WaveState:
             record.unmet = sum(
                 self.records[needed].state != "done" for needed in wave.dependencies[at]
             )
+        for at in [*self.holds]:
+            if not self.may_be_awaited(self.records[at]):
+                del self.holds[at]
         self._rank()
 
     def _rank(self) -> None:

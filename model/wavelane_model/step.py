@@ -438,11 +438,7 @@ def _order_planned(state: WaveState, event: OrderPlanned, effects: list[Effect])
         raise IllegalEvent("the holds of a plan name an issue twice")
     if late := [hold.issue for hold in event.holds if hold.issue not in event.order]:
         raise IllegalEvent(f"a plan holds lanes for {', '.join(late)}, which its order lacks")
-    holds = {
-        records[hold.issue].position: hold.until
-        for hold in event.holds
-        if state.may_be_awaited(records[hold.issue])
-    }
+    holds = {records[hold.issue].position: hold.until for hold in event.holds}
     state.put_plan((records[one].position for one in event.order), holds)
     if state.started and not state.ended:
         effects.extend(_ends_of_holds(state))
@@ -529,7 +525,7 @@ def _unpark_requested(state: WaveState, event: UnparkRequested, effects: list[Ef
     _fire(state, record, "unpark", effects)
     record.checkpoints = record.rounds = record.conflicts = record.failures = 0
     record.reason = record.feedback = ""
-    record.implemented = False
+    record.implemented = record.awaited = False
 
 
 def _stop_requested(state: WaveState, event: StopRequested, effects: list[Effect]) -> None:

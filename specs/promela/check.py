@@ -30,18 +30,18 @@ ALWAYS: Final[dict[str, str]] = {
     "bound": "never more in flight than the highest level in force since the run began",
     "glide": "no move of the cap ends a session",
     "hold": "what comes after an issue is not admitted while its lane is held for that; a hold "
-    "ends with its run, when its issue goes, and when what that needs waits for a human",
+    "ends with its run, when its issue goes, and when what that needs, directly or not, waits for "
+    "a human",
     "plan": "of all that could be admitted the first goes first: by priority, and then by the plan",
 }
 EVENTUALLY: Final[dict[str, str]] = {
-    "progress": "if sessions end, holds end at their time, the cap is above 0 again and again, and "
-    "plans are told only so often, the wave ends",
+    "progress": "if sessions end, holds end at their time, and the cap is above 0 again and again, "
+    "the wave ends, however often plans are told",
     "drain": "paused or not, what runs ends and merges that were ready go through",
     "continuation": "after a run that was cut off comes another one",
 }
 SOMETIMES: Final[dict[str, str]] = {
     "pause_for_ever": "a wave that is paused for ever does not end",
-    "plans_for_ever": "a wave that is told plans again and again for ever does not end",
     "full_cap": "as many issues are in flight as the ceiling allows",
     "lowered_cap": "more issues are in flight than the cap, which was lowered, allows now",
     "held_review": "a review is held until the pause is over",

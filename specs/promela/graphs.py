@@ -234,7 +234,7 @@ def line(state: WaveState) -> str:
 def _issue(state: WaveState, record: Record) -> str:
     at = record.position
     place = state.plan.index(at) if at in state.plan else NONE
-    planned = f"{place} {state.holds.get(at, 0):g}"
+    planned = f"{place} {state.holds.get(at, 0):g} {record.awaited:d}"
     return f"issue {record.state} {record.open:d} {record.rounds} {planned}"
 
 

@@ -113,7 +113,7 @@ PLANNED: Final = Model(
         cancels=("web#1",),
         early=True,
     ),
-    _EVERYWHERE | {"plans_for_ever", "blocked_end", "wait_for_time"},
+    _EVERYWHERE | {"blocked_end", "wait_for_time"},
 )
 PLANNED_CUT_OFF: Final = Model(
     "planned_cut_off.pml",

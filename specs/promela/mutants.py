@@ -111,10 +111,11 @@ _ADMITTED: Final = """            start_session(i, running);
 _ORDER: Final = "(place[a] < place[b] || (place[a] == place[b] && a < b))))"
 _FIRST: Final = "(i == NOBODY || BEFORE(j, i))"
 _GONE: Final = "is[i] != queued -> hold[i] = 0"
-_AWAITS: Final = "NEEDS(i, j) && TAKEN_OUT(j) -> hold[i] = 0"
+_STUCK: Final = "TAKEN_OUT(i) -> stuck = stuck | (1 << i)"
+_STUCK_BEHIND: Final = "NEEDS(i, j) && (stuck & (1 << j)) -> stuck = stuck | (1 << i)"
+_SPENT: Final = "awaited[k] && UNTIL(p, k) > hold[k] -> skip"
 _HELD_BACK: Final = "hold[j] && REPO(j) == REPO(one) && BEFORE(j, one) -> back = true"
 _LATE: Final = "end_hold(_pid); settle()"
-_BLOCKED: Final = "outcome = blocked; end_all_holds()"
 _CUT_OFF: Final = """        outcome = unfinished;
         end_all_holds();
 """
@@ -312,19 +313,19 @@ MUTANTS: Final = (
         "hold",
         PLANNED,
         "a hold goes on when what its issue needs is parked",
-        (_AWAITS, _AWAITS.replace("TAKEN_OUT(j)", "is[j] == cancelled")),
+        (_STUCK, _STUCK.replace("TAKEN_OUT(i)", "is[i] == cancelled")),
     ),
     _breaks(
         "hold",
         PLANNED,
         "a hold goes on when what its issue needs is cancelled",
-        (_AWAITS, _AWAITS.replace("TAKEN_OUT(j)", "is[j] == parked")),
+        (_STUCK, _STUCK.replace("TAKEN_OUT(i)", "is[i] == parked")),
     ),
     _breaks(
         "hold",
         PLANNED,
-        "a hold outlives a run that has ended",
-        (_BLOCKED, "outcome = blocked"),
+        "a hold goes on when what its issue needs indirectly is parked",
+        (_STUCK_BEHIND, _STUCK_BEHIND.replace("(stuck & (1 << j))", "false")),
     ),
     _breaks(
         "plan", PLANNED, "plans are not followed", (_FIRST, _FIRST.replace("BEFORE(j, i)", "j < i"))
@@ -335,6 +336,17 @@ MUTANTS: Final = (
         PLANNED,
         "a hold that ends late wakes nobody",
         (_LATE, _LATE.replace("settle", "rest")),
+    ),
+    _refutes(
+        "progress",
+        PLANNED,
+        "a lane is held twice for an issue",
+        (_SPENT, "hold[k] && UNTIL(p, k) > hold[k] -> skip"),
+    ),
+    _differs(
+        PLANNED,
+        "a hold is put off by the next plan",
+        (_SPENT, "awaited[k] && !hold[k] -> skip"),
     ),
     _differs(
         PLANNED,
@@ -349,7 +361,10 @@ MUTANTS: Final = (
     _differs(
         PLANNED,
         "holds of the plan before go on",
-        ("hold[k] = UNTIL(p, k)", "hold[k] = (UNTIL(p, k) -> UNTIL(p, k) : hold[k])"),
+        (
+            ":: else -> hold[k] = UNTIL(p, k)",
+            ":: else -> hold[k] = (UNTIL(p, k) -> UNTIL(p, k) : hold[k])",
+        ),
     ),
     _differs(
         PLANNED_CUT_OFF,
@@ -372,7 +387,7 @@ MUTANTS: Final = (
     _differs(
         URGENT,
         "rework waits for the end of a hold",
-        (_REWORK, _REWORK.replace(" ->", " && COUNT(AWAITED) == 0 ->")),
+        (_REWORK, _REWORK.replace(" ->", " && COUNT(IS_HELD) == 0 ->")),
     ),
 )
 

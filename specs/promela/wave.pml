@@ -48,9 +48,11 @@ mtype is[ISSUES] = queued;
 bool open[ISSUES];
 byte rounds[ISSUES];
 
-/* What was planned: the place of each issue in the plan, and until when its lane is held for it. */
+/* What was planned: the place of each issue in the plan, and until when its lane is held for it.
+   Nobody unparks an issue here, so that what was awaited once was so for ever. */
 byte place[ISSUES] = NONE;
 byte hold[ISSUES];
+bool awaited[ISSUES];   /* its lane is or was held for it */
 
 /* What the scheduler keeps: slots in use; of each repo who holds the lane, who waits for it to
    work once more, who merges, and who waits to merge. */
@@ -72,7 +74,7 @@ byte highest = CEILING;
 byte earlier[ISSUES];
 
 /* Scratch paper: no part of the state, written before it is read in each step. */
-hidden byte i, j, k, n, r, who, asked, met, back, idle, all_done, could_go;
+hidden byte i, j, k, n, r, who, asked, met, back, idle, stuck, needed, all_done, could_go;
 hidden byte flight, at_work, merges, ran, runs;
 hidden byte lane_rule, cap_rule, merge_rule, order_rule, pause_rule, bound_rule, glide_rule;
 hidden byte hold_rule, plan_rule;
@@ -96,7 +98,7 @@ hidden byte hold_rule, plan_rule;
 #define OVER            (outcome == complete || outcome == blocked)
 #define TAKEN_OUT(n)    (is[n] == parked || is[n] == cancelled)
 #define IN_FLIGHT(n)    (is[n] == admitted || is[n] == running || is[n] == review || is[n] == merging)
-#define AWAITED(n)      (hold[n] > 0)
+#define IS_HELD(n)      (hold[n] > 0)
 #define WAITS_FOR_LANE(n)   (is[n] == admitted && lane[REPO(n)] != n)
 #define ACTIVE(n)       ((!PIPELINED && IN_FLIGHT(n)) || \
                          is[n] == running || (is[n] == admitted && !WAITS_FOR_LANE(n)))
@@ -151,17 +153,31 @@ inline look_at_needs(one) {
     }
 }
 
-/* A hold ends when its issue goes, and when what that needs waits for a human. */
-inline end_holds() {
-    for (i : 0 .. ISSUES - 1) {
-        if :: is[i] != queued -> hold[i] = 0 :: else fi;
-        for (j : 0 .. ISSUES - 1) {
-            if :: NEEDS(i, j) && TAKEN_OUT(j) -> hold[i] = 0 :: else fi
+/* What waits for a human: who is taken out, and who needs such a one, directly or not. */
+inline look_at_stuck() {
+    for (n : 1 .. ISSUES) {
+        for (i : 0 .. ISSUES - 1) {
+            if :: TAKEN_OUT(i) -> stuck = stuck | (1 << i) :: else fi;
+            for (j : 0 .. ISSUES - 1) {
+                if :: NEEDS(i, j) && (stuck & (1 << j)) -> stuck = stuck | (1 << i) :: else fi
+            }
         }
     }
 }
 
-/* No hold outlives its run. */
+/* A hold ends when its issue goes, and when what that needs waits for a human. */
+inline end_holds() {
+    stuck = 0;
+    if :: COUNT(IS_HELD) > 0 -> look_at_stuck() :: else fi;
+    for (i : 0 .. ISSUES - 1) {
+        if :: is[i] != queued -> hold[i] = 0 :: else fi;
+        for (j : 0 .. ISSUES - 1) {
+            if :: NEEDS(i, j) && (stuck & (1 << j)) -> hold[i] = 0 :: else fi
+        }
+    }
+}
+
+/* No hold outlives a run that is cut off. */
 inline end_all_holds() {
     for (i : 0 .. ISSUES - 1) { hold[i] = 0 }
 }
@@ -203,7 +219,8 @@ inline admit() {
     }
 }
 
-/* The wave ends when all is done, or when nothing is in flight and nothing can be admitted. */
+/* The wave ends when all is done, or when nothing is in flight and nothing can be admitted. Then all
+   that is left waits for a human, and no lane is held. */
 inline end_when_over() {
     all_done = true;
     could_go = false;
@@ -214,7 +231,7 @@ inline end_when_over() {
     }
     if
     :: all_done -> outcome = complete
-    :: !all_done && !could_go -> outcome = blocked; end_all_holds()
+    :: !all_done && !could_go -> outcome = blocked
     :: else
     fi
 }
@@ -258,6 +275,18 @@ inline judge_admission(one) {
     }
 }
 
+/* All that an issue needs, directly or not, one bit each; and itself. */
+inline look_at_all_needs(one) {
+    needed = 1 << one;
+    for (n : 1 .. ISSUES) {
+        for (i : 0 .. ISSUES - 1) {
+            for (j : 0 .. ISSUES - 1) {
+                if :: NEEDS(i, j) && (needed & (1 << i)) -> needed = needed | (1 << j) :: else fi
+            }
+        }
+    }
+}
+
 inline judge() {
     count_flight();
     KEEP(bound_rule, flight <= highest);
@@ -272,9 +301,11 @@ inline judge() {
         KEEP(merge_rule, merges <= 1)
     }
     for (k : 0 .. ISSUES - 1) {
-        KEEP(hold_rule, !hold[k] || (is[k] == queued && !OVER));
+        KEEP(hold_rule, !hold[k] || (is[k] == queued && awaited[k] && !OVER));
+        needed = 0;
+        if :: IS_HELD(k) -> look_at_all_needs(k) :: else fi;
         for (j : 0 .. ISSUES - 1) {
-            KEEP(hold_rule, !hold[k] || !NEEDS(k, j) || !TAKEN_OUT(j));
+            KEEP(hold_rule, !(needed & (1 << j)) || !TAKEN_OUT(j));
             KEEP(order_rule, !NEEDS(k, j) || is[j] == done || !(IN_FLIGHT(k) || is[k] == done))
         }
     }
@@ -283,7 +314,8 @@ inline judge() {
 /* The state in one line, for whoever replays a trace, and to be compared with the real step:
    started, outcome, level, level before the pause, highest level; of each issue where it is, open,
    change requests, its place in the plan (255: none), until when its lane is held for it (0: it is
-   not); of each repo who has the lane and the turn (255: nobody), and who waits for them. */
+   not), and whether it is or was; of each repo who has the lane and the turn (255: nobody), and who
+   waits for them. */
 inline tell() {
     printf(" %d ", started);
     printm(outcome);
@@ -291,7 +323,7 @@ inline tell() {
     for (k : 0 .. ISSUES - 1) {
         printf(" issue ");
         printm(is[k]);
-        printf(" %d %d %d %d", open[k], rounds[k], place[k], hold[k])
+        printf(" %d %d %d %d %d", open[k], rounds[k], place[k], hold[k], awaited[k])
     }
     for (r : 0 .. REPOS - 1) {
         printf(" repo %d %d rework", lane[r], turn[r]);
@@ -492,25 +524,24 @@ inline move_to(new_level) {
 #define MOVABLE     (started && outcome == under_way)
 #define MAY_TAKE(n) (!OVER && !open[n] && is[n] != done && is[n] != cancelled)
 
-/* Another plan replaces the one before, with its holds. */
+/* Another plan replaces the one before, with its holds. A lane is held for an issue once: what had
+   its hold gets no other, and a hold is not put off. */
 inline plan(p) {
     printf("from"); tell();
     printf("event plan %d is told\n", p);
     for (k : 0 .. ISSUES - 1) {
         place[k] = PLACE(p, k);
-        hold[k] = UNTIL(p, k)
+        if
+        :: awaited[k] && UNTIL(p, k) > hold[k] -> skip
+        :: else -> hold[k] = UNTIL(p, k)
+        fi
+    }
+    end_holds();
+    for (k : 0 .. ISSUES - 1) {
+        if :: IS_HELD(k) -> awaited[k] = true :: else fi
     }
     settle_or_rest()
 }
-
-/* LTL sees states alone: that no more plans are told is one of them. */
-#if defined(PLANS) && defined(UNJUDGED)
-#define PLANS_END
-bool plans_are_over;
-#define MAY_PLAN    (!OVER && !plans_are_over)
-#else
-#define MAY_PLAN    (!OVER)
-#endif
 
 active proctype Surroundings() {
 end:
@@ -532,11 +563,8 @@ end:
     }
 #endif
 #ifdef PLANS
-    :: d_step { MAY_PLAN -> plan(0) }
-    :: d_step { MAY_PLAN && PLANS > 1 -> plan(1) }
-#endif
-#ifdef PLANS_END
-    :: d_step { !OVER -> plans_are_over = true }
+    :: d_step { !OVER -> plan(0) }
+    :: d_step { !OVER && PLANS > 1 -> plan(1) }
 #endif
 #ifdef TAKEN
     :: d_step { MAY_TAKE(TAKEN) && is[TAKEN] != parked -> take_out(TAKEN, parked) }
@@ -580,15 +608,10 @@ end:
 #define WAITS_FOR_TURN(n)   (is[n] == merging && !open[n])
 
 #define FEW_CUTS            (<> [] !CUT_OFF)
-#ifdef PLANS_END
-#define FEW_PLANS           (<> plans_are_over)
-#else
-#define FEW_PLANS           true
-#endif
 
-/* If sessions end, holds end at their time, the cap is above 0 again and again, and plans are told
-   and the run is cut off only so often, the wave ends. */
-ltl progress { (([] <> (level > 0)) && FEW_CUTS && FEW_PLANS) -> <> OVER }
+/* If sessions end, holds end at their time, the cap is above 0 again and again, and the run is cut
+   off only so often, the wave ends, however often plans are told. */
+ltl progress { (([] <> (level > 0)) && FEW_CUTS) -> <> OVER }
 
 /* Paused or not, sessions that run finish their step, and merges that were ready go through. */
 ltl drain { FEW_CUTS -> <> [] (COUNT(OPEN) + COUNT(MERGING) == 0) }
@@ -597,8 +620,7 @@ ltl drain { FEW_CUTS -> <> [] (COUNT(OPEN) + COUNT(MERGING) == 0) }
 ltl continuation { [] (CUT_OFF -> <> !CUT_OFF) }
 
 /* To be refuted: the counterexample is the example that has to exist. */
-ltl no_pause_for_ever { (FEW_CUTS && FEW_PLANS) -> <> OVER }
-ltl no_plans_for_ever { (([] <> (level > 0)) && FEW_CUTS) -> <> OVER }
+ltl no_pause_for_ever { FEW_CUTS -> <> OVER }
 ltl no_full_cap { [] (COUNT(IN_FLIGHT) < CEILING) }
 ltl no_lowered_cap { [] (level == 0 || COUNT(IN_FLIGHT) <= level) }
 ltl no_held_review { [] (COUNT(HELD) == 0) }
@@ -608,5 +630,5 @@ ltl no_blocked_end { [] (outcome != blocked) }
 ltl no_complete_end { [] (outcome != complete) }
 ltl no_cut_off_merge { [] (!CUT_OFF || COUNT(MERGES) == 0) }
 ltl no_wait_for_time { [] (!MOVABLE || level == 0 || COUNT(OPEN) > 0) }
-ltl no_hold_between_runs { [] (!CUT_OFF || COUNT(AWAITED) == 0) }
+ltl no_hold_between_runs { [] (!CUT_OFF || COUNT(IS_HELD) == 0) }
 ltl no_second_cut_off { [] (CUT_OFF -> [] (RUNS -> [] !CUT_OFF)) }

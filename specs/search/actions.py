@@ -10,8 +10,8 @@ How an event counts for progress:
   postponed issue comes, and that until which a lane is held; a turn that was given is returned; the
   wave is started, for the first time and after a run that was cut off.
 - It may be *rare*: it happens finitely often. A postponement, a withheld start, what people ask
-  for (park, unpark, cancel, stop, a merge turn), a new plan, the end of a run by being cut off.
-- Neither: it may happen for ever, or never. The cap's moves.
+  for (park, unpark, cancel, stop, a merge turn), the end of a run by being cut off.
+- Neither: it may happen for ever, or never. The cap's moves, and new plans.
 
 Failures, change requests, conflicts and checkpoints are ends of a session like any other: that
 they stop is the model's business.
@@ -76,7 +76,10 @@ OUTCOMES: tuple[Outcome, ...] = (
 
 
 Due = tuple[str, ...]
-"""Something that must happen in the end: what, and of which issue, or in which repo for whom."""
+"""Something that must happen in the end: what, and of which issue, or in which repo for whom.
+
+The end of a hold is that at its time: if it were put off, it would not be due all the while.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,11 @@ def due(outside: Outside) -> frozenset[Due]:
         for issue, waking in zip(wave.issues, outside.waking, strict=True)
         if waking
     }
-    holds = {("hold", wave.issues[held].id) for held in outside.holds if outside.under_way}
+    holds = {
+        ("hold", wave.issues[held].id, f"{until:g}")
+        for held, until in outside.holds.items()
+        if outside.under_way
+    }
     turns = {
         ("turn", repo, who)
         for repo, who in zip(wave.repos, outside.turns, strict=True)
@@ -151,8 +158,8 @@ def settled_by(event: Event) -> Due | None:
             return ("session", event.issue)
         case PostponementEnded(issue):
             return ("time", issue)
-        case HoldEnded(issue, _):
-            return ("hold", issue)
+        case HoldEnded(issue, until):
+            return ("hold", issue, f"{until:g}")
         case MergeTurnReturned(repo, ticket):
             return ("turn", repo, ticket)
         case PauseEnded():
@@ -167,7 +174,7 @@ def is_rare(event: Event) -> bool:
     """Whether `event` happens finitely often."""
     if isinstance(event, SessionEnded):
         return isinstance(event.outcome, Postponed)
-    return settled_by(event) is None and not isinstance(event, CapMoved)
+    return settled_by(event) is None and not isinstance(event, CapMoved | OrderPlanned)
 
 
 def actions_of(world: World) -> tuple[Action, ...]:

@@ -30,6 +30,7 @@ from wavelane_model.events import (
     Event,
     HoldEnded,
     MergeFound,
+    OrderPlanned,
     PauseEnded,
     RunCutOff,
     SessionEnded,
@@ -360,6 +361,39 @@ def a_hold_ends_because_what_is_waited_for_is_parked(seen: Seen) -> bool:
     )
 
 
+def a_hold_ends_because_a_human_has_to_come_before_what_is_waited_for(seen: Seen) -> bool:
+    """By a change, or at the beginning of a chain."""
+    outside = seen.outside
+    return _a_hold_ends(seen) and any(
+        outside.at[held] == "queued"
+        and not isinstance(seen.event, HoldEnded | OrderPlanned)
+        and not any(outside.at[need] == "parked" for need in outside.wave.dependencies[held])
+        for held in seen.before.holds
+    )
+
+
+def _a_plan_asks_for_a_hold(seen: Seen, wanted: Callable[[int, float], bool]) -> bool:
+    return isinstance(seen.event, OrderPlanned) and any(
+        wanted(seen.outside.wave.position[hold.issue], hold.until) for hold in seen.event.holds
+    )
+
+
+def a_plan_would_put_a_hold_off(seen: Seen) -> bool:
+    return _a_plan_asks_for_a_hold(
+        seen, lambda issue, until: until > seen.before.holds.get(issue, until)
+    )
+
+
+def a_plan_would_hold_a_lane_again(seen: Seen) -> bool:
+    """For what waits in the queue, and for no human."""
+    return _a_plan_asks_for_a_hold(
+        seen,
+        lambda issue, _: (
+            seen.state.may_be_awaited(seen.state.records[issue]) and issue not in seen.outside.holds
+        ),
+    )
+
+
 def a_run_begins_with_a_lane_held(seen: Seen) -> bool:
     return isinstance(seen.event, WaveStarted) and any(
         isinstance(one, EndHoldAt) for one in seen.effects
@@ -426,6 +460,9 @@ SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     a_hold_ends_with_its_issue,
     a_hold_ends_because_its_time_has_come,
     a_hold_ends_because_what_is_waited_for_is_parked,
+    a_hold_ends_because_a_human_has_to_come_before_what_is_waited_for,
+    a_plan_would_put_a_hold_off,
+    a_plan_would_hold_a_lane_again,
     a_run_begins_with_a_lane_held,
     a_plan_lets_an_issue_go_before_one_that_came_before_it,
 )

@@ -12,7 +12,8 @@
 2. The `rare` actions happen finitely often: postponements, starts withheld because the cap fell
    at that instant, what people ask for, cut-offs. So they are on no cycle. Neither are further
    runs after one that has ended by itself: that they start is nobody's duty.
-3. For `progress`: the cap is above 0 again and again. It may be moved up and down for ever.
+3. For `progress`: the cap is above 0 again and again. It may be moved up and down for ever, and
+   plans may be told for ever.
 4. For `drain` nothing is assumed of the cap: it is about runs in which no session may start.
 
 # The method

@@ -170,6 +170,7 @@ class Outside:
 
     __slots__ = (
         "at",
+        "awaited",
         "before",
         "ceiling",
         "counts",
@@ -212,6 +213,8 @@ class Outside:
         """The issues in the order in which they are to be admitted."""
         self.holds: dict[int, float] = {}
         """For which issues their lane is held, and until when at the latest."""
+        self.awaited: frozenset[int] = frozenset()
+        """For which issues their lane is or was held, since a human queued them last."""
         self.at: list[State] = ["queued"] * count
         self.open: list[Step | None] = [None] * count
         self.session = [0] * count
@@ -243,6 +246,7 @@ class Outside:
         twin.outcome = self.outcome
         twin.plan = self.plan
         twin.holds = self.holds.copy()
+        twin.awaited = self.awaited
         twin.at = self.at[:]
         twin.open = self.open[:]
         twin.session = self.session[:]
@@ -268,6 +272,7 @@ class Outside:
             self.outcome,
             self.plan,
             tuple(sorted(self.holds.items())),
+            tuple(sorted(self.awaited)),
             tuple(self.at),
             tuple(self.open),
             tuple(self.ending),
@@ -441,7 +446,7 @@ class Outside:
             case OrderPlanned(order, holds):
                 self.plan = tuple(self.wave.position[one] for one in order)
                 wished = {self.wave.position[hold.issue]: hold.until for hold in holds}
-                self.holds = {held: at for held, at in wished.items() if self._may_be_awaited(held)}
+                self._hold(wished)
                 yield from self._told_holds(effects)
             case HoldEnded(name, _):
                 del self.holds[self.wave.position[name]]
@@ -449,6 +454,7 @@ class Outside:
                 for one in issues:
                     self.holds.pop(self.wave.position.get(one.id, -1), None)
                 self._grow(self.wave.amended(issues, done))
+                self._let_go()
             case MergeTurnRequested(repo, ticket):
                 self._queue(repo).append(ticket)
             case MergeTurnReturned(repo, ticket):
@@ -476,6 +482,7 @@ class Outside:
                 self.waking[self.wave.position[name]] = False
             case UnparkRequested(name):
                 self.counts[self.wave.position[name]] = NONE_YET
+                self.awaited = self.awaited.difference((self.wave.position[name],))
                 self.implemented[self.wave.position[name]] = False
                 yield from self._moved_by(name, "unpark", effects)
             case ParkRequested(name):
@@ -580,11 +587,30 @@ class Outside:
         if told != due:
             yield f"wake: lanes are to be held until {due}, and {told} is told"
 
-    def _may_be_awaited(self, issue: int) -> bool:
-        """Whether a lane may be held for an issue: no human has to come first."""
-        return self.at[issue] == "queued" and not any(
-            self.at[needed] in ("parked", "cancelled") for needed in self.wave.dependencies[issue]
-        )
+    def _hold(self, wished: dict[int, float]) -> None:
+        """Hold lanes anew: for an issue once, and no longer than it was said before."""
+        spent = self.awaited.difference(self.holds)
+        self.holds = {
+            one: min(until, self.holds.get(one, until))
+            for one, until in wished.items()
+            if one not in spent
+        }
+        self._let_go()
+        self.awaited = self.awaited.union(self.holds)
+
+    def _let_go(self) -> None:
+        """End the holds for what has gone, and for what a human has to come before."""
+        if not self.holds:
+            return
+        stuck = {one for one, at in enumerate(self.at) if at in ("parked", "cancelled")}
+        for one in self.wave.topological():
+            if stuck.intersection(self.wave.dependencies[one]):
+                stuck.add(one)
+        self.holds = {
+            one: until
+            for one, until in self.holds.items()
+            if self.at[one] == "queued" and one not in stuck
+        }
 
     @staticmethod
     def _told_lift(due: float | None, effects: list[Effect]) -> Iterator[str]:
@@ -664,7 +690,7 @@ class Outside:
             self.fresh[issue] and told.target in IN_FLIGHT
         )
         self.at[issue] = told.target
-        self.holds = {one: until for one, until in self.holds.items() if self._may_be_awaited(one)}
+        self._let_go()
 
     def _admits(self, name: str, issue: int) -> Iterator[str]:
         if self.in_flight >= self.level:

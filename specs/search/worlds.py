@@ -4,10 +4,10 @@
 
 `WaveState.key()`: the cap (level, ceiling, level before the pause), the highest level in force,
 started, stopping, the outcome; of each issue its state, whether its session is open, fresh,
-implemented, postponed, the four counters and the asked-for end; of each repo the holder of its
-lane, the rework that waits for it, its merge queue and who has the turn; the order in which held
-sessions are to start. `Outside` (specs/search/outside.py) is added to it; with a correct model it
-is a function of the key and adds no state.
+implemented, postponed, awaited, the four counters and the asked-for end; of each repo the holder
+of its lane, the rework that waits for it, its merge queue and who has the turn; the order in which
+held sessions are to start; the plan and the holds. `Outside` (specs/search/outside.py) is added to
+it; with a correct model it is a function of the key and adds no state.
 
 # Atomic actions
 
@@ -340,6 +340,19 @@ WORLDS: Final[tuple[World, ...]] = (
         accounts=(AttemptDiscarded,),
         early=True,
         between=True,
+    ),
+    World(
+        "lanes are held along a chain",
+        wave("docs#1", "api#1", "web#1 after api#1", "web#2"),
+        ceiling=2,
+        adds=(added("api#1 after docs#1"),),
+        plans=(
+            OrderPlanned(("docs#1", "api#1", "web#1"), (Hold("web#1", 1_000.0),)),
+            OrderPlanned(("api#1",)),
+        ),
+        parks=("docs#1", "web#1"),
+        unparks=("docs#1", "web#1"),
+        early=True,
     ),
     World(
         "three issues end in every way",
