@@ -20,7 +20,8 @@ PASSES: Final = 20
 """Forward and backward, before the first new beginning."""
 
 _PASSES_AFRESH: Final = 3
-_BEGINNINGS: Final = 30
+_COST_OF_A_PASS: Final = 13
+"""For each issue, in issues that swaps look at."""
 
 
 class Schedule(NamedTuple):
@@ -31,8 +32,12 @@ class Schedule(NamedTuple):
     rank: list[int]
     held_for: frozenset[int] = frozenset()
 
-    def order(self) -> list[int]:
-        """The issues as they start; admitted in this order, they start at the same times."""
+    def by_rank(self) -> list[int]:
+        """The issues, first by rank first; admitted in this order, they start at the same times."""
+        return sorted(range(len(self.rank)), key=self.rank.__getitem__)
+
+    def by_start(self) -> list[int]:
+        """The issues as they start."""
         return sorted(range(len(self.rank)), key=lambda at: (self.start[at], self.rank[at]))
 
 
@@ -102,12 +107,15 @@ def held_in_time(
 # Forward and backward
 
 
-def improved(shop: Shop, rank: Sequence[float], effort: int) -> Schedule:
-    """The best list schedule found, `rank` being where it starts."""
+def improved(shop: Shop, rank: Sequence[float], effort: int, beginnings: int) -> Schedule:
+    """The best list schedule found, `rank` being where it starts.
+
+    It begins anew so many times, or less often where that would be more than the `effort`.
+    """
     best = straightened(shop, shop.ranks(rank), PASSES)
     chance = random.Random(0)
-    beginnings = min(_BEGINNINGS, effort // (4 * _PASSES_AFRESH * (len(shop.ids) + 1)))
-    for _ in range(beginnings):
+    affordable = effort // (_COST_OF_A_PASS * _PASSES_AFRESH * (len(shop.ids) + 1))
+    for _ in range(min(beginnings, affordable)):
         blurred = [
             start + chance.gauss(0.0, length)
             for start, length in zip(best.start, shop.seconds, strict=True)

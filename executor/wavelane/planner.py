@@ -26,9 +26,12 @@ from wavelane.swaps import with_holds
 from wavelane_model.order import admission_keys
 from wavelane_model.wave import Wave
 
-EFFORT: Final = 60_000
-"""How many issues are looked at in the search by swaps; half as many in new beginnings."""
+EFFORT: Final = 200_000
+"""How many issues are looked at in the search by swaps, and in new beginnings, at most."""
 
+_BEGINNINGS: Final = 40
+_BEGINNINGS_BEFORE_SWAPS: Final = 5
+"""Where there is a slot for each lane: there swaps find more in the same time."""
 _SCENARIOS: Final = 30
 _JUDGES: Final = 40
 _PASSES_ELSEWHERE: Final = 6
@@ -45,7 +48,8 @@ class Span(NamedTuple):
 class Plan:
     """An order of admission, and what is predicted of it.
 
-    `order` holds positions of issues that are not in flight yet, first to be admitted first.
+    `order` holds positions of issues that are not in flight yet; of those that are ready the first
+    is admitted first.
     `held_for` are those for which their lane is held idle: while one of them is queued, none that
     comes later in `order` is admitted in its repo. `spans` are of all issues still to do.
     """
@@ -97,13 +101,15 @@ def planned(
     until = {**(holds or {}), **dict.fromkeys(unheld, 0.0)}
     latest = {at: until[one] for at, one in enumerate(shop.ids) if one in until}
     held = frozenset(at for at, one in enumerate(shop.ids) if one in (holds or {}))
-    found = [improved(shop, given, effort)]
-    if may_hold and len(set(shop.urgency[shop.running :])) == 1:
+    may_swap = may_hold and len(set(shop.urgency[shop.running :])) == 1
+    few = may_swap and shop.cap >= shop.lanes
+    found = [improved(shop, given, effort, _BEGINNINGS_BEFORE_SWAPS if few else _BEGINNINGS)]
+    if may_swap:
         found.append(with_holds(shop, found[0], effort, latest))
     usual = held_in_time(shop, given, held, latest)
     best, sooner = _steadiest(shop, usual, given, found, scatter)
     return Plan(
-        order=tuple(shop.ids[at] for at in best.order() if at >= shop.running),
+        order=tuple(shop.ids[at] for at in best.by_rank() if at >= shop.running),
         held_for=frozenset(shop.ids[at] for at in best.held_for),
         spans={
             shop.ids[at]: Span(start, start + shop.seconds[at])
