@@ -19,7 +19,8 @@ PASSES: Final = 20
 """Forward and backward, before the first new beginning."""
 
 _PASSES_AFRESH: Final = 3
-_BEGINNINGS: Final = 30
+_COST_OF_A_PASS: Final = 13
+"""For each issue, in issues that swaps look at."""
 
 
 class Schedule(NamedTuple):
@@ -90,12 +91,15 @@ def scheduled(shop: Shop, rank: list[int], held_for: frozenset[int] = frozenset(
 # Forward and backward
 
 
-def improved(shop: Shop, rank: Sequence[float], effort: int) -> Schedule:
-    """The best list schedule found, `rank` being where it starts."""
+def improved(shop: Shop, rank: Sequence[float], effort: int, beginnings: int) -> Schedule:
+    """The best list schedule found, `rank` being where it starts.
+
+    It begins anew so many times, or less often where that would be more than the `effort`.
+    """
     best = straightened(shop, shop.ranks(rank), PASSES)
     chance = random.Random(0)
-    beginnings = min(_BEGINNINGS, effort // (4 * _PASSES_AFRESH * (len(shop.ids) + 1)))
-    for _ in range(beginnings):
+    affordable = effort // (_COST_OF_A_PASS * _PASSES_AFRESH * (len(shop.ids) + 1))
+    for _ in range(min(beginnings, affordable)):
         blurred = [
             start + chance.gauss(0.0, length)
             for start, length in zip(best.start, shop.seconds, strict=True)
