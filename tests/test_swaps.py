@@ -86,6 +86,14 @@ def test_the_classic_six_by_six_ends_as_soon_as_it_can() -> None:
     assert planned(wave, seconds, 6, may_hold=True).makespan == 55.0
 
 
+def test_a_lane_is_held_for_what_is_ready_at_the_instant_when_another_is() -> None:
+    needs, seconds = [[], [], [0], [1]], [2.0, 2.0, 1.0, 5.0]
+    dependents = [[2], [3], [], []]
+    shop = Shop([0, 1, 2, 3], 0, [0, 1, 2, 2], 3, seconds, needs, dependents, [0] * 4, 3)
+
+    assert list(Course(shop, [0, 1, 3, 2]).held_for()) == [3]
+
+
 def test_lanes_are_held_too_where_slots_are_fewer_than_lanes() -> None:
     wave = six_by_six()
     seconds = [issue.estimate or 0.0 for issue in wave.issues]

@@ -31,8 +31,12 @@ class Schedule(NamedTuple):
     rank: list[int]
     held_for: frozenset[int] = frozenset()
 
-    def order(self) -> list[int]:
-        """The issues as they start; admitted in this order, they start at the same times."""
+    def by_rank(self) -> list[int]:
+        """The issues, first by rank first; admitted in this order, they start at the same times."""
+        return sorted(range(len(self.rank)), key=self.rank.__getitem__)
+
+    def by_start(self) -> list[int]:
+        """The issues as they start."""
         return sorted(range(len(self.rank)), key=lambda at: (self.start[at], self.rank[at]))
 
 

@@ -48,7 +48,8 @@ class Span(NamedTuple):
 class Plan:
     """An order of admission, and what is predicted of it.
 
-    `order` holds positions of issues that are not in flight yet, first to be admitted first.
+    `order` holds positions of issues that are not in flight yet; of those that are ready the first
+    is admitted first.
     `held_for` are those for which their lane is held idle: while one of them is queued, none that
     comes later in `order` is admitted in its repo. `spans` are of all issues still to do.
     """
@@ -103,7 +104,7 @@ def planned(
     held = frozenset(at for at, position in enumerate(shop.ids) if position in holds)
     best, sooner = _steadiest(shop, scheduled(shop, given, held), given, found, scatter)
     return Plan(
-        order=tuple(shop.ids[at] for at in best.order() if at >= shop.running),
+        order=tuple(shop.ids[at] for at in best.by_rank() if at >= shop.running),
         held_for=frozenset(shop.ids[at] for at in best.held_for),
         spans={
             shop.ids[at]: Span(start, start + shop.seconds[at])

@@ -46,7 +46,7 @@ LARGEST: Final = 500
 SCATTER: Final = 0.3
 """The standard deviation of the logarithm of what a session takes by what was expected."""
 
-_EFFORT: Final = 13_000
+_EFFORT: Final = 4_000
 _LEAST_GAIN: Final = 0.01
 """By which share of its length a wave has to end sooner for a plan to be told."""
 _TOLERANCE: Final = 0.1

@@ -31,7 +31,7 @@ _NOBODY: Final = -1
 def with_holds(shop: Shop, best: Schedule, effort: int) -> Schedule:
     """The schedule of the best order that the search finds, if it ends sooner than `best`."""
     rounds = min(_MOST_ROUNDS, effort // (len(best.rank) + 1))
-    course = Course(shop, _searched(shop, best.order(), rounds))
+    course = Course(shop, _searched(shop, best.by_start(), rounds))
     rank = [0] * len(best.rank)
     for place, at in enumerate((*range(shop.running), *course.order)):
         rank[at] = place
@@ -239,17 +239,20 @@ class Course:
         self._look_back(until)
 
     def held_for(self) -> Iterator[int]:
-        """Issues before whose start another could have started in their idle lane."""
+        """Issues that start once their needs are done, when others could have started already.
+
+        Or at the same time: what ends at one instant is told one after another.
+        """
         queues: dict[int, list[int]] = {}
         for at in self.order:
             queues.setdefault(self.shop.lane[at], []).append(at)
         for queue in queues.values():
             earliest = float("inf")
             for at in reversed(queue):
-                free = self.end[self._in_lane[at]]
-                if max(free, earliest) < self.start[at]:
+                ready = _latest(self.end, self.shop.needs[at], 0.0)
+                if earliest <= self.start[at] == ready > 0.0:
                     yield at
-                earliest = min(earliest, _latest(self.end, self.shop.needs[at], 0.0))
+                earliest = min(earliest, ready)
 
 
 def _latest(times: Sequence[float], among: Iterable[int], at_least: float) -> float:
