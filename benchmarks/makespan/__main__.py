@@ -45,13 +45,13 @@ LIMITED: Final[tuple[Name, ...]] = (
     "planner",
 )
 LIMITS: Final[dict[tuple[Collection, str], tuple[float, ...]]] = {
-    ("classic", "R"): (17.0, 13.0, 5.0),
+    ("classic", "R"): (17.0, 13.0, 3.5),
     ("classic", "R/2"): (4.0, 2.0, 0.5),
     ("agent", "R"): (1.5, 1.5, 0.5),
     ("agent", "R/2"): (2.5, 1.5, 0.5),
     ("agent", "2"): (2.0, 1.0, 0.5),
-    ("hard", "R"): (13.0, 6.0, 2.0),
-    ("hard", "R/2"): (7.5, 5.0, 1.0),
+    ("hard", "R"): (13.0, 6.0, 0.5),
+    ("hard", "R/2"): (7.5, 5.0, 0.5),
     ("hard", "2"): (3.0, 1.5, 0.5),
 }
 """The highest mean gaps allowed, in percent, in the quick form, for each of `LIMITED` in turn."""
