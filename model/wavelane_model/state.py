@@ -517,7 +517,7 @@ class WaveState:
         if lane.holder is not None or lane.rework:
             return None
         first = self._first_ready(lane)
-        if first is not None and self.held_for(self.records[self.by_rank[first]]):
+        if self.holds and first is not None and self.held_for(self.records[self.by_rank[first]]):
             return None
         return first
 
