@@ -139,11 +139,14 @@ class Life:
 
     @contextmanager
     def _simulated_world(self) -> Iterator[None]:
-        with patch.multiple(
-            "wavelane.scheduler",
-            Journal=self._journal,
-            NoticeStream=partial(_Witness, self._ledger),
-            ThreadPoolExecutor=lambda *_: SimulatedThread(self._ledger.heard),
+        witness = patch("wavelane.notices.NoticeStream", partial(_Witness, self._ledger))
+        with (
+            witness,
+            patch.multiple(
+                "wavelane.scheduler",
+                Journal=self._journal,
+                ThreadPoolExecutor=lambda *_: SimulatedThread(self._ledger.heard),
+            ),
         ):
             yield
 
@@ -180,7 +183,7 @@ class Life:
             journal=self._path,
             clock=self._loop.time,
         )
-        scheduler.events()
+        assert isinstance(scheduler.events(), _Witness)
         run = self._loop.create_task(self._run(scheduler))
         self._operator = Operator(self._case, scheduler, run, self._survivor, self._ledger)
         self._acting = self._loop.create_task(self._operator.act())

@@ -141,11 +141,14 @@ class _Schedule:
 
     @contextmanager
     def _simulated_world(self) -> Iterator[None]:
-        with patch.multiple(
-            "wavelane.scheduler",
-            Journal=self._make_journal,
-            NoticeStream=partial(_Witness, self),
-            ThreadPoolExecutor=lambda *_: SimulatedThread(self._heard),
+        witness = patch("wavelane.notices.NoticeStream", partial(_Witness, self))
+        with (
+            witness,
+            patch.multiple(
+                "wavelane.scheduler",
+                Journal=self._make_journal,
+                ThreadPoolExecutor=lambda *_: SimulatedThread(self._heard),
+            ),
         ):
             yield
 
@@ -178,7 +181,7 @@ class _Schedule:
             journal=self._path,
             clock=self.loop.time,
         )
-        scheduler.events()
+        assert isinstance(scheduler.events(), _Witness)
         run = self.loop.create_task(self._run(scheduler))
         self._operator = Operator(self.case, scheduler, run, self.observer, self.ledger)
         self._acting = self.loop.create_task(self._operator.act())
