@@ -41,7 +41,7 @@ PATIENCE: Final = 1_000
 STAGES: Final = (
     *("with the lock", "with the file", "journal is closed", "PRAGMA", "CREATE TABLE", "BEGIN"),
     *("INSERT INTO event", "UPDATE meta", "UPDATE standing"),
-    *("INSERT INTO meta", "INSERT INTO issue", "INSERT INTO standing"),
+    *("INSERT INTO meta", "INSERT INTO issue", "INTO standing"),
     *("before COMMIT", "after COMMIT"),
 )
 """Where a process may die that opens or writes its journal."""
@@ -337,7 +337,7 @@ class _Witness(NoticeStream):
 
 
 def _words(sql: str) -> str:
-    return " ".join(sql.split()[:3])
+    return " ".join(sql.split()[:5])
 
 
 def _turn(handle: asyncio.Handle) -> str:
