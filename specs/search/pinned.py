@@ -43,6 +43,7 @@ PINNED: Final[dict[str, Counts]] = {
     "issues are added": Counts(1479, 5017, 160),
     "lanes are held": Counts(2896, 12414, 135),
     "before the start": Counts(2182, 20322, 114),
+    "plans come and go, and issues change": Counts(713, 3451, 12),
     "three issues end in every way": Counts(172393, 709201, 31920),
     "three issues come back, pipelined, cap moves": Counts(44129, 165383, 2048),
 }
