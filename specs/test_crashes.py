@@ -182,6 +182,12 @@ class PutsTheCapUp(Scheduler):
             self._tell(CapMoved("set", self.cap.ceiling))
 
 
+class PlansWhateverWasAsked(Scheduler):
+    def _continue(self, journal: Journal, early: list[Event]) -> None:
+        self._plan_wanted = None
+        super()._continue(journal, early)
+
+
 class ForgetsWhoWasToBeTakenOut(Scheduler):
     def _continue(self, journal: Journal, early: list[Event]) -> None:
         super()._continue(journal, early)
@@ -210,6 +216,7 @@ BROKEN: dict[type[Scheduler], tuple[tuple[Plan, ...], str]] = {
     StartsBeforeItIsTold: (TELLING, "recovery"),
     AsksTwice: (TELLING, "recovery"),
     PutsTheCapUp: ((BY_NAME["cap falls to 1"],), "kept"),
+    PlansWhateverWasAsked: ((BY_NAME["a lane is held too long"],), "plan"),
     ForgetsWhoWasToBeTakenOut: ((BY_NAME["parked, cancelled, unparked"],), "kept"),
     BeginsAJournalAnew: (TELLING, "journal"),
     ParksWhatItAsksAbout: (TELLING, "same"),

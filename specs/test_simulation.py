@@ -26,8 +26,8 @@ from specs.simulation.schedule import Played, play
 from specs.simulation.sweep import Sweep, folder_of_journals, replayed, sweep
 from wavelane import Scheduler
 from wavelane.sessions import StartOrder
-from wavelane_model.effects import EndSession, StartMerging, WakeAt
-from wavelane_model.events import Event, SessionEnded
+from wavelane_model.effects import EndHoldAt, EndSession, StartMerging, WakeAt
+from wavelane_model.events import Event, OrderPlanned, SessionEnded
 from wavelane_model.outcomes import Approved, ChangesRequested
 
 ENOUGH = 600
@@ -81,10 +81,11 @@ def test_the_choices_of_a_seed_play_the_same_schedule(folder: Path) -> None:
         assert str(by_choices) == str(by_seed)
 
 
-def test_a_seed_prints_the_same_bytes_in_every_process() -> None:
+@pytest.mark.parametrize(("seed", "shown"), [("7", b"WaveStarted()"), ("19", b"HoldEnded(")])
+def test_a_seed_prints_the_same_bytes_in_every_process(seed: str, shown: bytes) -> None:
     printed = {
         subprocess.run(
-            [sys.executable, "-m", "specs.simulation", "--seed", "7"],
+            [sys.executable, "-m", "specs.simulation", "--seed", seed],
             env={
                 **os.environ,
                 "PYTHONHASHSEED": hash_seed,
@@ -98,7 +99,7 @@ def test_a_seed_prints_the_same_bytes_in_every_process() -> None:
     }
 
     assert len(printed) == 1
-    assert b"on disk: WaveStarted()" in printed.pop()
+    assert b"on disk: " + shown in printed.pop()
 
 
 def test_no_choices_are_the_plainest_schedule_and_it_ends_well(folder: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_schedule_may_choose_another_order_of_timers() -> None:
 
 def test_a_thread_does_its_work_in_order_and_late() -> None:
     loop = SimulatedLoop(RecordedChooser([0, 4, 3]))
-    done: list[tuple[str, int]] = []
+    done: list[tuple[str, float]] = []
 
     async def main() -> None:
         thread = SimulatedThread(lambda: None)
@@ -174,6 +175,44 @@ def test_what_a_thread_has_left_is_done_when_it_is_shut_down() -> None:
         loop.close()
 
     assert done == ["work"]
+
+
+def test_a_plan_is_made_late_and_beside_the_writes() -> None:
+    loop = SimulatedLoop(RecordedChooser([0, 4, 0, 0, 3]))
+    done: list[tuple[str, float]] = []
+
+    async def main() -> None:
+        writer = SimulatedThread(lambda: None)
+        plan = loop.run_in_executor(None, lambda: done.append(("plan", loop.seconds())))
+        await loop.run_in_executor(writer, lambda: done.append(("write", loop.seconds())))
+        assert (writer.busy, loop.pool.busy) == (0, 1)
+        await plan
+        done.append(("heard of", loop.seconds()))
+
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+    assert done == [("write", 0), ("plan", 9), ("heard of", 13)]
+
+
+def test_all_that_is_ready_has_run_when_the_loop_says_that_time_goes_on() -> None:
+    waits: list[int] = []
+    called: list[int] = []
+    loop = SimulatedLoop(RecordedChooser([]), before_wait=lambda: waits.append(len(called)))
+
+    async def main() -> None:
+        for number in range(3):
+            loop.call_soon(called.append, number)
+        await asyncio.sleep(5)
+
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+    assert waits == [3]
 
 
 # It can fail
@@ -248,6 +287,23 @@ class ForgetsToWake(Scheduler):
         pass
 
 
+class ForgetsToEndAHold(Scheduler):
+    def _end_hold_at(self, at: float, order: EndHoldAt) -> None:
+        pass
+
+
+class KeepsItsPlansToItself(Scheduler):
+    def _tell(self, event: Event) -> None:
+        if not isinstance(event, OrderPlanned):
+            super()._tell(event)
+
+
+class PlansWhileItPlans(Scheduler):
+    def _plan_anew(self) -> None:
+        self._planning = None
+        super()._plan_anew()
+
+
 class LeavesATaskBehind(Scheduler):
     def _close(self) -> None:
         super()._close()
@@ -271,6 +327,9 @@ BROKEN: dict[type[Scheduler], set[str]] = {
     ForgetsWhatIsLeftAtTheEnd: {"told", "journal"},
     SwallowsTheErrorOfAWrite: {"durable", "ended"},
     ForgetsToWake: {"progress"},
+    ForgetsToEndAHold: {"hold"},
+    KeepsItsPlansToItself: {"plan"},
+    PlansWhileItPlans: {"plan"},
     LeavesATaskBehind: {"leftover"},
     ApprovesWhateverTheReviewSays: {"merge", "told"},
 }

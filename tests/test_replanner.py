@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.helpers import scheduler_of
@@ -14,11 +15,17 @@ from wavelane import Blocked, Finished, Issue, Report, Wave, planner
 from wavelane import replanner as module
 from wavelane.journal import JournalReader
 from wavelane.pipeline import Assignment
-from wavelane.planner import Span, planned
+from wavelane.planner import Plan, Span, planned
 from wavelane.replanner import Question, Replanner, answered, opening
 from wavelane.report import Recorder
 from wavelane.sessions import Step
-from wavelane.testing import ScriptedPipeline, assert_lawful, run_virtual, virtual_clock
+from wavelane.testing import (
+    ScriptedPipeline,
+    VirtualLoop,
+    assert_lawful,
+    run_virtual,
+    virtual_clock,
+)
 from wavelane_model.cap import Cap
 from wavelane_model.effects import Effect
 from wavelane_model.events import (
@@ -189,6 +196,48 @@ def test_a_wave_that_is_continued_is_planned_too(tmp_path: Path) -> None:
     starts = [at for at, one in enumerate(events) if isinstance(one, WaveStarted)]
     assert len(starts) == 2
     assert plans(events[starts[0] : starts[1]])
+
+
+def test_a_plan_that_comes_after_the_end_of_the_run_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "j.db"
+
+    async def scenario() -> None:
+        scheduler = scheduler_of(HELD, pipeline(HELD), cap=2, journal=path)
+        running = asyncio.create_task(scheduler.run())
+        await asyncio.sleep(10.5 * MINUTE)
+        scheduler.cap.set(1)  # it is planned anew from 11.5, when that is written, until 20.5
+        await asyncio.sleep(2 * MINUTE)
+        scheduler.stop()  # api#1 ends at 20, and that is written at 21
+        await running
+
+    monkeypatch.setattr(VirtualLoop, "run_in_executor", in_a_slow_thread)
+    monkeypatch.setattr(planner, "planned", holds_web)
+    run_virtual(scenario)
+
+    with JournalReader(path) as reader:
+        assert isinstance([*reader.entries()][-1].event, SessionEnded)
+
+
+def in_a_slow_thread(
+    loop: VirtualLoop, executor: object, work: Callable[..., Any], *args: Any
+) -> asyncio.Future[Any]:
+    """A write takes a minute, and a plan takes nine."""
+    done = loop.create_future()
+
+    def end() -> None:
+        if not done.cancelled():
+            done.set_result(work(*args))
+
+    loop.call_later((9 if executor is None else 1) * MINUTE, end)
+    return done
+
+
+def holds_web(*args: object, start_from: tuple[int, ...], **kwargs: object) -> Plan:
+    """A plan that could not be better: lane web is held for web#1."""
+    web, span = HELD.position["web#1"], Span(50 * MINUTE, 100 * MINUTE)
+    return Plan(start_from, frozenset({web}), {web: span}, span.end, sooner=span.end)
 
 
 # The replanner by itself

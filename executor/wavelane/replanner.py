@@ -47,8 +47,9 @@ LARGEST: Final = 500
 """Issues of a wave, at most. A larger one keeps to the usual order."""
 SCATTER: Final = 0.3
 """The standard deviation of the logarithm of what a session takes by what was expected."""
+EFFORT: Final = 4_000
+"""How hard a plan is looked for; see `wavelane.planner`."""
 
-_EFFORT: Final = 4_000
 _LEAST_GAIN: Final = 0.01
 """By which share of its length a wave has to end sooner for a plan to be told."""
 _TOLERANCE: Final = 0.1
@@ -85,8 +86,11 @@ class Answer(NamedTuple):
     took: float
 
 
-def answered(question: Question) -> Answer:
-    """Plan. That takes some tenths of a second for 100 issues, and one or two seconds for 500."""
+def answered(question: Question, *, scatter: float = SCATTER, effort: int = EFFORT) -> Answer:
+    """Plan. That takes some tenths of a second for 100 issues, and one or two seconds for 500.
+
+    With less `effort`, and without `scatter`, it takes less, and the plan is not as good.
+    """
     from wavelane.planner import planned
 
     began = perf_counter()
@@ -100,8 +104,8 @@ def answered(question: Question) -> Answer:
         holds={one: until - question.at for one, until in question.holds.items()},
         unheld=question.unheld,
         may_hold=question.may_hold,
-        scatter=SCATTER,
-        effort=_EFFORT,
+        scatter=scatter,
+        effort=effort,
     )
     return Answer(question, plan, perf_counter() - began)
 

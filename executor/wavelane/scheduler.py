@@ -272,6 +272,11 @@ class Scheduler:
         return self._state.wave
 
     @property
+    def _has_ended(self) -> bool:
+        """Whether this run has, and not only one before it."""
+        return self._begun and self._state.ended
+
+    @property
     def in_flight(self) -> tuple[Issue, ...]:
         """The issues in flight, in the order of their admission."""
         with self._lock:
@@ -343,7 +348,7 @@ class Scheduler:
         Raises `IllegalEvent` for an unknown repo and after the end of the run.
         """
         with self._turns.ticket() as (ticket, turn):
-            if self._begun and self._state.ended:
+            if self._has_ended:
                 raise IllegalEvent("the run is over; a merge turn comes too late")
             self._tell(MergeTurnRequested(repo, ticket))
             try:
@@ -556,10 +561,10 @@ class Scheduler:
                 question = self._replanner.question(self._clock(), self._state, self._recorder)
             if question is not None:
                 answer = await self._loop.run_in_executor(None, answered, question)
-                if plan := self._replanner.told(answer):
-                    self._tell(plan)
-        except IllegalEvent:
-            pass  # the run is over
+                plan = self._replanner.told(answer)
+                with self._lock:
+                    if plan is not None and not self._has_ended:
+                        self._tell(plan)
         except Exception as error:
             log.warning("the order of admission cannot be planned", exc_info=error)
         finally:

@@ -11,6 +11,9 @@ _SESSIONS: Final = "executor/wavelane/sessions.py"
 _JOURNAL: Final = "executor/wavelane/journal.py"
 _LEVER: Final = "executor/wavelane/lever.py"
 _TELL_END: Final = "        self._tell(SessionEnded(order.issue, order.session, outcome))\n"
+_END_HOLD: Final = (
+    "        self._timers.set(order.until, HoldEnded(order.issue, order.until), order.issue)"
+)
 _WRITE: Final = "                    await self._write(taken)\n"
 _CARRY_OUT: Final = """                    for told in taken:
                         self._carry_out(told)
@@ -148,6 +151,44 @@ EXECUTOR: Final = (
         "a stop is not passed on",
         "            self._tell(StopRequested())",
         "            pass",
+    ),
+    _scheduler("a hold is never ended in time", _END_HOLD, "        pass"),
+    _scheduler(
+        "a hold is ended too late",
+        _END_HOLD,
+        _END_HOLD.replace("(order.until, HoldEnded", "(order.until + 60, HoldEnded"),
+    ),
+    _scheduler(
+        "the end of one hold is forgotten for that of another",
+        _END_HOLD,
+        _END_HOLD.replace(", order.issue)", ")"),
+    ),
+    _scheduler(
+        "a plan is told after the end of the run",
+        "                    if plan is not None and not self._has_ended:",
+        "                    if plan is not None:",
+    ),
+    _scheduler(
+        "what is planned is not told",
+        "                        self._tell(plan)",
+        "                        pass",
+    ),
+    _scheduler(
+        "the run waits for its planner in the end",
+        "                    self._planning.cancel()",
+        "                    pass",
+    ),
+    _scheduler(
+        "it is planned twice at once",
+        "            and self._planning is None\n",
+        "",
+    ),
+    _scheduler(
+        "a planner that fails ends the run",
+        "        except Exception as error:\n"
+        '            log.warning("the order of admission cannot be planned", exc_info=error)',
+        "        except ArithmeticError as error:\n"
+        '            log.warning("the order of admission cannot be planned", exc_info=error)',
     ),
     Mutant(
         "an exception counts as success",

@@ -52,6 +52,11 @@ RECOVERY: Final = (
         "if self._cap_given and self._settings.ceiling < past.state.cap.level:",
         "if self._cap_given:",
     ),
+    _scheduler(
+        "a run that is not to plan follows the plan of the one before",
+        "        if self._plan_wanted is False and self._state.plan:\n",
+        "        if False:\n",
+    ),
     _recovery(
         "a merge that is in is made again",
         "            return MergeFound(issue_id)\n",

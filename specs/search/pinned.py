@@ -44,6 +44,7 @@ PINNED: Final[dict[str, Counts]] = {
     "lanes are held": Counts(4030, 17454, 225),
     "lanes are held along a chain": Counts(2772, 16212, 80),
     "before the start": Counts(2182, 20322, 114),
+    "plans come and go, and issues change": Counts(1033, 4888, 20),
     "three issues end in every way": Counts(172393, 709201, 31920),
     "three issues come back, pipelined, cap moves": Counts(44129, 165383, 2048),
 }

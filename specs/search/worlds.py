@@ -342,6 +342,17 @@ WORLDS: Final[tuple[World, ...]] = (
         between=True,
     ),
     World(
+        "plans come and go, and issues change",
+        wave("api#1", "web#1 after api#1", "web#2"),
+        ceiling=2,
+        adds=(added("web#1"), added("web#3")),
+        plans=(
+            OrderPlanned(("web#1", "web#2"), (Hold("web#1", 1_000.0),)),
+            OrderPlanned(("web#2", "web#1")),
+        ),
+        early=True,
+    ),
+    World(
         "lanes are held along a chain",
         wave("docs#1", "api#1", "web#1 after api#1", "web#2"),
         ceiling=2,

@@ -2,8 +2,8 @@
 
 A chooser (by seed, from a list, or by Hypothesis) chooses everything that production leaves to
 chance: the wave and its settings, what sessions do and how they end, when an operator acts, which
-callback of the event loop is next, how long a write takes, and whether the disk is full. Time is
-virtual. Properties have names:
+callback of the event loop is next, how long a write takes, whether the disk is full, which plan is
+made, and how late. Time is virtual. Properties have names:
 
 - `always`: what holds of every schedule (`ALWAYS` says each in a sentence);
 - `sometimes`: what must have happened in one of them, or the simulation looks at too little;
@@ -23,6 +23,7 @@ from typing import Final, get_args
 from specs.results import Result
 from specs.simulation import crashes
 from specs.simulation.case import Stage, What
+from specs.simulation.lanes import EndOfHold
 from specs.simulation.sessions import Manner
 from specs.simulation.sweep import Sweep, replayed, sweep_in_parallel
 
@@ -40,6 +41,11 @@ ALWAYS: Final[dict[str, str]] = {
     "once": "an issue has one session at a time and is merged once",
     "durable": "what follows from an event happens after the event is on disk, and once",
     "ended": "a session is cancelled with reason, at once, and not started once it is to end",
+    "hold": "nothing is admitted into a lane that is held for what comes before it in the plan; a "
+    "hold ends by its time, when its issue or what that waits for goes, and with the run",
+    "plan": "what could be admitted goes by priority and plan; one plan is made at a time, and "
+    "told while the run goes on if it is better; a run that is not to plan follows none",
+    "idle": "what is ready starts where its lane is free and not held, and the cap has room",
     "lever": "when a call to the lever returns, the cap is where it was moved to",
     "told": "what sessions ended with stands in the journal, once and as it was",
     "ending": "run() returns, or raises what it says it raises",
@@ -66,6 +72,12 @@ SOMETIMES: Final[dict[str, tuple[str, ...]]] = {
         *(f"a cancelled session {manner}" for manner in get_args(Manner)),
         "a session is cancelled while it cleans up",
         "a merge is in when it is cancelled",
+    ),
+    "plans": (
+        *("a plan is told before the start", "a plan is told mid-run", "a plan comes late"),
+        *("the planner fails", "a hold keeps an issue back"),
+        *("the cap moves during a hold", "the wave is amended during a hold"),
+        *(f"a hold ends: {why}" for why in get_args(EndOfHold)),
     ),
     "acts": (*(f"operator: {what}" for what in get_args(What)), "a move of the cap in a thread"),
     "faults": tuple(f"a full disk: {stage}" for stage in get_args(Stage)),

@@ -6,7 +6,7 @@ What the model refuses changes nothing and is no fault of anybody: others check 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from threading import Thread
 from typing import Final
@@ -15,7 +15,7 @@ from specs.observers import RuleBroken
 from specs.simulation.case import CAP_MOVES, Act, Case
 from specs.simulation.ledger import Ledger
 from specs.simulation.patient import PatientObserver
-from wavelane import IllegalEvent, Scheduler
+from wavelane import IllegalEvent, Issue, Scheduler
 from wavelane.lever import CapLever
 
 _LONGEST: Final = 5
@@ -75,6 +75,8 @@ class Operator:
                 self._move_cap(act)
             elif act.what in ("park", "unpark", "cancel"):
                 self._move_issue(act)
+            elif act.what in ("add", "change"):
+                self._amend(act)
             elif act.what == "take a turn":
                 name = f"merge of the engine's {len(self.turns)}"
                 merge = self._merge(self._case.wave.repos[act.repo], name, act.seconds)
@@ -111,10 +113,7 @@ class Operator:
         return not self._run.done() and self._scheduler.report().outcome == "unfinished"
 
     def _move_issue(self, act: Act) -> None:
-        known = [issue.id for issue in self._case.wave.issues]
-        if act.open:
-            known = [issue for issue in known if issue in self._observer.open] or known
-        issue = known[act.issue % len(known)]
+        issue = self._issue(act)
         try:
             if act.what == "park":
                 self._scheduler.park(issue, "a question")
@@ -127,6 +126,24 @@ class Operator:
             if act.what != "unpark":
                 self._ledger.taken_out(issue)
                 self._observer.taken_out(issue)
+
+    def _issue(self, act: Act) -> str:
+        """The issue that is meant."""
+        known = [issue.id for issue in self._scheduler.wave.issues]
+        some: Container[str] = known
+        if act.among != "all":
+            some = self._observer.open if act.among == "open" else self._ledger.lanes.holds
+        meant = [issue for issue in known if issue in some] or known
+        return meant[act.issue % len(meant)]
+
+    def _amend(self, act: Act) -> None:
+        wave = self._scheduler.wave
+        repo, known = wave.repos[act.repo], wave[self._issue(act)]
+        name, needed = f"{repo}#{len(wave)}", [known.id] if act.level else []
+        if act.what == "change":
+            name, needed = known.id, [*known.depends_on] if act.level else []
+        self._scheduler.add(Issue(name, repo, needed, estimate=act.seconds or None))
+        self._ledger.say(f"operator: {act.what} {name}, in {repo}, < {' '.join(needed)}")
 
     def _cancel_run(self) -> None:
         if self._run.cancel():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from specs.simulation.chooser import Chooser
@@ -19,16 +19,21 @@ What = Literal[
     "park",
     "unpark",
     "cancel",
+    "add",
+    "change",
     "take a turn",
     "give a turn up",
     "stop",
     "cancel the run",
 ]
-"""What an operator may do: the cap's moves, the issues, the engine's own merges, the run."""
+"""What an operator may do: with the cap, issues, the wave, the engine's own merges, the run."""
 CAP_MOVES: Final = ("set", "step_down", "step_up", "pause", "resume")
+ONE_IS_ESTIMATED: Final = 3
+"""One case of so many has estimates."""
 _ACTS: Final[tuple[What, ...]] = (
     *("set", "step_down", "step_up", "pause", "resume", "set", "pause", "resume"),
     *("park", "park", "park", "unpark", "unpark", "unpark", "cancel"),
+    *("add", "change"),
     *("take a turn", "take a turn", "take a turn", "give a turn up"),
     *("stop", "cancel the run"),
 )
@@ -37,7 +42,23 @@ Wait = int | Literal["write"] | None
 until the run hears that a write is on the disk."""
 _WAITS: Final[tuple[Wait, ...]] = (None, 0, 1, 2, 5, "write", "write")
 
+Among = Literal["all", "open", "held"]
+"""Where an act finds its issue: among all, those with an open session, or whose lane is held."""
+_AMONG: Final[tuple[Among, ...]] = ("all", "open", "held", "open")
 Stage = Literal["making", "begin", "events", "standings", "commit", "after the commit"]
+
+
+class Options(NamedTuple):
+    """Of what a few settings are chosen."""
+
+    ceilings: tuple[int, ...]
+    releases: tuple[LaneRelease, ...]
+
+
+USUAL: Final = Options((1, 2, 3, 4), ("done", "review"))
+ROOMY: Final = Options((2, 3, 2, 1), ("done", "done", "done", "review"))
+"""For a wave with estimates: an idle lane matters where there is a slot for it, and none is held
+that is released at the review."""
 
 
 class Fault(NamedTuple):
@@ -50,16 +71,15 @@ class Fault(NamedTuple):
 class Act(NamedTuple):
     """One thing that an operator does, `wait` and then `turns` of the loop after the one before.
 
-    `issue` and `repo` are positions; `open`: the position is among the issues with an open session,
-    if there are any. `level` is for the cap, `seconds` for how long a turn is held. `thread`: in
-    another thread.
+    `issue` and `repo` are positions, that of the issue `among` some if there are such. `level` is
+    for the cap, `seconds` for how long a turn is held, or an estimate. `thread`: in another thread.
     """
 
     wait: Wait
     turns: int
     what: What
     issue: int = 0
-    open: bool = False
+    among: Among = "all"
     repo: int = 0
     level: int = 0
     seconds: int = 0
@@ -68,7 +88,10 @@ class Act(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one schedule is about. `mishaps`: how many sessions may end other than well."""
+    """What one schedule is about. `mishaps`: how many sessions may end other than well.
+
+    `plan` is the scheduler's. The issues in `exact` take as long as was estimated.
+    """
 
     wave: Wave
     ceiling: int
@@ -77,32 +100,42 @@ class Case:
     mishaps: int
     fault: Fault | None
     acts: tuple[Act, ...]
+    plan: bool | None = None
+    exact: frozenset[str] = frozenset()
 
     @classmethod
     def chosen(cls, chooser: Chooser) -> Case:
         """A case of the chooser's liking."""
         wave = chosen_wave(chooser)
-        ceiling = chooser.one_of((1, 2, 3, 4))
+        options, plan, exact = USUAL, None, frozenset[str]()
+        if chooser.once_in(ONE_IS_ESTIMATED):
+            options, wave, plan = ROOMY, estimated(chooser, wave), chosen_plan(chooser)
+            exact = frozenset(one.id for one in wave.issues if one.estimate and chooser.once_in(2))
+        ceiling = chooser.one_of(options.ceilings)
         return cls(
             wave,
             ceiling,
-            chooser.one_of(("done", "review")),
+            chooser.one_of(options.releases),
             _limits(chooser),
             chooser.one_of((0, 2, 5, 12)),
             _fault(chooser) if chooser.once_in(6) else None,
             tuple(chosen_acts(chooser, wave, ceiling)),
+            plan,
+            exact,
         )
 
     def __str__(self) -> str:
         issues = (
             f"  {issue.id}{''.join(f' < {needed}' for needed in issue.depends_on)}"
             f"{f' !{issue.priority}' if issue.priority else ''}"
+            f"{f', about {issue.estimate} s' if issue.estimate else ''}"
+            f"{', exactly' if issue.id in self.exact else ''}"
             for issue in self.wave.issues
         )
         return "\n".join(
             [
                 f"cap {self.ceiling}, lane_release {self.lane_release!r}, {self.limits}",
-                f"fault: {self.fault}",
+                f"fault: {self.fault}; plan {self.plan}",
                 *issues,
             ]
         )
@@ -120,6 +153,24 @@ def chosen_wave(chooser: Chooser) -> Wave:
     if chooser.once_in(2):
         issues.reverse()
     return Wave(issues, repos=repos)
+
+
+def estimated(chooser: Chooser, wave: Wave) -> Wave:
+    """The wave with estimates of the chooser's liking; some issues have none, few are urgent."""
+    most = chooser.number(2) if chooser.once_in(3) else 0
+    return wave.amended(
+        replace(
+            issue,
+            priority=min(issue.priority, most),
+            estimate=chooser.one_of((6, None, 2, 20, 90)),
+        )
+        for issue in wave.issues
+    )
+
+
+def chosen_plan(chooser: Chooser) -> bool | None:
+    """Whether a run is to plan: mostly where something is estimated."""
+    return chooser.one_of((None, None, True, True, False))
 
 
 def _limits(chooser: Chooser) -> Limits:
@@ -153,14 +204,29 @@ def chosen_acts(chooser: Chooser, wave: Wave, ceiling: int) -> list[Act]:
         turns = chooser.number(6) if wait == "write" else 0
         if what in CAP_MOVES:
             level = chooser.number(ceiling + 1) if what == "set" else 0
-            acts.append(Act(wait, turns, what, level=level, thread=chooser.once_in(3)))
+            acts.append(Act(wait, turns, what, level=level, thread=chooser.once_in(2)))
         elif what in ("park", "unpark", "cancel"):
-            acts.append(
-                Act(wait, turns, what, issue=chooser.number(len(wave)), open=chooser.once_in(2))
-            )
+            issue, among = chooser.number(len(wave)), chooser.one_of(_AMONG)
+            acts.append(Act(wait, turns, what, issue, among))
         elif what == "take a turn":
             repo = chooser.number(len(wave.repos))
             acts.append(Act(wait, turns, what, repo=repo, seconds=chooser.one_of((0, 2, 6))))
+        elif what in ("add", "change"):
+            acts.append(_amendment(chooser, wait, turns, what, wave))
         else:
             acts.append(Act(wait, turns, what))
     return acts
+
+
+def _amendment(chooser: Chooser, wait: Wait, turns: int, what: What, wave: Wave) -> Act:
+    """An issue that is added, or one that is changed."""
+    return Act(
+        wait,
+        turns,
+        what,
+        issue=chooser.number(len(wave)),
+        among=chooser.one_of(("all", "held")),
+        repo=chooser.number(len(wave.repos)),
+        level=chooser.number(2),
+        seconds=chooser.one_of((0, 5, 30)),
+    )

@@ -1,4 +1,4 @@
-"""The real journal, on a disk that may be full, with a ledger that hears of each commit."""
+"""The real journal, on a disk that may be full. It tells of each commit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from specs.simulation.case import Fault, Stage
-from specs.simulation.ledger import Ledger
 from wavelane.journal import Entry, Journal, Settings, Standing
 
 _FULL: Final = "database or disk is full"
@@ -23,17 +22,26 @@ _STATEMENTS: Final[dict[Stage, str]] = {
 
 
 class SimulatedJournal(Journal):
-    """A journal that meets one fault, if any."""
+    """A journal that meets one fault, if any.
+
+    `committed` is called with what was, and `say` with what is to be told.
+    """
 
     def __init__(
-        self, path: Path, settings: Settings, *, fault: Fault | None, ledger: Ledger
+        self,
+        path: Path,
+        settings: Settings,
+        *,
+        fault: Fault | None,
+        committed: Callable[[Sequence[Entry]], None],
+        say: Callable[[str], None],
     ) -> None:
         self._fault = fault
-        self._ledger = ledger
+        self._say = say
         self._writes = 0
         self._writing: Sequence[Entry] = ()
         super().__init__(path, settings)
-        self._disk = _Disk(self._db, lambda: ledger.committed(self._writing))
+        self._disk = _Disk(self._db, lambda: committed(self._writing))
         self._db = cast(sqlite3.Connection, self._disk)
 
     def append(
@@ -49,7 +57,7 @@ class SimulatedJournal(Journal):
         try:
             super().append(entries, standings, answers)
         except Exception:
-            self._ledger.say("a write to the journal fails")
+            self._say("a write to the journal fails")
             raise
 
     def _prepare(self, settings: Settings) -> None:

@@ -48,7 +48,7 @@ class History:
 
     def say(self, line: str) -> None:
         """A line for the trace."""
-        self.trace.append(f"{round(self.now - EPOCH):>4} s  {line}")
+        self.trace.append(f"{round(self.now - EPOCH, 3):>4g} s  {line}")
 
     def complain(self, what: str) -> None:
         """Something is broken."""

@@ -8,6 +8,9 @@ durable  a session, a merge and a turn begin, and a notice is sent, after the ev
 ended    a session is cancelled because that was ordered, its time is up, or the run is given up;
          and when that is so, it is cancelled at once, and none begins
 told     every session that ended by itself is in the journal, once, with the outcome that it had
+plan     a run that is not to plan follows no plan
+
+What the events come to for the lanes is watched by `Lanes` (specs/simulation/lanes.py).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import NamedTuple
 from specs.endings import counts_as
 from specs.observers import Step
 from specs.simulation.case import Case
+from specs.simulation.lanes import Lanes
 from wavelane.journal import Entry
 from wavelane.notices import Notice
 from wavelane_model.cap import Cap
@@ -64,7 +68,7 @@ class Ledger:
         self,
         case: Case,
         *,
-        seconds: Callable[[], int],
+        seconds: Callable[[], float],
         say: Callable[[str], None],
         complain: Callable[[str], None],
     ) -> None:
@@ -78,12 +82,14 @@ class Ledger:
             lane_release=case.lane_release,
             limits=case.limits,
         )
+        self.lanes = Lanes(case.wave, case.lane_release, case.ceiling, complain)
         self.entries: list[Entry] = []
         """All that was committed, in order."""
-        self.given_up: int | None = None
+        self.given_up: float | None = None
         """When the run was given up: cancelled, or told that a write had failed."""
+        self._is_late = False
         self._starts: set[tuple[Step, Session]] = set()
-        self._ends: dict[Session, int | None] = {}
+        self._ends: dict[Session, float | None] = {}
         """The sessions that are to end, and when the run heard that this was written."""
         self._turns: Counter[str] = Counter()
         self._notices: deque[tuple[str, str]] = deque()
@@ -99,6 +105,8 @@ class Ledger:
         for entry in entries:
             self.say(f"on disk: {entry.event}")
             self._take(entry)
+            if self._case.plan is False and self.lanes.follows_a_plan:
+                self.complain("plan: a run that is not to plan follows a plan")
 
     def heard(self) -> None:
         """The run hears that all that was committed is on the disk."""
@@ -109,6 +117,16 @@ class Ledger:
             if since is None:
                 self._ends[session] = self._seconds()
 
+    def look(self, now: float, *, returned: bool) -> None:
+        """All is written and heard of, and nothing moves until a time comes.
+
+        `returned`: run() has.
+        """
+        self.lanes.look(now)
+        if self.lanes.over and not returned and not self._is_late:
+            self._is_late = True
+            self.complain("ending: the wave has ended, and run() goes on")
+
     def next_write(self) -> asyncio.Future[None]:
         """What is done when the run hears of a write."""
         self._waiting.append(asyncio.get_running_loop().create_future())
@@ -118,6 +136,7 @@ class Ledger:
         """All that earlier processes committed. What they did not carry out never will be."""
         for entry in entries:
             self._take(entry)
+        self.lanes.begins_a_life()
         self._starts.clear()
         self._ends.clear()
         self._turns.clear()
@@ -144,14 +163,14 @@ class Ledger:
         if self._is_past(self.given_up):
             self.complain(f"ended: {step} of {session.issue} began after the run was given up")
 
-    def is_cancelled(self, step: Step, session: Session, began: int) -> None:
+    def is_cancelled(self, step: Step, session: Session, began: float) -> None:
         """A call of the pipeline that began at `began` gets a cancellation."""
         end = self._end_of_time(step, began)
         timed_out = end is not None and self._seconds() >= end
         if session not in self._ends and not timed_out and self.given_up is None:
             self.complain(f"ended: {step} of {session.issue} was cancelled without a reason")
 
-    def goes_on(self, step: Step, session: Session, began: int) -> None:
+    def goes_on(self, step: Step, session: Session, began: float) -> None:
         """A call of the pipeline that began at `began` is alive, and nobody has cancelled it."""
         ends = (self._ends.get(session), self.given_up, self._end_of_time(step, began))
         if any(map(self._is_past, ends)):
@@ -180,7 +199,8 @@ class Ledger:
         self._taken_out.add(issue)
 
     def check_told(self, *, all_written: bool) -> None:
-        """At the end: is everything told that has happened?"""
+        """At the end: is everything told that has happened, and no lane held any more?"""
+        self.lanes.check_end()
         for session, kind in self._own_ends.items():
             outcome = self._outcomes.get(session)
             if outcome is None and all_written:
@@ -210,6 +230,7 @@ class Ledger:
         if isinstance(entry.event, SessionEnded):
             session = Session(entry.event.issue, entry.event.session)
             self._outcomes[session] = entry.event.outcome
+        self.lanes.take(entry, effects)
         for effect in effects:
             self._order(effect)
 
@@ -232,9 +253,9 @@ class Ledger:
             case _:
                 pass
 
-    def _end_of_time(self, step: Step, began: int) -> float | None:
+    def _end_of_time(self, step: Step, began: float) -> float | None:
         limit: float | None = getattr(self._case.limits, f"{step}_timeout")
-        return None if limit is None else began + limit
+        return None if limit is None else round(began + limit, 3)
 
     def _is_past(self, time: float | None) -> bool:
         return time is not None and time < self._seconds()

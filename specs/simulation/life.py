@@ -28,6 +28,7 @@ from specs.simulation.history import History
 from specs.simulation.ledger import Ledger
 from specs.simulation.loop import Livelock, SimulatedLoop, SimulatedThread
 from specs.simulation.outliving import OutlivingPipeline, Passes
+from specs.simulation.planner import SimulatedPlanner
 from specs.simulation.process import Fate
 from wavelane import IllegalEvent, JournalError, Report, Scheduler
 from wavelane.journal import Entry, Journal, Settings, Standing, read
@@ -41,7 +42,7 @@ PATIENCE: Final = 1_000
 STAGES: Final = (
     *("with the lock", "with the file", "journal is closed", "PRAGMA", "CREATE TABLE", "BEGIN"),
     *("INSERT INTO event", "UPDATE meta", "UPDATE standing"),
-    *("INSERT INTO meta", "INSERT INTO issue", "INSERT INTO standing"),
+    *("INSERT INTO meta", "INSERT INTO issue", "INTO standing"),
     *("before COMMIT", "after COMMIT"),
 )
 """Where a process may die that opens or writes its journal."""
@@ -68,18 +69,25 @@ class Life:
         self._die = die
         self._fate = Fate(dies_at, self._hand_over)
         self._case = history.plan.case(self._survivor.life)
-        self._loop = SimulatedLoop(chooser, now=history.now, before_turn=self._before_turn)
+        self._loop = SimulatedLoop(
+            chooser,
+            now=history.now,
+            before_turn=self._before_turn,
+            before_wait=self._before_wait,
+        )
         self._loop.set_exception_handler(self._vanished)
         self._ledger = Ledger(
             self._case, seconds=self._loop.seconds, say=history.say, complain=self._complain
         )
         self._pipeline = OutlivingPipeline(history, self._ledger, self._loop, self._passes)
+        self._planner = SimulatedPlanner(self._loop, history.say, self._complain)
+        self._writer = SimulatedThread(self._ledger.heard)
         self._scheduler: Scheduler
         self._operator: Operator
         self._acting: asyncio.Task[None]
         self._main: asyncio.Task[Any] | None = None
         self._made = bool(history.entries)
-        self._has_written = False
+        self._has_written = self._is_over = False
 
     def live(self) -> History:
         """Live it, to its end or its death, in a process that can be given up."""
@@ -98,6 +106,7 @@ class Life:
             except Exception as error:
                 self._complain(f"crash: {error!r}")
         history.points = self._fate.points
+        history.seen |= self._ledger.lanes.seen
         return history
 
     # Death
@@ -105,6 +114,11 @@ class Life:
     def _before_turn(self, handle: asyncio.Handle) -> None:
         self._history.now = self._loop.time()
         self._passes(lambda: f"before {_turn(handle)}")
+
+    def _before_wait(self) -> None:
+        if not self._writer.busy:
+            self._ledger.look(self._loop.time(), returned=self._is_over)
+            self._planner.look(under_way=self._ledger.lanes.under_way)
 
     def _passes(self, where: Callable[[], str]) -> None:
         self._fate.passes(where)
@@ -118,6 +132,9 @@ class Life:
             history.seen.add("a crash of a recovery")
         if any(world.merges[issue] for issue in self._survivor.in_flight_on_disk):
             history.seen.add("a merge is in and not in the journal")
+        if self._ledger.lanes.holds and self._ledger.lanes.under_way:
+            history.seen.add("a crash during a hold")
+        history.seen |= self._ledger.lanes.seen
         history.crashes.append(self._fate.points)
         if history.plan.leftover == "dies":
             world.alive.clear()
@@ -139,11 +156,15 @@ class Life:
 
     @contextmanager
     def _simulated_world(self) -> Iterator[None]:
-        with patch.multiple(
-            "wavelane.scheduler",
-            Journal=self._journal,
-            NoticeStream=partial(_Witness, self._ledger),
-            ThreadPoolExecutor=lambda *_: SimulatedThread(self._ledger.heard),
+        witness = patch("wavelane.notices.NoticeStream", partial(_Witness, self._ledger))
+        with (
+            witness,
+            patch.multiple(
+                "wavelane.scheduler",
+                Journal=self._journal,
+                ThreadPoolExecutor=lambda *_: self._writer,
+                answered=self._planner,
+            ),
         ):
             yield
 
@@ -161,6 +182,7 @@ class Life:
         self._ledger.committed(entries)
         self._history.entries.extend(entries)
         self._observe(lambda: self._survivor.committed(entries, standings))
+        self._planner.written(entries)
         level = self._scheduler.cap.level
         if not self._has_written and level != self._survivor.level:
             self._complain(f"kept: the cap is at {level}; it was left at {self._survivor.level}")
@@ -172,15 +194,16 @@ class Life:
         plan = self._history.plan
         self._main = asyncio.current_task()
         scheduler = self._scheduler = self._scheduler_type(
-            plan.wave,
+            self._survivor.wave,
             self._pipeline,  # type: ignore[arg-type]
             cap=plan.ceiling,
             lane_release=plan.lane_release,
             limits=plan.limits,
+            plan=self._case.plan,
             journal=self._path,
             clock=self._loop.time,
         )
-        scheduler.events()
+        assert isinstance(scheduler.events(), _Witness)
         run = self._loop.create_task(self._run(scheduler))
         self._operator = Operator(self._case, scheduler, run, self._survivor, self._ledger)
         self._acting = self._loop.create_task(self._operator.act())
@@ -199,6 +222,7 @@ class Life:
         try:
             return await scheduler.run()
         finally:
+            self._is_over = True
             known = {self._acting, *self._operator.turns, self._main, asyncio.current_task()}
             if left := asyncio.all_tasks() - known:
                 self._complain(f"leftover: {len(left)} tasks are left after the end of run()")
@@ -334,7 +358,7 @@ class _Witness(NoticeStream):
 
 
 def _words(sql: str) -> str:
-    return " ".join(sql.split()[:3])
+    return " ".join(sql.split()[:5])
 
 
 def _turn(handle: asyncio.Handle) -> str:

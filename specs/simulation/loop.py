@@ -8,7 +8,8 @@ Rules:
    now and then.
 3. Work for a thread (a write to the journal) is done in the loop's thread, one piece after the
    other as a pool of one thread does it. It begins after a chosen virtual delay, and its end is
-   heard of after another. What is cancelled before it begins is not done.
+   heard of after another. What is cancelled before it begins is not done. Work for the loop's own
+   pool (a plan) is done likewise, beside it and often later.
 4. Nothing depends on where an object lies in memory: tasks hash by number, because asyncio keeps
    them in sets.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import Context
 from itertools import count
 from typing import Any, Final, Generic, TypeVar, TypeVarTuple
@@ -33,6 +34,8 @@ TURNS: Final = 20_000
 """A schedule of more callbacks than this goes round in circles."""
 _DELAYS: Final = (0, 0, 0, 1, 3)
 """Seconds that a write waits for its thread, and its end for the loop."""
+_DELAYS_OF_THE_POOL: Final = (0, 0, 1, 4, 9)
+"""The same for work of the loop's own pool."""
 
 
 class Livelock(RuntimeError):
@@ -50,27 +53,40 @@ class SimulatedLoop(VirtualLoop):
         *,
         now: float = EPOCH,
         before_turn: Callable[[asyncio.Handle], None] = lambda handle: None,
+        before_wait: Callable[[], None] = lambda: None,
     ) -> None:
-        """`now` is the time at the start; `before_turn` is told which callback is next."""
+        """`now` is the time at the start; `before_turn` is told which callback is next.
+
+        `before_wait` is called when all that was ready has run, before time goes on.
+        """
         super().__init__(patience=0)
         self._now = now
         self.chooser = chooser
+        self._before_wait = before_wait
+        self.pool = SimulatedThread(lambda: None, _DELAYS_OF_THE_POOL)
+        """Stands for the loop's own pool."""
         pick = chooser.one_of((_first, _any, _seldom))
         self._ready = _Ready(self._ready, lambda length: pick(chooser, length), before_turn)
         self._numbers = count()
         self.set_task_factory(self._task)
 
-    def seconds(self) -> int:
-        """Virtual seconds since virtual time began."""
-        return round(self.time() - EPOCH)
+    def seconds(self) -> float:
+        """Virtual seconds since virtual time began, to a thousandth."""
+        return round(self.time() - EPOCH, 3)
 
     def run_in_executor(
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Have a `SimulatedThread` do the work."""
-        if not isinstance(executor, SimulatedThread):
-            raise TypeError(f"work for {executor!r}; this loop knows simulated threads only")
-        return executor.take(self, lambda: func(*args))
+        """Have a `SimulatedThread` do the work; None: that of the loop's own pool."""
+        thread = self.pool if executor is None else executor
+        if not isinstance(thread, SimulatedThread):
+            raise TypeError(f"work for {thread!r}; this loop knows simulated threads only")
+        return thread.take(self, lambda: func(*args))
+
+    def idle(self, timeout: float | None) -> bool:
+        """Nothing is ready for `timeout`."""
+        self._before_wait()
+        return super().idle(timeout)
 
     def _task(
         self, loop: asyncio.AbstractEventLoop, coro: Any, context: Context | None = None
@@ -133,11 +149,20 @@ class _NumberedTask(asyncio.Task[T]):
 
 
 class SimulatedThread:
-    """Stands for a `ThreadPoolExecutor` of one thread. `heard` is called when work's end is."""
+    """Stands for a `ThreadPoolExecutor` of one thread. `heard` is called when work's end is.
 
-    def __init__(self, heard: Callable[[], None]) -> None:
+    `delays`: the seconds of which one is chosen before work begins, and one before it is heard of.
+    """
+
+    def __init__(self, heard: Callable[[], None], delays: Sequence[int] = _DELAYS) -> None:
         self._heard = heard
+        self._delays = delays
         self._jobs: deque[_Job[Any]] = deque()
+
+    @property
+    def busy(self) -> int:
+        """How much it has to do, and has done that was not heard of."""
+        return len(self._jobs)
 
     def take(self, loop: SimulatedLoop, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do `work` after all that was taken before."""
@@ -153,11 +178,11 @@ class SimulatedThread:
             self._jobs.popleft().do()
 
     def _next(self, loop: SimulatedLoop) -> None:
-        loop.call_later(loop.chooser.one_of(_DELAYS), self._begin, loop, self._jobs[0])
+        loop.call_later(loop.chooser.one_of(self._delays), self._begin, loop, self._jobs[0])
 
     def _begin(self, loop: SimulatedLoop, job: _Job[Any]) -> None:
         job.do()
-        loop.call_later(loop.chooser.one_of(_DELAYS), self._end, loop, job)
+        loop.call_later(loop.chooser.one_of(self._delays), self._end, loop, job)
 
     def _end(self, loop: SimulatedLoop, job: _Job[Any]) -> None:
         job.tell()

@@ -7,9 +7,12 @@ had ordered earlier. So until the announcement such an issue does not count agai
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from specs.observers import Observer
+from wavelane.journal import Entry
+from wavelane_model.events import WaveAmended
 
 
 @dataclass
@@ -20,6 +23,12 @@ class PatientObserver(Observer):
     """Issues whose session has ended, and of which no notice has come since."""
     out: set[str] = field(default_factory=set)
     """Issues that were taken out while no session was open, until a notice says so."""
+
+    def written(self, entries: Iterable[Entry]) -> None:
+        """These events are on disk. What they say of the wave itself holds from now on."""
+        for entry in entries:
+            if isinstance(entry.event, WaveAmended):
+                self.wave = self.wave.amended(entry.event.issues, entry.event.done)
 
     def ended(self, issue_id: str, *, approved: bool = False, merged: bool = False) -> None:
         super().ended(issue_id, approved=approved, merged=merged)

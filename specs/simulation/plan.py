@@ -12,7 +12,17 @@ from typing import Final, Literal, get_args
 
 from specs.endings import ENDINGS, HAPPY
 from specs.observers import Step
-from specs.simulation.case import Act, Case, chosen_acts, chosen_wave
+from specs.simulation.case import (
+    ONE_IS_ESTIMATED,
+    ROOMY,
+    USUAL,
+    Act,
+    Case,
+    chosen_acts,
+    chosen_plan,
+    chosen_wave,
+    estimated,
+)
 from specs.simulation.chooser import Chooser
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
@@ -38,7 +48,8 @@ class Plan:
 
     `endings`: what the calls of a step of an issue end with, one after the other; then all is well.
     `acts`: what an operator does in each life; in a later one, nothing. When he has done all, he
-    waits for `patience` seconds and moves the cap to its ceiling.
+    waits for `patience` seconds and moves the cap to its ceiling. `planned`: whether each life is
+    to plan the order of admission; later ones do as the last.
     """
 
     name: str
@@ -51,11 +62,13 @@ class Plan:
     leftover: Leftover = "dies"
     answer: Answer = "keep"
     limits: Limits = _LIMITS
+    planned: tuple[bool | None, ...] = (None,)
 
     def case(self, life: int) -> Case:
         """What one life of the process is about; the first is life 0."""
         acts = self.acts[life] if life < len(self.acts) else ()
-        return Case(self.wave, self.ceiling, self.lane_release, self.limits, 0, None, acts)
+        planned = self.planned[min(life, len(self.planned) - 1)]
+        return Case(self.wave, self.ceiling, self.lane_release, self.limits, 0, None, acts, planned)
 
     def ending(self, step: Step, issue: str, ended: int) -> object:
         """What the call after `ended` others ends with."""
@@ -65,27 +78,32 @@ class Plan:
     @classmethod
     def chosen(cls, chooser: Chooser, name: str) -> Plan:
         """A plan of the chooser's liking."""
-        wave = chosen_wave(chooser)
-        ceiling = chooser.one_of((1, 2, 3))
+        options, wave = USUAL, chosen_wave(chooser)
+        planned: tuple[bool | None, ...] = (None,)
+        if chooser.once_in(ONE_IS_ESTIMATED):
+            options, wave = ROOMY, estimated(chooser, wave)
+            planned = tuple(chosen_plan(chooser) for _ in range(3))
+        ceiling = chooser.one_of(options.ceilings)
         return cls(
             name,
             wave,
             ceiling,
-            chooser.one_of(("done", "review")),
+            chooser.one_of(options.releases),
             dict(_endings(chooser, wave)),
             tuple(_acts(chooser, wave, ceiling) for _ in range(chooser.number(4))),
             patience=chooser.one_of((0, 10, 30)),
             leftover=chooser.one_of(get_args(Leftover)),
             answer=chooser.one_of(("keep", "keep", "discard", "unclear", "raise")),
+            planned=planned,
         )
 
     @property
     def same_done(self) -> bool:
         """Whether the same issues are done in the end, wherever it crashes."""
-        takes_out = ("park", "cancel", "unpark", "stop")
+        matter = ("park", "cancel", "unpark", "add", "change", "stop")
         acts = [act.what for life in self.acts for act in life]
         can_tell = self.answer in ("keep", "discard")
-        return can_tell and not any(act in takes_out for act in acts) and not self._parks
+        return can_tell and not any(act in matter for act in acts) and not self._parks
 
     @property
     def _parks(self) -> bool:
@@ -108,14 +126,26 @@ def _acts(chooser: Chooser, wave: Wave, ceiling: int) -> tuple[Act, ...]:
 
 
 def _wave(*issues: str) -> Wave:
-    """A wave of issues "a#2 < a#1 b#1": `a#2` in repo a depends on `a#1` and `b#1`."""
+    """A wave of issues "a#2 6 < a#1 b#1": `a#2` in repo a takes 6 s and depends on `a#1`, `b#1`."""
     made: list[Issue] = []
     for line in issues:
-        name, _, needed = line.partition(" < ")
-        made.append(Issue(name, name.partition("#")[0], needed.split()))
+        head, _, needed = line.partition(" < ")
+        name, *estimate = head.split()
+        made.append(
+            Issue(
+                name,
+                name.partition("#")[0],
+                needed.split(),
+                estimate=float(estimate[0]) if estimate else None,
+            )
+        )
     return Wave(made)
 
 
+_HELD: Final = _wave("a#1 6", "b#1 30 < a#1", "a#2 30 < b#1", "b#2 30")
+"""It ends soonest if lane b is held for b#1; only the first estimate is right."""
+_LATE: Final = _wave("a#1 1", "b#1 30 < a#1", "a#2 30 < b#1", "b#2 30")
+"""What b#1 waits for takes so long that its hold ends before it starts."""
 _PAUSE: Final = (Act(2, 0, "pause"), Act(30, 0, "resume"))
 _TINY: Final = _wave("a#1")
 _PAIR: Final = _wave("a#1", "a#2 < a#1")
@@ -212,9 +242,17 @@ PLANS: Final = (
             (Act(0, 0, "take a turn", repo=0, seconds=2),),
         ),
     ),
+    Plan("a lane is held", _HELD, 2, leftover="lives on"),
+    Plan(
+        "a lane is held too long",
+        _LATE,
+        2,
+        planned=(True, False),
+        acts=((Act(1, 0, "set", level=1), Act(1, 0, "set", level=2), Act(2, 0, "park", issue=2)),),
+    ),
 )
 """The waves whose every point is crashed."""
 SMALLEST: Final = (PLANS[0], PLANS[2])
 """Those in which the lives after a crash are crashed by day, too."""
-TELLING: Final = (PLANS[0], PLANS[3], PLANS[8], PLANS[10])
+TELLING: Final = (PLANS[0], PLANS[3], PLANS[8], PLANS[10], PLANS[14], PLANS[15])
 """Those that find most mistakes soon, for who has to find one in a hurry."""

@@ -10,12 +10,14 @@ journal   it is lawful, has what was committed, and folds into the report that `
 told      what has happened stands in it
 vanished  nothing went to the event loop's handler for what nobody wants
 progress  with the operator gone and the cap at its ceiling the run ends, in bounded virtual time
+
+And whenever all is written and time goes on, the lanes are looked at (specs/simulation/lanes.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,10 +32,11 @@ from specs.simulation.disk import SimulatedJournal
 from specs.simulation.ledger import Ledger
 from specs.simulation.loop import Livelock, SimulatedLoop, SimulatedThread
 from specs.simulation.patient import PatientObserver
+from specs.simulation.planner import SimulatedPlanner
 from specs.simulation.sessions import SimulatedPipeline
 from specs.watched import overhear
 from wavelane import IllegalEvent, JournalError, Report, Scheduler
-from wavelane.journal import Settings, read
+from wavelane.journal import Entry, Settings, read
 from wavelane.notices import Notice, NoticeStream
 from wavelane.testing import Deadlock
 from wavelane.verify import verify
@@ -86,24 +89,26 @@ class _Schedule:
         self.played = Played(chooser.made)
         self.case = Case.chosen(chooser)
         self.played.trace.extend(str(self.case).splitlines())
-        self.loop = SimulatedLoop(chooser)
+        self.loop = SimulatedLoop(chooser, before_wait=self._before_wait)
         self.loop.set_exception_handler(self._vanished)
         self.observer = PatientObserver(self.case.wave, self.case.lane_release, self.case.ceiling)
         self.ledger = Ledger(
             self.case, seconds=self.loop.seconds, say=self.say, complain=self.complain
         )
-        self.pipeline = SimulatedPipeline(self.observer, self.ledger, self.loop, self.case.mishaps)
+        self.pipeline = SimulatedPipeline(self.observer, self.ledger, self.loop, self.case)
+        self.planner = SimulatedPlanner(self.loop, self.say, self.complain)
         self._scheduler_type = scheduler
         self._journal: SimulatedJournal | None = None
+        self._writer = SimulatedThread(self._heard)
         self._operator: Operator
         self._acting: asyncio.Task[None]
         self._main: asyncio.Task[Any] | None = None
-        self._began = False
+        self._began = self._is_over = False
         self._is_judged = False
 
     def say(self, line: str) -> None:
         """A line for the trace."""
-        self.played.trace.append(f"{self.loop.seconds():>4} s  {line}")
+        self.played.trace.append(f"{self.loop.seconds():>4g} s  {line}")
 
     def complain(self, what: str) -> None:
         """Something is broken."""
@@ -141,17 +146,33 @@ class _Schedule:
 
     @contextmanager
     def _simulated_world(self) -> Iterator[None]:
-        with patch.multiple(
-            "wavelane.scheduler",
-            Journal=self._make_journal,
-            NoticeStream=partial(_Witness, self),
-            ThreadPoolExecutor=lambda *_: SimulatedThread(self._heard),
+        witness = patch("wavelane.notices.NoticeStream", partial(_Witness, self))
+        with (
+            witness,
+            patch.multiple(
+                "wavelane.scheduler",
+                Journal=self._make_journal,
+                ThreadPoolExecutor=lambda *_: self._writer,
+                answered=self.planner,
+            ),
         ):
             yield
 
     def _make_journal(self, path: Path, settings: Settings) -> SimulatedJournal:
-        self._journal = SimulatedJournal(path, settings, fault=self.case.fault, ledger=self.ledger)
+        self._journal = SimulatedJournal(
+            path, settings, fault=self.case.fault, committed=self._committed, say=self.say
+        )
         return self._journal
+
+    def _committed(self, entries: Sequence[Entry]) -> None:
+        self.ledger.committed(entries)
+        self.observer.written(entries)
+        self.planner.written(entries)
+
+    def _before_wait(self) -> None:
+        if self._began and not self._writer.busy and self.ledger.given_up is None:
+            self.ledger.look(self.loop.time(), returned=self._is_over)
+            self.planner.look(under_way=self.ledger.lanes.under_way)
 
     def _heard(self) -> None:
         self.ledger.heard()
@@ -176,9 +197,10 @@ class _Schedule:
             lane_release=self.case.lane_release,
             limits=self.case.limits,
             journal=self._path,
+            plan=self.case.plan,
             clock=self.loop.time,
         )
-        scheduler.events()
+        assert isinstance(scheduler.events(), _Witness)
         run = self.loop.create_task(self._run(scheduler))
         self._operator = Operator(self.case, scheduler, run, self.observer, self.ledger)
         self._acting = self.loop.create_task(self._operator.act())
@@ -194,6 +216,7 @@ class _Schedule:
         try:
             return await scheduler.run()
         finally:
+            self._is_over = True
             if not self._is_judged:
                 self.say("run() is over")
                 self._look_for_leftovers()
@@ -237,7 +260,9 @@ class _Schedule:
 
     def _seen(self) -> Iterator[str]:
         yield from self.ledger.seen()
+        yield from self.ledger.lanes.seen
         yield from self.pipeline.seen
+        yield from self.planner.seen
         yield from self._operator.seen
         if self.case.fault is not None and self._write_failed():
             yield f"a full disk: {self.case.fault.stage}"

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from specs.endings import ENDINGS, HAPPY
 from specs.observers import Observer, RuleBroken, Step
+from specs.simulation.case import Case
 from specs.simulation.chooser import Chooser
 from specs.simulation.ledger import Ledger, Session
 from specs.simulation.loop import SimulatedLoop
@@ -37,9 +38,14 @@ class Script(NamedTuple):
     cleaning: int
 
     @classmethod
-    def chosen(cls, chooser: Chooser, step: Step, *, may_fail: bool) -> Script:
-        """A script of the chooser's liking."""
-        waits = tuple(chooser.one_of(_WAITS) for _ in range(chooser.one_of((1, 0, 2, 4))))
+    def chosen(
+        cls, chooser: Chooser, step: Step, *, may_fail: bool, takes: float | None = None
+    ) -> Script:
+        """A script of the chooser's liking; of an issue that `takes` so long, if that is known."""
+        if takes is None:
+            waits = tuple(chooser.one_of(_WAITS) for _ in range(chooser.one_of((1, 0, 2, 4))))
+        else:
+            waits = (int(takes) if step == "implement" else 0,)
         ending = chooser.one_of(ENDINGS[step]) if may_fail else HAPPY[step]
         return cls(waits, ending, chooser.one_of(_MANNERS), chooser.one_of((0, 1, 4)))
 
@@ -48,20 +54,19 @@ class Script(NamedTuple):
 class _Call:
     step: Step
     session: Session
-    began: int
+    began: float
     cancelled: bool = False
 
 
 class SimulatedPipeline(WatchedPipeline):
-    """Plays scripts. At most `mishaps` of them end other than well."""
+    """Plays scripts of a case. At most so many end other than well as it has mishaps."""
 
-    def __init__(
-        self, observer: Observer, ledger: Ledger, loop: SimulatedLoop, mishaps: int
-    ) -> None:
+    def __init__(self, observer: Observer, ledger: Ledger, loop: SimulatedLoop, case: Case) -> None:
         super().__init__(observer)
         self._ledger = ledger
         self._loop = loop
-        self._mishaps = mishaps
+        self._mishaps = case.mishaps
+        self._takes = {one: case.wave[one].estimate for one in case.exact}
         self.seen: set[str] = set()
         """What has happened to sessions, in words."""
 
@@ -77,7 +82,12 @@ class SimulatedPipeline(WatchedPipeline):
         self._ledger.begins(step, call.session)
         if step == "merge" and len(self.observer.queues[issue.repo]) > 1:
             self.seen.add("two in a merge queue")
-        script = Script.chosen(self._loop.chooser, step, may_fail=self._mishaps > 0)
+        script = Script.chosen(
+            self._loop.chooser,
+            step,
+            may_fail=self._mishaps > 0,
+            takes=self._takes.get(issue.id),
+        )
         ending: object = asyncio.CancelledError()
         try:
             ending = await self._work(call, script)

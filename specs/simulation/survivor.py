@@ -88,6 +88,7 @@ class Survivor(PatientObserver):
         self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]]
     ) -> None:
         """A transaction is on the disk."""
+        self.written(entries)
         for entry in entries:
             match entry.event:
                 case CapMoved(move, level):

@@ -1,0 +1,276 @@
+"""The lanes of a wave, by what is on the disk: which of them stand idle, and whether they may.
+
+It adds up the events that were written and the moves that follow from them, and asks no guard and
+no index of the model. When all is written and nothing moves until a time comes, it looks around:
+
+hold  nothing is admitted into a lane that is held for what comes before it in the plan; a hold ends
+      when its issue starts, is taken out or changed, when what that waits for, directly or not, is
+      taken out, when its time has come, and with the run; and not before. It is not put off, and
+      there is no second one for an issue, unless a human has unparked it
+plan  of what could be admitted, the first by priority and plan goes first; who is not to plan
+      follows no plan
+idle  what is ready starts where a lane is free and not held, and the cap has room
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal
+
+from wavelane.journal import Entry
+from wavelane_model.effects import AnnounceCap, AnnounceIssue, Effect, FinishWave
+from wavelane_model.events import (
+    CapMoved,
+    Event,
+    Hold,
+    HoldEnded,
+    OrderPlanned,
+    PostponementEnded,
+    RunCutOff,
+    StopRequested,
+    WaveAmended,
+    WaveStarted,
+)
+from wavelane_model.lifecycle import IN_FLIGHT, TAKEN_OUT, LaneRelease, State, lane_states
+from wavelane_model.wave import Issue, Wave
+
+EndOfHold = Literal[
+    "its issue is admitted",
+    "its issue is parked",
+    "its issue is cancelled",
+    "its issue is changed",
+    "what it waits for is taken out",
+    "its time has come",
+    "another plan comes",
+    "its run ends",
+]
+"""Why a lane is held no longer."""
+_ENDS: Final[dict[State, EndOfHold]] = {
+    "admitted": "its issue is admitted",
+    "parked": "its issue is parked",
+    "cancelled": "its issue is cancelled",
+}
+_MOMENT: Final = 0.001
+"""Seconds; times that are nearer to one another count as the same."""
+
+
+class Lanes:
+    """The lanes of the runs of a wave. `complain` is called with what is broken."""
+
+    def __init__(
+        self, wave: Wave, lane_release: LaneRelease, level: int, complain: Callable[[str], None]
+    ) -> None:
+        self._lane_states = lane_states(lane_release)
+        self._level = level
+        self._complain = complain
+        self._state: dict[str, State] = {issue.id: "queued" for issue in wave.issues}
+        self._postponed: set[str] = set()
+        self._place: dict[str, int] = {}
+        """By issue of the plan, how early it is to be admitted."""
+        self._stopping = False
+        self._complained: set[str] = set()
+        self._take_wave(wave)
+        self.holds: dict[str, float] = {}
+        """Issues for which their lane is held, and until when at the latest."""
+        self._awaited: set[str] = set()
+        """Issues for which their lane is or was held, since a human queued them last."""
+        self.under_way = False
+        """Whether a run has started and not ended."""
+        self.over = False
+        """Whether the last run has ended by itself."""
+        self.seen: set[str] = set()
+        """What was seen of plans and holds, in words."""
+
+    # What is written
+
+    def take(self, entry: Entry, effects: Sequence[Effect]) -> None:
+        """Take in an event and what follows from it."""
+        self._happened(entry.at, entry.event)
+        for effect in effects:
+            if isinstance(effect, AnnounceIssue):
+                self._moved(effect)
+            elif isinstance(effect, AnnounceCap):
+                self._level = effect.level
+            elif isinstance(effect, FinishWave):
+                self._run_over()
+                self.over = True
+
+    @property
+    def follows_a_plan(self) -> bool:
+        """Whether a run is under way that has a plan."""
+        return self.under_way and bool(self._place)
+
+    def _happened(self, at: float, event: Event) -> None:
+        match event:
+            case WaveStarted():
+                self.under_way, self.over = True, False
+            case RunCutOff():
+                self._run_over()
+            case CapMoved():
+                self._note_hold("the cap moves during a hold")
+            case StopRequested():
+                self._stopping = True
+            case PostponementEnded(issue):
+                self._postponed.discard(issue)
+            case WaveAmended(issues, done):
+                self._amended(issues, done)
+            case OrderPlanned(order, holds):
+                self._planned(order, holds)
+            case HoldEnded(issue, until):
+                self._time_came(at, issue, until)
+            case _:
+                pass
+
+    def _take_wave(self, wave: Wave) -> None:
+        self._wave = wave
+        self._urgency = [issue.priority for issue in wave.issues]
+        for position in reversed(wave.topological()):
+            behind = [self._urgency[one] for one in wave.dependents[position]]
+            self._urgency[position] = max([self._urgency[position], *behind])
+
+    def _amended(self, issues: Sequence[Issue], done: Sequence[str]) -> None:
+        self._note_hold("the wave is amended during a hold")
+        for issue in issues:
+            self._state.setdefault(issue.id, "queued")
+            self._end_hold(issue.id, "its issue is changed")
+        self._take_wave(self._wave.amended(issues, done))
+        self._end_what_is_in_vain()
+
+    def _planned(self, order: Sequence[str], holds: Sequence[Hold]) -> None:
+        if order:
+            self.seen.add(f"a plan is told {'mid-run' if self.under_way else 'before the start'}")
+        elif self._place:
+            self.seen.add("a plan is withdrawn")
+        self._place = {issue: place for place, issue in enumerate(order)}
+        before = self.holds.copy()
+        for issue in before.keys() - {hold.issue for hold in holds}:
+            self._end_hold(issue, "another plan comes")
+        for hold in holds:
+            issue, until = hold.issue, hold.until
+            if issue in before:
+                self.holds[issue] = min(until, before[issue])
+            elif issue not in self._awaited and self._may_be_awaited(issue):
+                self.holds[issue] = until
+                self._awaited.add(issue)
+
+    def _may_be_awaited(self, issue: str) -> bool:
+        return self._state[issue] == "queued" and not any(
+            self._state[one] in TAKEN_OUT for one in self._still_needed(issue)
+        )
+
+    def _still_needed(self, issue: str) -> set[str]:
+        """What it waits for, directly or not."""
+        found: set[str] = set()
+        ahead = [issue]
+        while ahead:
+            for one in self._wave[ahead.pop()].depends_on:
+                if one not in found and not self._is_done(one):
+                    found.add(one)
+                    ahead.append(one)
+        return found
+
+    def _end_what_is_in_vain(self) -> None:
+        for held in [one for one in self.holds if not self._may_be_awaited(one)]:
+            self._end_hold(held, "what it waits for is taken out")
+
+    def _time_came(self, at: float, issue: str, until: float) -> None:
+        if self.holds.get(issue) != until or at < until - _MOMENT:
+            self._complain(f"hold: the lane of {issue} is held no longer, before its time")
+        self._end_hold(issue, "its time has come")
+
+    def _run_over(self) -> None:
+        self.under_way = self._stopping = False
+        for issue in [*self.holds]:
+            self._end_hold(issue, "its run ends")
+
+    def _moved(self, move: AnnounceIssue) -> None:
+        issue, trigger, target = move.issue, move.trigger, move.target
+        if trigger == "admit":
+            self._admitted(issue)
+        self._state[issue] = target
+        self._postponed.discard(issue)
+        if trigger == "postpone" and target == "queued":
+            self._postponed.add(issue)
+        if target in _ENDS:
+            self._end_hold(issue, _ENDS[target])
+        if trigger == "unpark":
+            self._awaited.discard(issue)
+        if target in TAKEN_OUT:
+            self._end_what_is_in_vain()
+
+    def _admitted(self, issue: str) -> None:
+        if held := self._held_for(issue):
+            self._complain(f"hold: {issue} is admitted while its lane is held for {held}")
+        for other in self._could_be_admitted():
+            if self._comes_before(other, issue) and not self._held_for(other):
+                self._complain(f"plan: {issue} is admitted before {other}, which comes first")
+
+    def _end_hold(self, issue: str, why: EndOfHold) -> None:
+        if self.holds.pop(issue, None) is not None:
+            self.seen.add(f"a hold ends: {why}")
+
+    def _note_hold(self, what: str) -> None:
+        if self.holds and self.under_way:
+            self.seen.add(what)
+
+    def begins_a_life(self) -> None:
+        """The process before is gone; what became of its run is told next."""
+        self.under_way = self.over = False
+
+    # What is to be seen when nothing moves
+
+    def look(self, now: float) -> None:
+        """All is written, and nothing moves until a time comes."""
+        if not self.under_way:
+            return
+        for issue, until in [*self.holds.items()]:
+            if until < now - _MOMENT:
+                self._complain(f"hold: the lane of {issue} is held beyond its time")
+                del self.holds[issue]
+        for issue in [*self._could_be_admitted()]:
+            if self._held_for(issue):
+                self.seen.add("a hold keeps an issue back")
+            elif issue not in self._complained:
+                self._complained.add(issue)
+                self._complain(f"idle: {issue} is ready, and its lane is free and not held")
+
+    def check_end(self) -> None:
+        """At the end of a run: if it has ended by itself, no lane is held any more."""
+        if self.over and self.holds:
+            self._complain(f"hold: lanes are held for {sorted(self.holds)} after the run's end")
+
+    def _could_be_admitted(self) -> Iterator[str]:
+        """What is ready in a free lane, held or not, if there is room."""
+        in_flight = sum(state in IN_FLIGHT for state in self._state.values())
+        if self._stopping or in_flight >= self._level:
+            return
+        busy = {
+            self._wave[issue].repo
+            for issue, state in self._state.items()
+            if state in self._lane_states
+        }
+        for issue, state in self._state.items():
+            if state == "queued" and issue not in self._postponed:
+                free = self._wave[issue].repo not in busy
+                if free and all(map(self._is_done, self._wave[issue].depends_on)):
+                    yield issue
+
+    def _is_done(self, issue: str) -> bool:
+        return issue in self._wave.done or self._state[issue] == "done"
+
+    def _held_for(self, issue: str) -> list[str]:
+        """The issues for which the lane of `issue` is held against it."""
+        repo = self._wave[issue].repo
+        return [
+            held
+            for held in self.holds
+            if self._wave[held].repo == repo and self._comes_before(held, issue)
+        ]
+
+    def _comes_before(self, first: str, second: str) -> bool:
+        """Whether by priority, and then by the plan, `first` is to be admitted before `second`."""
+        return self._key(first) < self._key(second)
+
+    def _key(self, issue: str) -> tuple[int, int]:
+        urgency = self._urgency[self._wave.position[issue]]
+        return -urgency, self._place.get(issue, len(self._place))

@@ -1,0 +1,109 @@
+"""The planner of a schedule: what it answers, and how long that took, is chosen.
+
+It answers as the real one does, or with any order and any holds, or it fails. So a plan may be good
+or bad, told or kept, and hold lanes for what is ready late or never.
+
+plan  one plan is made at a time, and one that ends the wave sooner is told while the run goes on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from specs.simulation.loop import SimulatedLoop
+from wavelane import replanner
+from wavelane.journal import Entry
+from wavelane.planner import Plan, Span
+from wavelane.replanner import Answer, Question
+from wavelane_model.events import OrderPlanned
+
+_EFFORT: Final = 300
+"""Of the real planner: there are few issues, and many schedules."""
+_TOOK: Final = (0.0, 0.05, 0.5)
+"""Seconds; for twenty times as long nothing is planned again."""
+_STARTS: Final = (4.0, 0.0, 1.0, 15.0, 60.0)
+"""Seconds until an issue is to start."""
+
+
+class SimulatedPlanner:
+    """Stands for `answered` of the replanner.
+
+    `say` is called with what is to be told, and `complain` with what is broken.
+    """
+
+    def __init__(
+        self, loop: SimulatedLoop, say: Callable[[str], None], complain: Callable[[str], None]
+    ) -> None:
+        self._pool = loop.pool
+        self._chooser = loop.chooser
+        self._say = say
+        self._complain = complain
+        self._asked_at = 0.0
+        self._is_better = False
+        """Whether a plan was made that is better, and was not written yet."""
+        self.seen: set[str] = set()
+        """What happened to plans, in words."""
+
+    def __call__(self, question: Question) -> Answer:
+        """An answer. Raises `ValueError` where it is to fail."""
+        self._asked_at = question.at
+        answers = (_real, *(self._chosen,) * 6, self._fails)
+        plan = self._chooser.one_of(answers)(question)
+        self._say(_told(question, plan))
+        self._is_better = plan.sooner == plan.makespan
+        return Answer(question, plan, self._chooser.one_of(_TOOK))
+
+    def written(self, entries: Iterable[Entry]) -> None:
+        """These events are on disk."""
+        for entry in entries:
+            if isinstance(entry.event, OrderPlanned):
+                self._is_better = False
+                if entry.at > self._asked_at:
+                    self.seen.add("a plan comes late")
+
+    def look(self, *, under_way: bool) -> None:
+        """All is written, and nothing moves until a time comes. `under_way`: a run is."""
+        if self._pool.busy > 1:
+            self._complain("plan: it is planned twice at once")
+        if self._is_better and not self._pool.busy:
+            self._is_better = False
+            if under_way:
+                self._complain("plan: a plan that is better is not told")
+
+    def _fails(self, question: Question) -> Plan:
+        self._say("the planner fails")
+        self.seen.add("the planner fails")
+        raise ValueError("the planner cannot")
+
+    def _chosen(self, question: Question) -> Plan:
+        chooser = self._chooser
+        order = chooser.one_of((self._shuffled, _from_the_end))(question)
+        held = frozenset(one for one in order if question.may_hold and chooser.number(3))
+        spans = {one: self._span(question.seconds[one]) for one in sorted(question.todo)}
+        makespan = max(span.end for span in spans.values())
+        return Plan(order, held, spans, makespan, chooser.one_of((makespan, makespan, 0.0)))
+
+    def _shuffled(self, question: Question) -> tuple[int, ...]:
+        left = [*question.order]
+        return tuple(left.pop(self._chooser.number(len(left))) for _ in question.order)
+
+    def _span(self, seconds: float) -> Span:
+        start = self._chooser.one_of(_STARTS)
+        return Span(start, start + seconds)
+
+
+def _real(question: Question) -> Plan:
+    return replanner.answered(question, scatter=0.0, effort=_EFFORT).plan
+
+
+def _told(question: Question, plan: Plan) -> str:
+    ids = [issue.id for issue in question.wave.issues]
+    order = " ".join(ids[one] + " (held for)" * (one in plan.held_for) for one in plan.order)
+    return f"planned: {order}"
+
+
+def _from_the_end(question: Question) -> tuple[int, ...]:
+    """What depends on others goes before them: an order that makes lanes wait."""
+    place = {one: at for at, one in enumerate(question.wave.topological())}
+    return tuple(sorted(question.order, key=place.__getitem__, reverse=True))
