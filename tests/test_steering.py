@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -32,7 +33,7 @@ WAITING = (
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Iterator[Path]:
     """Two repos and a wave file over them, whose sessions wait for the file `go`."""
     make_repo(tmp_path / "api")
     make_repo(tmp_path / "web")
@@ -47,7 +48,8 @@ issues:
   - {{id: "web#2", repo: web}}
 """
     )
-    return tmp_path
+    yield tmp_path
+    (tmp_path / "go").touch()  # for sessions that outlive a run that was killed
 
 
 def started(project: Path, *options: object, begun: tuple[str, ...] = ("api", "web")) -> Any:
