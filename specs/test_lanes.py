@@ -100,15 +100,28 @@ def test_what_is_ready_and_does_not_start_when_a_hold_has_ended_is_found(
     assert held.complaints == ["idle: web#2 is ready, and its lane is free and not held"]
 
 
-def test_a_lane_that_is_held_after_the_end_of_the_run_is_found(held: Watched) -> None:
+def test_a_plan_that_is_told_after_the_end_of_the_run_is_found(held: Watched) -> None:
     held.take(StopRequested(), FinishWave("stopped"))
-    held.lanes.check_end()
     assert held.complaints == []
 
     held.take(HOLDING)
-    held.lanes.check_end()
 
-    assert held.complaints == ["hold: lanes are held for ['web#1'] after the run's end"]
+    assert held.complaints == ["plan: a plan is told after the end of the run"]
+
+
+def test_a_hold_that_is_put_off_counts_as_over_at_its_first_time(held: Watched) -> None:
+    held.take(OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL + 600),)))
+    held.lanes.look(UNTIL + 1)
+
+    assert held.complaints[0] == "hold: the lane of web#1 is held beyond its time"
+
+
+def test_no_second_hold_counts_for_an_issue(held: Watched) -> None:
+    held.take(HoldEnded("web#1", UNTIL), at=UNTIL)
+    held.take(HOLDING, at=UNTIL)
+    held.lanes.look(UNTIL)
+
+    assert held.complaints == ["idle: web#2 is ready, and its lane is free and not held"]
 
 
 def test_no_hold_counts_for_the_run_after_one_that_was_cut_off(held: Watched) -> None:

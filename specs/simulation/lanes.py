@@ -7,8 +7,8 @@ hold  nothing is admitted into a lane that is held for what comes before it in t
       when its issue starts, is taken out or changed, when what that waits for, directly or not, is
       taken out, when its time has come, and with the run; and not before. It is not put off, and
       there is no second one for an issue, unless a human has unparked it
-plan  of what could be admitted, the first by priority and plan goes first; who is not to plan
-      follows no plan
+plan  of what could be admitted, the first by priority and plan goes first; no plan is told after
+      the end of the run
 idle  what is ready starts where a lane is free and not held, and the cap has room
 """
 
@@ -137,6 +137,8 @@ class Lanes:
         self._end_what_is_in_vain()
 
     def _planned(self, order: Sequence[str], holds: Sequence[Hold]) -> None:
+        if self.over:
+            self._complain("plan: a plan is told after the end of the run")
         if order:
             self.seen.add(f"a plan is told {'mid-run' if self.under_way else 'before the start'}")
         elif self._place:
@@ -233,11 +235,6 @@ class Lanes:
             elif issue not in self._complained:
                 self._complained.add(issue)
                 self._complain(f"idle: {issue} is ready, and its lane is free and not held")
-
-    def check_end(self) -> None:
-        """At the end of a run: if it has ended by itself, no lane is held any more."""
-        if self.over and self.holds:
-            self._complain(f"hold: lanes are held for {sorted(self.holds)} after the run's end")
 
     def _could_be_admitted(self) -> Iterator[str]:
         """What is ready in a free lane, held or not, if there is room."""
