@@ -94,6 +94,7 @@ class Recovered:
         return self.resumed + self.discarded + self.merged + self.unclear
 
 
+_STARTS: Final = (StartImplementing, StartReviewing, StartMerging)
 _ACCOUNTS: Final[dict[type[Event], str]] = {
     AttemptResumed: "resumed",
     AttemptDiscarded: "discarded",
@@ -186,11 +187,12 @@ class Recorder:
         if self._first is None and self._state.started:
             self._first = at
         self._note_work(event)
+        now = at - self._between
         for effect in effects:
             if isinstance(effect, AnnounceIssue):
-                self._issue_moved(at, effect)
-            elif isinstance(effect, (StartImplementing, StartReviewing, StartMerging)):
-                self._times[effect.issue].began = at - self._between
+                self._issue_moved(at, now, effect)
+            elif isinstance(effect, _STARTS):
+                self._times[effect.issue].began = now
             elif isinstance(effect, FinishWave):
                 self._over = True
 
@@ -236,26 +238,22 @@ class Recorder:
         self._under_way = self._state.started and not self._state.ended
 
     def _note_work(self, event: Event) -> None:
-        match event:
-            case SessionEnded(issue):
-                self._session_over(self._times[issue])
-            case SessionWithheld(issue):
-                self._times[issue].began = None
-            case RunCutOff():
-                for times in self._times.values():
-                    self._session_over(times)
-            case AttemptDiscarded(issue):
-                self._times[issue].worked = 0.0
-            case _:
-                pass
+        if isinstance(event, SessionEnded):
+            self._session_over(self._times[event.issue])
+        elif isinstance(event, SessionWithheld):
+            self._times[event.issue].began = None
+        elif isinstance(event, RunCutOff):
+            for times in self._times.values():
+                self._session_over(times)
+        elif isinstance(event, AttemptDiscarded):
+            self._times[event.issue].worked = 0.0
 
     def _session_over(self, times: _Times) -> None:
         if times.began is not None:
             times.worked += max(0.0, self._last - self._between - times.began)
             times.began = None
 
-    def _issue_moved(self, at: float, moved: AnnounceIssue) -> None:
-        now = at - self._between
+    def _issue_moved(self, at: float, now: float, moved: AnnounceIssue) -> None:
         times = self._times.get(moved.issue)
         if times is None:
             times = self._times[moved.issue] = _Times(at, now)
