@@ -39,7 +39,7 @@ class Goal:
         return found <= limit if self.side == "at most" else found >= limit
 
 
-TO_BARE: Final[dict[Name, Goal]] = {WAVELANE: Goal(5, 15), JOURNALLED: Goal(10, 60)}
+TO_BARE: Final[dict[Name, Goal]] = {WAVELANE: Goal(5, 15), JOURNALLED: Goal(10, 30)}
 TO_DURABLE: Final = Goal(20, 4, "at least")
 GROWTH: Final = Goal(1.3, 3)
 BYTES_PER_ISSUE: Final = Goal(4_000, 4_000)
