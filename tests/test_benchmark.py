@@ -331,7 +331,7 @@ def times(contestant: Name, size: int, factor: float) -> Gauges:
         (
             times("wavelane, journal", 100, 16),
             "wavelane, journal: time to that of bare asyncio, 100 issues: 64; "
-            "at most 60 is allowed, and at most 10 is the goal",
+            "at most 30 is allowed, and at most 10 is the goal",
         ),
         (
             replace(COUNTED, step=lambda size: (5e-5, 2e-5)),
