@@ -315,8 +315,8 @@ def test_all_problems_are_told_at_once_each_with_its_line() -> None:
         "wave.yaml:25: issues[3].priority: is 'high'; give a whole number from -1000000000 to "
         "1000000000",
         'wave.yaml:26: issues[4].id: issue "api#3" is there twice; ids are unique in a wave',
-        "wave.yaml:28: issues[4].estimate: is '3 days'; give seconds, or a time such as 90s, 30m, "
-        "2h or 1h30m",
+        "wave.yaml:28: issues[4].estimate: is '3 days'; give seconds, 0 or more, or a time such as "
+        "90s, 30m, 2h or 1h30m",
         "wave.yaml:29: issues[4].labels[1]: is a mapping; give a text",
     ]
 

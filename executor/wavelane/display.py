@@ -243,11 +243,10 @@ def preview_view(found: Preview) -> RenderableType:
     rounds.add_column(f"side by side, at cap {found.cap}, if sessions took equally long")
     for number, issues in enumerate(found.rounds, 1):
         rounds.add_row(str(number), ", ".join(issues))
-    length = (
-        f"{len(found.longest_path)} issues"
-        if found.longest_seconds is None
-        else f"{len(found.longest_path)} issues, {duration(found.longest_seconds)}"
-    )
+    count = len(found.longest_path)
+    length = f"{count} issue{'' if count == 1 else 's'}"
+    if found.longest_seconds is not None:
+        length += f", {duration(found.longest_seconds)}"
     path = Text.assemble(("longest path ", "dim"), f"({length}): {' → '.join(found.longest_path)}")
     return Group(Text("usual order of admission", "bold"), order, "", rounds, "", path)
 

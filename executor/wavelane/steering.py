@@ -198,7 +198,7 @@ def journal_of(path: Path) -> Path:
     if not journal.exists():
         raise JournalError(
             f"there is no journal {journal}: the wave was not run yet, or with --journal; "
-            "give that one"
+            "run it, or give the journal that it was run with"
         )
     return journal
 

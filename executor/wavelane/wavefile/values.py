@@ -98,7 +98,9 @@ def _seconds(value: object) -> float:
         found = _number(value)
     if 0 <= found <= _LARGEST:
         return found
-    raise ValueError(f"is {shown(value)}; give seconds, or a time such as 90s, 30m, 2h or 1h30m")
+    raise ValueError(
+        f"is {shown(value)}; give seconds, 0 or more, or a time such as 90s, 30m, 2h or 1h30m"
+    )
 
 
 def _number(value: Any) -> float:
