@@ -31,7 +31,6 @@ from wavelane_model.effects import Effect
 from wavelane_model.events import (
     CapMoved,
     Event,
-    Hold,
     HoldEnded,
     OrderPlanned,
     PostponementEnded,
@@ -473,7 +472,7 @@ def test_no_lane_is_asked_for_that_the_model_would_not_hold() -> None:
     assert answered(question).plan.held_for == frozenset()
 
 
-def test_a_hold_in_force_is_asked_for_until_its_time() -> None:
+def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None:
     watched = begun()
     [until] = watched.state.holds.values()
     watched.take(5 * MINUTE, CapMoved("set", 1))
@@ -490,7 +489,9 @@ def test_a_hold_in_force_is_asked_for_until_its_time() -> None:
     plan = watched.replanner.told(answer._replace(plan=held))
 
     assert plan is not None
-    assert plan.holds == (Hold("web#1", until),)
+    assert plan.holds[0].until > until
+    watched.take(5 * MINUTE, plan)
+    assert watched.state.holds == {HELD.position["web#1"]: until}
 
 
 def test_a_wave_that_goes_on_without_planning_drops_its_plan(tmp_path: Path) -> None:

@@ -8,14 +8,13 @@
    average. Only such a one is told. The model then admits by it, within its rules.
    What is in flight stands before all else in it: should it come back, it goes on first.
 4. A lane is held idle for an issue until a while after it was to start; then it counts as late.
-   No hold is asked for that the model would not give: a second one, or one that is put off.
+   What holds the model would not give is known to the planner, so that what it predicts is so.
 
 `Replanner` knows no clock and no thread: who runs the wave asks it and carries its questions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -217,10 +216,7 @@ class Replanner:
         return OrderPlanned(
             tuple(issues[one].id for one in order),
             tuple(
-                Hold(
-                    issues[one].id,
-                    min(at + _patience(plan.spans[one].start), question.holds.get(one, math.inf)),
-                )
+                Hold(issues[one].id, at + _patience(plan.spans[one].start))
                 for one in sorted(plan.held_for)
             ),
         )
