@@ -38,8 +38,8 @@ from benchmarks.modelrun import events_of
 from benchmarks.telling import asked_of, told
 from benchmarks.workload import CAP, issues
 from wavelane import Approved, Issue, Limits, Scheduler, Wave
-from wavelane.journal import Entry, Journal, Settings, Standing
-from wavelane.report import Recorder, state_of
+from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.replay.report import Recorder, state_of
 from wavelane_model.state import WaveState
 from wavelane_model.step import step
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from specs.told import tell
 from wavelane import Limits, Scheduler
-from wavelane.encoding import first_seal, sealed
-from wavelane.journal import Settings, encoded
+from wavelane.journal.encoding import first_seal, sealed
+from wavelane.journal.journal import Settings, encoded
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane_model.events import (
     AttemptDiscarded,

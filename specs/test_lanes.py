@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from specs.simulation.lanes import Lanes
-from wavelane.journal import Entry
+from wavelane.journal.journal import Entry
 from wavelane_model.effects import AnnounceIssue, Effect, FinishWave
 from wavelane_model.events import (
     CancelRequested,

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from specs.observers import Observer, Step
-from wavelane.journal import decoded, encoded
+from wavelane.journal.journal import decoded, encoded
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane_model.cap import Cap, Move
 from wavelane_model.effects import (

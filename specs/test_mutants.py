@@ -24,7 +24,7 @@ from wavelane_model.lifecycle import TABLE
 NOTHING = Mutant(
     "nothing",
     "executor",
-    "executor/wavelane/lever.py",
+    "executor/wavelane/scheduler/cap_control.py",
     "            self._tell(CapMoved(move, level))",
     "            self._tell(CapMoved(move, level=level))",
 )

@@ -25,7 +25,7 @@ from specs.simulation.loop import SimulatedLoop, SimulatedThread
 from specs.simulation.schedule import Played, play
 from specs.simulation.sweep import Sweep, folder_of_journals, replayed, sweep
 from wavelane import Scheduler
-from wavelane.sessions import StartOrder
+from wavelane.steps import StartOrder
 from wavelane_model.effects import EndHoldAt, EndSession, StartMerging, WakeAt
 from wavelane_model.events import Event, OrderPlanned, SessionEnded
 from wavelane_model.outcomes import Approved, ChangesRequested

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from specs import traces
-from wavelane.encoding import sealed
-from wavelane.journal import Entry, Journal, Standing
+from wavelane.journal.encoding import sealed
+from wavelane.journal.journal import Entry, Journal, Standing
 
 
 def test_journals_are_believed_and_forgeries_rejected() -> None:
@@ -55,7 +55,7 @@ def test_an_executor_that_loses_an_event_is_not_believed(
 def test_a_seal_that_does_not_cover_the_events_lets_damage_through(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("wavelane.journal", "wavelane.verify", "specs.forgeries"):
+    for name in ("wavelane.journal.journal", "wavelane.verify.verdict", "specs.forgeries"):
         monkeypatch.setattr(f"{name}.sealed", lambda seal, row: sealed(seal, ()))
     list(traces._believes(tmp_path, 100))
     list(traces._goes_on(tmp_path, 100))

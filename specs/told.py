@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from wavelane.journal import Entry, Journal, Settings, Standing
-from wavelane.report import Recorder
+from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.replay.report import Recorder
 from wavelane_model.cap import Cap
 from wavelane_model.effects import AnnounceIssue, Effect
 from wavelane_model.events import Event

@@ -1,4 +1,4 @@
-"""Layer 4: journals are validated by `wavelane.verify`, which trusts nobody.
+"""Layer 4: journals are validated by `wavelane.verify.verdict`, which trusts nobody.
 
     believes   the journals of random runs of the real executor are lawful, and end as reported
     goes on    so are those of random waves whose runs are cut off and followed by others
@@ -28,9 +28,9 @@ from specs.forgeries import FORGERIES, Base, Forger, forge
 from specs.results import Result
 from specs.told import Scribe
 from wavelane import Issue, Limits, Report, Scheduler, Wave
-from wavelane.journal import Settings
+from wavelane.journal.journal import Settings
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
-from wavelane.verify import verify
+from wavelane.verify.verdict import verify
 from wavelane_model.cap import Move
 from wavelane_model.events import (
     AttemptDiscarded,

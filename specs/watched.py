@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from specs.endings import counts_as
 from specs.observers import Observer, Step
-from wavelane.notices import Notice
 from wavelane.pipeline import Assignment
+from wavelane.scheduler.notices import Notice
 from wavelane_model.outcomes import Approved, Merged
 
 

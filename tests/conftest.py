@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from wavelane.journal import Journal, JournalError
-from wavelane.verify import verify
+from wavelane.journal.journal import Journal, JournalError
+from wavelane.verify.verdict import verify
 
 MARK = "unlawful_journals"
 

@@ -10,7 +10,7 @@ from wavelane import (
     Report,
     Scheduler,
 )
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline
 
 

@@ -10,9 +10,9 @@ import pytest
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Approved, Scheduler
-from wavelane.journal import JournalReader, read
+from wavelane.journal.journal import JournalReader, read
 from wavelane.pipeline import Assignment
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import Call, ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.lifecycle import IN_FLIGHT, LaneRelease

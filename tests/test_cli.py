@@ -20,9 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from wavelane import Report
-from wavelane.campaign import Campaign
-from wavelane.cli import app
-from wavelane.commands import CommandPipeline
+from wavelane.cli.app import app
+from wavelane.cli.wave_run import Campaign
+from wavelane.commands.pipeline import CommandPipeline
 from wavelane.wavefile import load
 
 ROOT = Path(__file__).parent.parent

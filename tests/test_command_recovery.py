@@ -16,10 +16,10 @@ import pytest
 from tests.bench import ISSUE, Bench
 from tests.gitrepos import git, make_repo, until
 
-from wavelane.commands import PipelineError
-from wavelane.leftovers import TOKEN, Roster, _boot, _started
+from wavelane.commands.pipeline import PipelineError
 from wavelane.pipeline import Assignment, Discarded, Resumed
-from wavelane.processes import group_is_alive
+from wavelane.processes.command import group_is_alive
+from wavelane.processes.leftovers import TOKEN, Roster, _boot, _started
 from wavelane_model.outcomes import Approved, Blocked, Conflicted, Implemented, Merged
 
 
@@ -235,7 +235,7 @@ RUNS_A_SESSION = textwrap.dedent(
     """
     import asyncio, sys
     from pathlib import Path
-    from wavelane.commands import CommandPipeline, IssueCommands, RepoSettings
+    from wavelane.commands.pipeline import CommandPipeline, IssueCommands, RepoSettings
     from wavelane.pipeline import Assignment
 
     top = Path(sys.argv[1])
@@ -361,7 +361,7 @@ def test_a_command_waits_until_it_is_on_record_and_ends_if_nobody_lets_it_begin(
         """
         import asyncio, os, signal, sys
         from pathlib import Path
-        from wavelane.processes import run
+        from wavelane.processes.command import run
 
         def dies(pid):
             print(pid, flush=True)
@@ -396,7 +396,7 @@ async def test_a_git_command_of_a_killed_run_is_waited_for(bench: Bench) -> None
 async def test_a_git_command_that_does_not_end_is_told(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wavelane.commands._PATIENCE", 0.1)
+    monkeypatch.setattr("wavelane.commands.pipeline._PATIENCE", 0.1)
     bench.pipeline._release()
     leash = os.open(bench.tmp_path / "state" / "git-leash", os.O_RDWR | os.O_CREAT)
     fcntl.flock(leash, fcntl.LOCK_EX)

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Scheduler, Wave, WaveError
-from wavelane.journal import JournalReader, read
+from wavelane.journal.journal import JournalReader, read
 from wavelane.pipeline import Assignment
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH

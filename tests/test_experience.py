@@ -25,9 +25,9 @@ from wavelane import (
     Wave,
     experience_of,
 )
-from wavelane.journal import JournalReader, read
+from wavelane.journal.journal import JournalReader, read
 from wavelane.pipeline import Assignment
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, assert_lawful, run_virtual, virtual_clock
 from wavelane_model.events import WaveAmended
 from wavelane_model.order import admission_order

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from tests.helpers import LATER_AT_CAP_3, scheduler_of, wave_of
 
 from wavelane import IllegalEvent, Issue, Wave
-from wavelane.estimates import amount, expected_seconds
-from wavelane.forecast import Forecast, Link, covered, forecast, forecasts
-from wavelane.outlook import look_ahead
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.strategies import lane_releases, waves
 from wavelane.testing.virtual import EPOCH
+from wavelane.timeline.cap_sweep import look_ahead
+from wavelane.timeline.estimates import amount, expected_seconds
+from wavelane.timeline.forecast import Forecast, Link, covered, forecast, forecasts
 from wavelane_model.events import (
     CancelRequested,
     CapMoved,
@@ -277,7 +277,7 @@ def test_the_outlook_goes_up_to_the_number_of_repos_or_the_chosen_cap() -> None:
 
 
 def test_in_a_very_large_wave_some_caps_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wavelane.outlook._EACH", 100)
+    monkeypatch.setattr("wavelane.timeline.cap_sweep._EACH", 100)
     wave = wave_of(*(f"r{at}#1" for at in range(20)))
 
     assert [one.cap for one in look_ahead(wave, cap=7).forecasts] == [1, 2, 4, 7, 8, 16, 20]

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from tests.test_recovery import WAVE, Asked, Killed, a_day_later
 
 from wavelane import IllegalEvent, JournalError, Report, Scheduler, Wave
-from wavelane.experience import experience_of
-from wavelane.inbox import give
+from wavelane.control.inbox import give
 from wavelane.lock import holder_of
+from wavelane.replay.experience import experience_of
 from wavelane.testing import run_virtual
-from wavelane.verify import verify
+from wavelane.verify.verdict import verify
 from wavelane_model.events import CapMoved, ParkRequested
 from wavelane_model.outcomes import ChangesRequested, Postponed
 from wavelane_model.wave import Finished

@@ -13,14 +13,14 @@ from tests.helpers import scheduler_of, wave_of
 from tests.test_history import history, killed_and_continued
 
 from wavelane import Blocked, ChangesRequested, Finished, Issue, Postponed, Wave
-from wavelane.charts import forecast_chart, history_chart
 from wavelane.gantt import WIDTH, Bar, Chart, Lane, Outline, Thread, svg
+from wavelane.gantt.charts import forecast_chart, history_chart
 from wavelane.gantt.scale import Scale, tick_text
 from wavelane.gantt.svg import escaped, short, shortened, tag, text_width
-from wavelane.history import history_of_journal
-from wavelane.outlook import look_ahead
 from wavelane.testing import run_virtual
 from wavelane.testing.strategies import waves
+from wavelane.timeline.cap_sweep import look_ahead
+from wavelane.timeline.history import history_of_journal
 
 NAME = "{http://www.w3.org/2000/svg}"
 

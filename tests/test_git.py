@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.gitrepos import git, hook, make_repo, until, without_identity
 
-from wavelane.git import Git, GitError, environment, fallback_identity, version
+from wavelane.git.program import Git, GitError, environment, fallback_identity, version
 
 
 @pytest.fixture(autouse=True)

@@ -28,12 +28,12 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.history import History, IssueHistory, history_of_journal
 from wavelane.lock import Lock
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane.testing.virtual import EPOCH
+from wavelane.timeline.history import History, IssueHistory, history_of_journal
 from wavelane_model.events import CapMoved, Hold, OrderPlanned, SessionWithheld
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits

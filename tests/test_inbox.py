@@ -20,12 +20,20 @@ from hypothesis import strategies as st
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import JournalError, Report, Scheduler
-from wavelane.bell import ring
-from wavelane.inbox import carry_out_waiting, give
-from wavelane.journal import Command, Entry, Journal, JournalInUse, JournalReader, Settings, read
+from wavelane.control.inbox import carry_out_waiting, give
+from wavelane.control.requests import Answer, Request, encoded
+from wavelane.control.wakeup import ring
+from wavelane.journal.journal import (
+    Command,
+    Entry,
+    Journal,
+    JournalInUse,
+    JournalReader,
+    Settings,
+    read,
+)
 from wavelane.lock import Lock, holder_of
-from wavelane.report import Recorder, standings_after, state_of
-from wavelane.requests import Answer, Request, encoded
+from wavelane.replay.report import Recorder, standings_after, state_of
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane_model.events import (
     CancelRequested,
@@ -451,7 +459,7 @@ def test_when_the_run_dies_before_it_answers_the_sender_does_it_itself(tmp_path:
 SENDER = """
 import os, signal, sys
 from pathlib import Path
-from wavelane import inbox
+from wavelane.control import inbox
 from wavelane_model.events import CapMoved
 inbox.{where} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 inbox.give(Path(sys.argv[1]), CapMoved("step_down"))

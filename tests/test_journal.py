@@ -33,8 +33,8 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.encoding import sealed
-from wavelane.journal import (
+from wavelane.journal.encoding import sealed
+from wavelane.journal.journal import (
     Entry,
     Journal,
     JournalReader,
@@ -44,7 +44,7 @@ from wavelane.journal import (
     encoded,
     read,
 )
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.events import (

@@ -16,7 +16,7 @@ from specs.observers import Observer
 from tests.helpers import scheduler_of, wave_of
 from tests.runs import Overridden, started
 
-import wavelane.scheduler
+import wavelane.scheduler.scheduler
 from wavelane import (
     Approved,
     Assignment,
@@ -27,7 +27,7 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.lifecycle import LaneRelease
@@ -263,14 +263,14 @@ def test_one_thread_at_a_time_steps_or_looks_at_the_state(monkeypatch: pytest.Mo
     seen: list[str] = []
 
     def owned(name: str) -> None:
-        function = getattr(wavelane.scheduler, name)
+        function = getattr(wavelane.scheduler.scheduler, name)
 
         def checked(*arguments: object) -> object:
             assert lock.owners[-1:] == [threading.get_ident()], f"{name} without the lock"
             seen.append(name)
             return function(*arguments)
 
-        monkeypatch.setattr(wavelane.scheduler, name, checked)
+        monkeypatch.setattr(wavelane.scheduler.scheduler, name, checked)
 
     for name in ("step", "withdrawn", "status_of", "lanes_of"):
         owned(name)

@@ -16,7 +16,7 @@ from tests.helpers import LATER_AT_CAP_3, scheduler_of
 
 from wavelane import Wave
 from wavelane.pipeline import Assignment
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
 
 ROW = Row("hard", "R", 5, "planner", 1.0, 4.0)

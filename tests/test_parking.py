@@ -17,7 +17,7 @@ from wavelane import (
     Report,
     Scheduler,
 )
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavelane import Issue, Wave
-from wavelane.planner import Plan, planned
+from wavelane.planning.planner import Plan, planned
 from wavelane_model.cap import Cap
 from wavelane_model.effects import StartImplementing, StartMerging, StartReviewing
 from wavelane_model.events import OrderPlanned, SessionEnded, WaveStarted

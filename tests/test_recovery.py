@@ -26,8 +26,8 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.journal import Entry, Journal, Settings, Standing
-from wavelane.report import Recorder, state_of
+from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.replay.report import Recorder, state_of
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.events import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wavelane import Issue, Wave
-from wavelane.referee import Breach, Referee
+from wavelane.verify.referee import Breach, Referee
 from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,

@@ -12,13 +12,13 @@ import pytest
 from tests.helpers import scheduler_of
 
 from wavelane import Blocked, Finished, Issue, Report, Wave, planner
-from wavelane import replanner as module
-from wavelane.journal import JournalReader
+from wavelane.journal.journal import JournalReader
 from wavelane.pipeline import Assignment
-from wavelane.planner import Plan, Span, planned
-from wavelane.replanner import Question, Replanner, answered, opening
-from wavelane.report import Recorder
-from wavelane.sessions import Step
+from wavelane.planning import replanner as module
+from wavelane.planning.planner import Plan, Span, planned
+from wavelane.planning.replanner import Question, Replanner, answered, opening
+from wavelane.replay.report import Recorder
+from wavelane.steps import Step
 from wavelane.testing import (
     ScriptedPipeline,
     VirtualLoop,

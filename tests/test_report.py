@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wavelane.report import Recorder
+from wavelane.replay.report import Recorder
 from wavelane_model.cap import Cap
 from wavelane_model.events import (
     AttemptDiscarded,

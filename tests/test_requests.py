@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.helpers import Model, wave_of
 
-from wavelane.requests import (
+from wavelane.control.requests import (
     Addition,
     Answer,
     Request,

@@ -27,7 +27,7 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.journal import read
+from wavelane.journal.journal import read
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH, VirtualLoop
 from wavelane_model.events import SessionEnded, WaveStarted
@@ -181,7 +181,7 @@ def test_a_run_that_is_cancelled_while_it_writes_has_written_what_it_took(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = tmp_path / "journal"
-    monkeypatch.setattr("wavelane.scheduler.ThreadPoolExecutor", BusyWriter)
+    monkeypatch.setattr("wavelane.scheduler.scheduler.ThreadPoolExecutor", BusyWriter)
     scheduler = Scheduler(wave_of("a#1"), ScriptedPipeline(), journal=journal)
 
     async def main() -> None:

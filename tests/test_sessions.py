@@ -25,7 +25,7 @@ from wavelane import (
     Report,
     SessionFailed,
 )
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.outcomes import Failed, Stopped

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavelane.slugs import slug
+from wavelane.git.slugs import slug
 
 WEIRD = [
     "a/b c",

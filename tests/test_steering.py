@@ -20,9 +20,9 @@ from tests.test_cli import ENV, PATIENCE, edit, git, make_repo, wait_for, wavela
 from typer.testing import CliRunner
 
 from wavelane import Report
-from wavelane.cli import app
-from wavelane.inbox import give
-from wavelane.journal import read
+from wavelane.cli.app import app
+from wavelane.control.inbox import give
+from wavelane.journal.journal import read
 from wavelane.times import clock_text
 from wavelane_model.events import CapMoved, ParkRequested, PauseEnded, RunCutOff, StopRequested
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavelane import Issue, Wave
-from wavelane.planner import planned
-from wavelane.shop import Shop, shop_of
-from wavelane.swaps import Course, moves
+from wavelane.planning.job_shop import Shop, shop_of
+from wavelane.planning.planner import planned
+from wavelane.planning.tabu_search import Course, moves
 from wavelane_model.order import admission_keys
 
 SIX_BY_SIX = """

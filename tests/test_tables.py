@@ -11,13 +11,13 @@ from tests.test_history import estimated, history, killed_and_continued
 from tests.test_recovery import Killed
 
 from wavelane import Blocked, Finished, Issue, Wave
-from wavelane.display import preview_view
-from wavelane.history import history_of_journal
+from wavelane.cli.display import preview_view
+from wavelane.cli.tables import history_view, outlook_view
 from wavelane.lock import Lock
-from wavelane.outlook import look_ahead
-from wavelane.preview import preview
-from wavelane.tables import history_view, outlook_view
 from wavelane.testing.virtual import EPOCH
+from wavelane.timeline.cap_sweep import look_ahead
+from wavelane.timeline.history import history_of_journal
+from wavelane.timeline.preview import preview
 
 
 def shown(view: RenderableType) -> str:

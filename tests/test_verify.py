@@ -22,10 +22,10 @@ from specs.told import tell
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Report, Scheduler, Wave
-from wavelane.journal import Entry, Journal, JournalReader, Settings, decoded, encoded
+from wavelane.journal.journal import Entry, Journal, JournalReader, Settings, decoded, encoded
 from wavelane.testing import ScriptedPipeline, assert_lawful, run_virtual, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
-from wavelane.verify import Finding, verify
+from wavelane.verify.verdict import Finding, verify
 from wavelane_model import step as steps
 from wavelane_model.events import (
     AttemptResumed,

@@ -18,8 +18,8 @@ from benchmarks.makespan.instances import (
 )
 from benchmarks.makespan.simulate import simulated
 from wavelane import Wave
-from wavelane.planner import planned
-from wavelane.replanner import Replanner
+from wavelane.planning.planner import planned
+from wavelane.planning.replanner import Replanner
 from wavelane_model.events import Hold, OrderPlanned
 
 Name = Literal[

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.makespan.best import COLLECTIONS, Store, best_of, is_published, waves
 from benchmarks.makespan.instances import Best
 from wavelane import Wave
-from wavelane.planner import planned
+from wavelane.planning.planner import planned
 
 
 def optimum(wave: Wave, cap: int, seconds: float, workers: int, starts: Sequence[float]) -> Best:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 
 from wavelane import Wave
-from wavelane.replanner import Replanner, answered
-from wavelane.report import Recorder
+from wavelane.planning.replanner import Replanner, answered
+from wavelane.replay.report import Recorder
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     Effect,

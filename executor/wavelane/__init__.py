@@ -5,10 +5,7 @@
 Everything public is importable from here.
 """
 
-from wavelane.experience import experience_of
-from wavelane.journal import JournalError
-from wavelane.lever import CapLever
-from wavelane.notices import Notice, NoticeStream
+from wavelane.journal.journal import JournalError
 from wavelane.pipeline import (
     Assignment,
     Discarded,
@@ -18,9 +15,12 @@ from wavelane.pipeline import (
     Resumed,
     SessionFailed,
 )
-from wavelane.report import IssueReport, Recovered, Report
-from wavelane.scheduler import Scheduler
-from wavelane.status import LaneStatus, Status
+from wavelane.replay.experience import experience_of
+from wavelane.replay.report import IssueReport, Recovered, Report
+from wavelane.replay.status import LaneStatus, Status
+from wavelane.scheduler.cap_control import CapLever
+from wavelane.scheduler.notices import Notice, NoticeStream
+from wavelane.scheduler.scheduler import Scheduler
 from wavelane_model.ladder import UsageLadder
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (

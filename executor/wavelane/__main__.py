@@ -1,6 +1,6 @@
 """`python -m wavelane` is the command `wavelane`."""
 
-from wavelane.cli import main
+from wavelane.cli.app import main
 
 if __name__ == "__main__":
     main()

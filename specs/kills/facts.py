@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 from specs.kills.processes import alive
 from specs.kills.project import AGENT_BRANCH, REPOS, Project, git
-from wavelane.journal import read
-from wavelane.report import Report
-from wavelane.verify import verify
+from wavelane.journal.journal import read
+from wavelane.replay.report import Report
+from wavelane.verify.verdict import verify
 from wavelane_model.events import Event, Hold, OrderPlanned
 
 _DEPTHS: Final = {"logs": 1, "inputs": 1, "worktrees": 3}

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from specs.kills.project import SLOW_GIT
-from wavelane.commands import CommandPipeline
-from wavelane.git import Git
-from wavelane.journal import Entry, Journal
-from wavelane.repos import AGENT_TREE
+from wavelane.commands.pipeline import CommandPipeline
+from wavelane.git.program import Git
+from wavelane.git.repos import AGENT_TREE
+from wavelane.journal.journal import Entry, Journal
 from wavelane_model.events import SessionEnded
 
 PHASES: Final = {

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from specs.kills.project import ENV
-from wavelane import campaign, cli, display, wavefile
+from wavelane import wavefile
+from wavelane.cli import app as cli
+from wavelane.cli import display
+from wavelane.cli import wave_run as campaign
 
 PRELOADED: Final = (campaign, cli, display, wavefile)
 """What a run would import first; it is a copy of this process, and so it begins at once."""

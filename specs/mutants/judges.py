@@ -191,7 +191,7 @@ def _by_crashes() -> Kill | None:
 def by_traces(brief: Brief) -> Kill | None:
     """The first journal of a random run that is not believed."""
     from specs.traces import random_run
-    from wavelane.verify import verify
+    from wavelane.verify.verdict import verify
 
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(RUNS):

@@ -6,10 +6,10 @@ from typing import Final
 
 from specs.mutants.mutant import Mutant
 
-_SCHEDULER: Final = "executor/wavelane/scheduler.py"
-_SESSIONS: Final = "executor/wavelane/sessions.py"
-_JOURNAL: Final = "executor/wavelane/journal.py"
-_LEVER: Final = "executor/wavelane/lever.py"
+_SCHEDULER: Final = "executor/wavelane/scheduler/scheduler.py"
+_SESSIONS: Final = "executor/wavelane/scheduler/sessions.py"
+_JOURNAL: Final = "executor/wavelane/journal/journal.py"
+_LEVER: Final = "executor/wavelane/scheduler/cap_control.py"
 _TELL_END: Final = "        self._tell(SessionEnded(order.issue, order.session, outcome))\n"
 _END_HOLD: Final = (
     "        self._timers.set(order.until, HoldEnded(order.issue, order.until), order.issue)"
@@ -133,7 +133,7 @@ EXECUTOR: Final = (
     Mutant(
         "a merge turn is not handed over",
         "executor",
-        "executor/wavelane/mergeturns.py",
+        "executor/wavelane/scheduler/merge_turns.py",
         "            turn.set_result(None)",
         "            pass",
     ),

@@ -6,8 +6,8 @@ from typing import Final
 
 from specs.mutants.mutant import Mutant
 
-_SCHEDULER: Final = "executor/wavelane/scheduler.py"
-_RECOVERY: Final = "executor/wavelane/recovery.py"
+_SCHEDULER: Final = "executor/wavelane/scheduler/scheduler.py"
+_RECOVERY: Final = "executor/wavelane/scheduler/recovery.py"
 _EACH_IN_FLIGHT: Final = "for position in [*self._state.flight]:"
 _ASK: Final = "group.create_task(self._account_for(self._state.records[position]))"
 

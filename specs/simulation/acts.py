@@ -16,7 +16,7 @@ from specs.simulation.case import CAP_MOVES, Act, Case
 from specs.simulation.ledger import Ledger
 from specs.simulation.patient import PatientObserver
 from wavelane import IllegalEvent, Issue, Scheduler
-from wavelane.lever import CapLever
+from wavelane.scheduler.cap_control import CapLever
 
 _LONGEST: Final = 5
 """Seconds to wait for a write, at most."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from specs.simulation.case import Fault, Stage
-from wavelane.journal import Entry, Journal, Settings, Standing
+from wavelane.journal.journal import Entry, Journal, Settings, Standing
 
 _FULL: Final = "database or disk is full"
 _STATEMENTS: Final[dict[Stage, str]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from specs.simulation.plan import Plan
 from specs.simulation.survivor import Survivor
-from wavelane.journal import Entry
+from wavelane.journal.journal import Entry
 from wavelane.testing.virtual import EPOCH
 
 

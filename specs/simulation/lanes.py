@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 
-from wavelane.journal import Entry
+from wavelane.journal.journal import Entry
 from wavelane_model.effects import AnnounceCap, AnnounceIssue, Effect, FinishWave
 from wavelane_model.events import (
     CapMoved,

@@ -24,8 +24,8 @@ from specs.endings import counts_as
 from specs.observers import Step
 from specs.simulation.case import Case
 from specs.simulation.lanes import Lanes
-from wavelane.journal import Entry
-from wavelane.notices import Notice
+from wavelane.journal.journal import Entry
+from wavelane.scheduler.notices import Notice
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceCap,

@@ -31,10 +31,10 @@ from specs.simulation.outliving import OutlivingPipeline, Passes
 from specs.simulation.planner import SimulatedPlanner
 from specs.simulation.process import Fate
 from wavelane import IllegalEvent, JournalError, Report, Scheduler
-from wavelane.journal import Entry, Journal, Settings, Standing, read
-from wavelane.notices import Notice, NoticeStream
+from wavelane.journal.journal import Entry, Journal, Settings, Standing, read
+from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.testing import Deadlock
-from wavelane.verify import verify
+from wavelane.verify.verdict import verify
 from wavelane_model.lifecycle import State
 
 PATIENCE: Final = 1_000
@@ -156,11 +156,11 @@ class Life:
 
     @contextmanager
     def _simulated_world(self) -> Iterator[None]:
-        witness = patch("wavelane.notices.NoticeStream", partial(_Witness, self._ledger))
+        witness = patch("wavelane.scheduler.notices.NoticeStream", partial(_Witness, self._ledger))
         with (
             witness,
             patch.multiple(
-                "wavelane.scheduler",
+                "wavelane.scheduler.scheduler",
                 Journal=self._journal,
                 ThreadPoolExecutor=lambda *_: self._writer,
                 answered=self._planner,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from specs.observers import Observer
-from wavelane.journal import Entry
+from wavelane.journal.journal import Entry
 from wavelane_model.events import WaveAmended
 
 

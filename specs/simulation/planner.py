@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from specs.simulation.loop import SimulatedLoop
-from wavelane import replanner
-from wavelane.journal import Entry
-from wavelane.planner import Plan, Span
-from wavelane.replanner import Answer, Question
+from wavelane.journal.journal import Entry
+from wavelane.planning import replanner
+from wavelane.planning.planner import Plan, Span
+from wavelane.planning.replanner import Answer, Question
 from wavelane_model.events import OrderPlanned
 
 _EFFORT: Final = 300

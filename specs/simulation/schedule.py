@@ -36,10 +36,10 @@ from specs.simulation.planner import SimulatedPlanner
 from specs.simulation.sessions import SimulatedPipeline
 from specs.watched import overhear
 from wavelane import IllegalEvent, JournalError, Report, Scheduler
-from wavelane.journal import Entry, Settings, read
-from wavelane.notices import Notice, NoticeStream
+from wavelane.journal.journal import Entry, Settings, read
+from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.testing import Deadlock
-from wavelane.verify import verify
+from wavelane.verify.verdict import verify
 
 PATIENCE: Final = 3_000
 """Virtual seconds within which a run ends that nobody disturbs."""
@@ -146,11 +146,11 @@ class _Schedule:
 
     @contextmanager
     def _simulated_world(self) -> Iterator[None]:
-        witness = patch("wavelane.notices.NoticeStream", partial(_Witness, self))
+        witness = patch("wavelane.scheduler.notices.NoticeStream", partial(_Witness, self))
         with (
             witness,
             patch.multiple(
-                "wavelane.scheduler",
+                "wavelane.scheduler.scheduler",
                 Journal=self._make_journal,
                 ThreadPoolExecutor=lambda *_: self._writer,
                 answered=self.planner,

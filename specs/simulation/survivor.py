@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from specs.observers import Step
 from specs.simulation.patient import PatientObserver
 from specs.simulation.world import World
-from wavelane.journal import Entry, Standing
+from wavelane.journal.journal import Entry, Standing
 from wavelane_model.cap import Cap, moved
 from wavelane_model.events import (
     CancelRequested,

@@ -18,10 +18,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wavelane.git import GitError
+from wavelane.git.program import GitError
 
 if TYPE_CHECKING:
-    from wavelane.scheduler import Scheduler
+    from wavelane.scheduler.scheduler import Scheduler
 
 REPOS = ("core", "api", "web")
 _STEP_DOWN_AFTER = 3

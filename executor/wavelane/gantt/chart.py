@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from wavelane.estimates import Unit
 from wavelane.gantt.look import Look, Why
-from wavelane.sessions import Step
+from wavelane.steps import Step
+from wavelane.timeline.estimates import Unit
 
 
 class Bar(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from wavelane.gantt.svg import moved, rect
-from wavelane.sessions import Step
+from wavelane.steps import Step
 
 Look = Literal[
     "good", "rework", "failed", "postponed", "parked", "stopped", "cut off", "under way", "many"

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from wavelane.estimates import Unit
+from wavelane.timeline.estimates import Unit
 
 SQUEEZED: Final = 30.0
 """The room of a time that is squeezed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wavelane.verify import Verdict, verify
+from wavelane.verify.verdict import Verdict, verify
 
 
 def assert_lawful(journal: str | Path) -> Verdict:

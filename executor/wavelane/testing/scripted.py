@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from wavelane.pipeline import Assignment
-from wavelane.sessions import Step
+from wavelane.steps import Step
 from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome
 
 _DEFAULTS: Final[dict[Step, Outcome]] = {

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
 
-from wavelane.processes import Command
+from wavelane.processes.command import Command
 from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
 from wavelane.wavefile.values import Name, Place, Positive, Shell, Text, Words
 from wavelane_model.lifecycle import LaneRelease

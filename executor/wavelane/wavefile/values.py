@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
-from wavelane.processes import Command
+from wavelane.processes.command import Command
 from wavelane.wavefile.problems import CONTROL, shown
 
 _LARGEST: Final = 10**9

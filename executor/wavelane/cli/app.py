@@ -1,0 +1,366 @@
+"""The command `wavelane`.
+
+Exit codes of `run`: 0 complete, 1 blocked, 2 bad input, 3 stopped, 130 interrupted before the wave
+went on. Everything that a person did wrong ends in one clear error for each thing, without a
+traceback. What is asked of a wave that may be running is in `wavelane.cli.steering`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wavelane.cli import steering
+from wavelane.cli.terminal import (
+    EXIT_CODES,
+    INTERRUPTED,
+    JsonOption,
+    WaveArgument,
+    explained,
+    fail,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from wavelane.cli.wave_run import Campaign
+    from wavelane.gantt import Chart
+    from wavelane.replay.report import Report
+    from wavelane.scheduler.scheduler import Scheduler
+    from wavelane.wavefile import WaveFile
+
+    Companion = Callable[[Scheduler], Coroutine[None, None, None]]
+
+app = typer.Typer(
+    name="wavelane",
+    help="Run a wave of issues over several git repos: one lane a repo, a cap, merges in turn.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.add_typer(steering.app)
+
+_INTERRUPTED = (
+    "interrupted before the wave went on; what an earlier run left running is not ended, "
+    "the next run does that"
+)
+
+_INTERRUPTED_LATE = "interrupted after the run was over; `wavelane report` tells how it went"
+
+PlanOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--plan/--no-plan",
+        help="Plan the order of admission ahead.",
+        show_default="where there are estimates",
+    ),
+]
+CapOption = Annotated[
+    int | None,
+    typer.Option("--cap", help="How many issues may be in flight.", show_default="number of repos"),
+]
+LearnOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--learn",
+        metavar="JOURNAL",
+        help="The journal of an earlier wave, to learn missing estimates from. May be repeated.",
+    ),
+]
+SvgOption = Annotated[
+    Path | None,
+    typer.Option("--svg", metavar="FILE", help="A file to write a Gantt picture to."),
+]
+
+
+class Picture(StrEnum):
+    """What can be drawn."""
+
+    ISSUE = "issue"
+    CAP = "cap"
+    ARCHITECTURE = "architecture"
+
+
+class PictureFormat(StrEnum):
+    """How it can be drawn."""
+
+    SVG = "svg"
+    PNG = "png"
+    DOT = "dot"
+    MERMAID = "mermaid"
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from wavelane import __version__
+
+        print(f"wavelane {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    wave: WaveArgument,
+    cap: CapOption = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="The journal to make, or to continue.", show_default="journal.db in the work_dir"
+        ),
+    ] = None,
+    pause_until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help=f"Start nothing before then. {steering.TIME_HELP}"),
+    ] = None,
+    plan: PlanOption = None,
+    learn: LearnOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a wave to its end, from where its journal ends if there is one.
+
+    Ctrl-C drains it; a second one ends its sessions now. See also: status, cap, pause, stop.
+    """
+    with explained():
+        from wavelane.cli.wave_run import Campaign
+
+        resume_at = steering.time_given("--pause-until", pause_until)
+        campaign = Campaign(
+            _load(wave),
+            cap=_checked_cap(cap),
+            journal=journal,
+            plan=plan,
+            learn=_journals(learn),
+        )
+        if cap is not None:  # a wave that is continued may stand at another level
+            campaign.scheduler.cap.set(cap)
+        if resume_at is not None and resume_at > time.time():
+            campaign.scheduler.cap.pause(resume_at)
+        try:
+            report = asyncio.run(_run(campaign, quiet=as_json))
+        except KeyboardInterrupt:
+            fail([_INTERRUPTED_LATE if campaign.went_on else _INTERRUPTED], INTERRUPTED)
+        _print_report(report, as_json)
+        if not as_json:
+            _say_where(campaign, report)
+    raise typer.Exit(EXIT_CODES[report.outcome])
+
+
+@app.command()
+def plan(
+    wave: WaveArgument,
+    cap: CapOption = None,
+    ahead: PlanOption = None,
+    learn: LearnOption = None,
+    svg: SvgOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a wave file, and show its order, its longest path, and when it may end at each cap."""
+    with explained():
+        from wavelane.cli.wave_run import pipeline_of
+        from wavelane.replay.experience import experience_of
+        from wavelane.timeline.cap_sweep import look_ahead
+        from wavelane.timeline.preview import preview
+
+        file = _load(wave)
+        checked = file.to_wave(experience_of(*_journals(learn)))
+        asyncio.run(pipeline_of(file, checked).check())
+        level = _checked_cap(cap) or file.cap
+        found = preview(checked, cap=level, lane_release=file.lane_release)
+        outlook = look_ahead(checked, cap=level, lane_release=file.lane_release, plan=ahead)
+        if svg is not None:
+            from wavelane.gantt.charts import forecast_chart
+
+            _draw(svg, forecast_chart(outlook, file.wave))
+        if as_json:
+            print_json({**found.to_dict(), "outlook": outlook.to_dict()})
+            return
+        from wavelane.cli.display import console, preview_view
+        from wavelane.cli.tables import outlook_view
+
+        console().print(preview_view(found), "", outlook_view(outlook), sep="\n")
+        if learn and not checked.experience:
+            print("nothing is learned: no issue of these journals is finished")
+
+
+@app.command("report")
+def report_of(
+    journal: steering.JournalArgument,
+    svg: SvgOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a wave went, from its journal: who worked and waited when, and why."""
+    with explained():
+        from wavelane.timeline.history import history_of_journal
+
+        history = history_of_journal(steering.journal_of(journal))
+        if svg is not None:
+            from wavelane.gantt.charts import history_chart
+
+            _draw(svg, history_chart(history))
+        if as_json:
+            print_json(history.to_dict())
+            return
+        from wavelane.cli.display import console
+        from wavelane.cli.tables import history_view
+
+        console().print(history_view(history))
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Where to make its repos.", show_default="a temporary folder"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make three small git repos and run a wave over them, with everything that can happen."""
+    with explained():
+        from wavelane.cli.wave_run import Campaign
+        from wavelane.demo import Demo
+
+        made = Demo.make(directory)
+        campaign = Campaign(_load(made.wave_file))
+        if not as_json:
+            print(f"three repos and a wave file are in {made.directory}\n")
+        report = asyncio.run(_run(campaign, quiet=as_json, beside=made.monitor))
+        _print_report(report, as_json)
+        if not as_json:
+            print(made.farewell())
+        stopped = EXIT_CODES[report.outcome] == EXIT_CODES["stopped"]
+    raise typer.Exit(EXIT_CODES["stopped"] if stopped else 0)
+
+
+@app.command()
+def verify(
+    journal: steering.JournalArgument,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a journal tells a run that kept the rules, and if not, what was broken where."""
+    with explained():
+        from wavelane.verify.verdict import verify as judge
+
+        verdict = judge(steering.journal_of(journal))
+    if as_json:
+        print_json(verdict.to_dict())
+    else:
+        print(verdict)
+    raise typer.Exit(0 if verdict.lawful else 1)
+
+
+@app.command()
+def diagram(
+    name: Annotated[Picture, typer.Argument(help="What to draw.", show_default=False)],
+    format: Annotated[  # noqa: A002
+        PictureFormat, typer.Option("--format", "-f", help="How to draw it.")
+    ] = PictureFormat.SVG,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write it to.")
+    ] = None,
+) -> None:
+    """Draw the issue lifecycle, the cap machine or the architecture, from table and code."""
+    with explained():
+        from wavelane.diagrams import render
+
+        picture = render(name.value, format.value)
+        data = picture if isinstance(picture, bytes) else picture.encode()
+        if output is not None:
+            output.write_bytes(data)
+        elif format is PictureFormat.PNG and sys.stdout.isatty():
+            fail(["a PNG is no text for a terminal; give --output FILE, or send it to a file"])
+        else:
+            sys.stdout.buffer.write(data)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the wave file, for editors."""
+    from wavelane.wavefile import json_schema
+
+    print_json(json_schema())
+
+
+async def _run(campaign: Campaign, *, quiet: bool, beside: Companion | None = None) -> Report:
+    """Run a campaign with its display, and whatever else accompanies it."""
+    from wavelane.cli.display import console, follow
+
+    shown = console(stderr=quiet)
+    notices = campaign.scheduler.events()
+    companions: list[asyncio.Task[None]] = []
+    if not quiet:
+        companions.append(asyncio.create_task(follow(campaign.scheduler, notices, shown)))
+    if beside is not None:
+        companions.append(asyncio.create_task(beside(campaign.scheduler)))
+    try:
+        report = await campaign.run(lambda text: shown.print(text, style="bold yellow"))
+        await asyncio.gather(*companions)
+    finally:
+        for companion in companions:
+            companion.cancel()
+        await asyncio.gather(*companions, return_exceptions=True)
+    return report
+
+
+def _draw(path: Path, chart: Chart) -> None:
+    """Write the picture of a chart."""
+    from wavelane.gantt import svg
+
+    path.write_text(svg(chart), encoding="utf-8")
+
+
+def _load(path: Path) -> WaveFile:
+    from wavelane.wavefile import load
+
+    return load(path)
+
+
+def _journals(given: list[Path] | None) -> list[Path]:
+    return [steering.journal_of(path) for path in given or ()]
+
+
+def _checked_cap(cap: int | None) -> int | None:
+    if cap is not None and cap < 1:
+        fail([f"--cap is {cap}; give 1 or more (1 is fully sequential)"])
+    return cap
+
+
+def _print_report(report: Report, as_json: bool) -> None:
+    if as_json:
+        print_json(report.to_dict())
+        return
+    from wavelane.cli.display import console, report_view
+
+    console().print("", report_view(report), sep="\n")
+
+
+def _say_where(campaign: Campaign, report: Report) -> None:
+    merged = f"merged work is on branch {campaign.pipeline.agent_branch('')} of each repo; "
+    print(
+        f"\n{merged if report.count('done') else ''}"
+        f"logs are in {campaign.file.state_dir}, the journal is {campaign.journal}"
+    )

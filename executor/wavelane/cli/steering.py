@@ -1,0 +1,226 @@
+"""The commands for a wave that may be running: `status`, and those that steer it.
+
+Exit codes: 0 it is so now, 1 it cannot be, 2 bad input, 75 given, but not answered in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+from wavelane.cli.terminal import (
+    REFUSED,
+    UNANSWERED,
+    JsonOption,
+    WaveArgument,
+    explained,
+    fail,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from wavelane.control.requests import Request
+
+TIME_HELP: Final = "TIME is ISO 8601, local without a zone, or a delay such as +30m, +2h."
+_UNANSWERED: Final = (
+    "the run has not answered for {seconds:g} s; the command stays in the journal, "
+    "and holds as soon as the run looks"
+)
+_SQLITE: Final = b"SQLite format 3\0"
+
+app = typer.Typer()
+
+JournalArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="JOURNAL",
+        help="The journal of the wave, or the wave file if the journal is where it says.",
+        show_default=False,
+    ),
+]
+IssueArgument = Annotated[
+    str, typer.Argument(help='The id of the issue, e.g. "api#12".', show_default=False)
+]
+
+
+@app.command()
+def status(journal: JournalArgument, as_json: JsonOption = False) -> None:
+    """Show where a wave stands: its lanes, its issues and why they wait, the cap, who runs it."""
+    with explained():
+        from wavelane.control.journal_status import status_of_journal
+
+        found = status_of_journal(journal_of(journal))
+        if as_json:
+            print_json(found.to_dict())
+            return
+        from wavelane.cli.display import console, status_view
+
+        console().print(status_view(found))
+
+
+@app.command()
+def cap(
+    journal: JournalArgument,
+    level: Annotated[
+        str,
+        typer.Argument(metavar="N|up|down", help="The level; 0 is paused.", show_default=False),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Set how many issues may be in flight, or move it by one. Nothing is interrupted."""
+    from wavelane_model.events import CapMoved
+
+    if level in ("up", "down"):
+        _give(journal, CapMoved("step_up" if level == "up" else "step_down"), as_json)
+    if not (level.isascii() and level.isdecimal()) or len(level) > 9:
+        fail([f"the level is {level!r}; give a whole number (0 is paused), or up, or down"])
+    _give(journal, CapMoved("set", int(level)), as_json)
+
+
+@app.command()
+def pause(
+    journal: JournalArgument,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help=f"Resume by itself then. {TIME_HELP}"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start nothing new: sessions finish their step, and the run waits for `resume`."""
+    from wavelane_model.events import CapMoved
+
+    at = time_given("--until", until)
+    if at is not None and at <= time.time():
+        fail([f"--until is {until}, which is past; give a time to come"])
+    _give(journal, CapMoved("pause", until=at), as_json)
+
+
+@app.command()
+def resume(journal: JournalArgument, as_json: JsonOption = False) -> None:
+    """End a pause: the cap goes back to the level before it."""
+    from wavelane_model.events import CapMoved
+
+    _give(journal, CapMoved("resume"), as_json)
+
+
+@app.command()
+def stop(journal: JournalArgument, as_json: JsonOption = False) -> None:
+    """Let sessions finish their step and then end the run, with exit code 3."""
+    from wavelane_model.events import StopRequested
+
+    _give(journal, StopRequested(), as_json)
+
+
+@app.command()
+def park(
+    journal: JournalArgument,
+    issue: IssueArgument,
+    reason: Annotated[str, typer.Argument(help="What the human has to see to.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Set an issue aside for a human. A session of it is ended now."""
+    from wavelane_model.events import ParkRequested
+
+    _give(journal, ParkRequested(issue, reason), as_json)
+
+
+@app.command()
+def unpark(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption = False) -> None:
+    """Let a parked issue be tried again, its counters anew."""
+    from wavelane_model.events import UnparkRequested
+
+    _give(journal, UnparkRequested(issue), as_json)
+
+
+@app.command()
+def cancel(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption = False) -> None:
+    """Give an issue up. A session of it is ended now; a merge that is in stays in."""
+    from wavelane_model.events import CancelRequested
+
+    _give(journal, CancelRequested(issue), as_json)
+
+
+@app.command()
+def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = False) -> None:
+    """Take in what is new in a wave file. Issues that have not begun may have changed, too."""
+    with explained():
+        from wavelane.cli.wave_run import pipeline_of
+        from wavelane.control.requests import Addition
+        from wavelane.journal.journal import JournalReader
+        from wavelane.replay.amendment import amendment_of
+        from wavelane.replay.report import folded
+        from wavelane.wavefile import load
+
+        path, changed = journal_of(journal), load(file)
+        wave = changed.to_wave()
+        pipeline = pipeline_of(changed, wave)
+        asyncio.run(pipeline.check())
+        with JournalReader(path) as reader:
+            named = reader.settings().name
+            if named != changed.wave:
+                fail([f'{file} is wave "{changed.wave}", and the journal is of wave "{named}"'])
+            amendment = amendment_of(path, folded(reader).state, wave)
+        if amendment is None:
+            _say(True, f"nothing is new in {file}", as_json)
+        _give(path, Addition(amendment, pipeline.details_of(amendment.issues)), as_json)
+
+
+def time_given(option: str, text: str | None) -> float | None:
+    """The time that an option says, in seconds since the epoch."""
+    from wavelane.times import parse_time
+
+    if text is None:
+        return None
+    try:
+        return parse_time(text, time.time())
+    except ValueError as error:
+        fail([f"{option}: {error}"])
+
+
+def journal_of(path: Path) -> Path:
+    """The journal that is meant: the file itself, or the one of the wave file."""
+    from wavelane.journal.journal import JournalError
+    from wavelane.wavefile import load
+
+    if not path.exists():
+        raise JournalError(f"there is no {path}; give a journal, or a wave file")
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_SQLITE)) == _SQLITE:
+                return path
+    if path.suffix in (".db", ".sqlite", ".sqlite3"):
+        return path  # whoever opens it says what is wrong with it
+    journal = load(path).state_dir / "journal.db"
+    if not journal.exists():
+        raise JournalError(
+            f"there is no journal {journal}: the wave was not run yet, or with --journal; "
+            "run it, or give the journal that it was run with"
+        )
+    return journal
+
+
+def _give(journal: Path, request: Request, as_json: bool) -> NoReturn:
+    """Give a command, print the answer, and exit."""
+    with explained():
+        from wavelane.control.inbox import PATIENCE, give
+        from wavelane.journal.encoding import storable
+
+        answer = give(journal_of(journal), request)
+        if answer is None:
+            _say(False, _UNANSWERED.format(seconds=PATIENCE), as_json, UNANSWERED)
+        _say(answer.done, storable(answer.text), as_json)
+
+
+def _say(done: bool, text: str, as_json: bool, code: int = REFUSED) -> NoReturn:
+    """Print what became of a command, and exit."""
+    if as_json:
+        print_json({"done": done, "answered": code != UNANSWERED, "text": text})
+    elif done:
+        print(text)
+    else:
+        fail([text], code)
+    raise typer.Exit(0 if done else code)

@@ -1,0 +1,147 @@
+"""The inbox of a wave: how a command is given from another process, and how it is answered.
+
+1. A command is a row of the journal's table of commands. From then on it is durable.
+2. Where a run is under way, its process is rung up (`wavelane.control.wakeup`), carries the
+   command out and writes the answer in one transaction with what it did. So no command is carried
+   out twice, whoever dies when, and none is lost.
+3. Where none is, whoever gives the command takes the journal for a moment and does the same itself,
+   for all commands that wait. A run that starts meanwhile waits for it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from wavelane.control.requests import Answer, Request, carried_out, encoded
+from wavelane.control.wakeup import ring
+from wavelane.journal.encoding import JournalError
+from wavelane.journal.journal import (
+    Entry,
+    Journal,
+    JournalInUse,
+    JournalReader,
+    Standing,
+    explained,
+)
+from wavelane.lock import holder_of
+from wavelane.replay.loading import past_of
+from wavelane.replay.report import Folded, standings_after
+from wavelane_model.events import Event, RunCutOff
+from wavelane_model.step import step
+
+PATIENCE: Final = 10.0
+"""Seconds to wait for the answer of a run."""
+_PAUSE: Final = 0.02
+"""Seconds between two looks for the answer."""
+_RINGS: Final = 25
+"""Looks between two rings of the bell."""
+
+
+def give(
+    path: str | Path,
+    request: Request,
+    *,
+    patience: float = PATIENCE,
+    clock: Callable[[], float] = time.time,
+) -> Answer | None:
+    """Give a command to the wave of a journal, whether a run is under way or not, and wait.
+
+    None when the run has not answered after `patience` seconds: the command stays in the journal
+    and is carried out as soon as the run looks, or the next one starts. Raises `JournalError` for
+    what is no journal of this version, and when it cannot be written.
+    """
+    path = Path(path)
+    JournalReader(path).close()  # is it one?
+    with explained(path, "written"), closing(_opened(path)) as db:
+        number = _written(db, request, clock())
+        give_up_at = time.monotonic() + patience
+        for look in count():
+            if (answer := _answer(db, path, number)) is not None:
+                return answer
+            holder = holder_of(path)
+            if holder is None:
+                with suppress(JournalInUse):  # somebody was faster
+                    carry_out_waiting(path, clock)
+                    continue
+            elif look % _RINGS == 0:
+                ring(path)
+            if time.monotonic() >= give_up_at:
+                return None
+            time.sleep(_PAUSE)
+    raise AssertionError("unreachable")
+
+
+def carry_out_waiting(path: Path, clock: Callable[[], float] = time.time) -> None:
+    """Carry out all commands that wait, while no run is under way.
+
+    Raises `JournalInUse` when one is, and `JournalError`.
+    """
+    with JournalReader(path) as reader:
+        settings = reader.settings()
+    journal = Journal(path, settings, briefly=True)
+    if journal.is_new:
+        journal.discard()
+        raise JournalError(f"journal {path} was removed")
+    with closing(journal):
+        past = past_of(path, settings)
+        journal.continue_from(past.seal)
+        desk = _Desk(past, clock)
+        if past.state.started and not past.state.ended:
+            desk.tell(RunCutOff())
+        answers = [
+            (command.number, carried_out(command.request, past.state, desk.tell, live=False))
+            for command in journal.unanswered()
+        ]
+        journal.append(
+            desk.entries,
+            desk.standings.items(),
+            [(number, answer.encoded()) for number, answer in answers],
+        )
+
+
+class _Desk:
+    """Events that are told between two runs."""
+
+    def __init__(self, past: Folded, clock: Callable[[], float]) -> None:
+        self._past = past
+        self._clock = clock
+        self.entries: list[Entry] = []
+        self.standings: dict[str, Standing] = {}
+
+    def tell(self, event: Event) -> None:
+        state, recorder = self._past.state, self._past.recorder
+        at = self._clock()
+        effects = step(state, event)
+        recorder.note(at, event, effects)
+        self.entries.append(Entry(at, event))
+        self.standings.update(standings_after(state, recorder, effects))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
+    )
+    db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
+def _written(db: sqlite3.Connection, request: Request, at: float) -> int:
+    values = (at, encoded(request))
+    number = db.execute("INSERT INTO command (at, request) VALUES (?, ?)", values).lastrowid
+    assert number is not None
+    return number
+
+
+def _answer(db: sqlite3.Connection, path: Path, number: int) -> Answer | None:
+    row = db.execute(
+        "SELECT CAST(answer AS BLOB) FROM command WHERE number = ?", (number,)
+    ).fetchone()
+    if row is None:
+        raise JournalError(f"somebody has taken the command out of journal {path}")
+    return None if row[0] is None else Answer.decoded(row[0])

@@ -1,0 +1,319 @@
+"""What may be asked of a wave from outside, and what is answered.
+
+A request is the event that it asks for, or an `Addition`. In the journal's table of commands it is
+JSON, the verb and the fields of the event:
+
+    {"verb":"cap","move":"step_down"}          moves: step_down, step_up, set (to "level"), resume,
+                                               pause (with "until", seconds since the epoch, or not)
+    {"verb":"park","issue":"web#2","reason":"which footer?"}
+    {"verb":"unpark","issue":"web#2"}
+    {"verb":"cancel","issue":"web#2"}
+    {"verb":"stop"}
+    {"verb":"add","issues":[{"id":"web#3","repo":"web"}],"done":[],"details":{"web#3":…}}
+
+Whether it may happen is decided by the model alone. What holds already is answered as done. The
+answer is JSON as well: {"done":true,"text":"cap 3 → 2"}, or false and why it cannot be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from wavelane.journal.encoding import as_json, definition_of, loaded, made
+from wavelane.times import clock_text, is_time
+from wavelane_model.cap import Cap, level_name
+from wavelane_model.events import (
+    CancelRequested,
+    CapMoved,
+    Event,
+    ParkRequested,
+    StopRequested,
+    UnparkRequested,
+    WaveAmended,
+)
+from wavelane_model.state import Record, WaveState
+from wavelane_model.step import IllegalEvent
+from wavelane_model.wave import Issue
+from wavelane_model.why import why
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Issues are to be added to the wave, or changed if they have not begun.
+
+    `details` is for the pipeline: how to work on each, by id; see `Extensible`.
+    """
+
+    amendment: WaveAmended
+    details: Mapping[str, Any]
+
+
+Request = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested | Addition
+Extend = Callable[[Sequence[Issue], Mapping[str, Any]], None]
+
+_Event = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested
+_VERBS: Final[dict[str, type[_Event]]] = {
+    "cap": CapMoved,
+    "park": ParkRequested,
+    "unpark": UnparkRequested,
+    "cancel": CancelRequested,
+    "stop": StopRequested,
+}
+_NAMES: Final = {kind: verb for verb, kind in _VERBS.items()}
+_MOST_NAMED: Final = 5
+_MOST_SHOWN: Final = 200
+
+
+class RequestError(ValueError):
+    """A command that cannot be read; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command: whether what was asked for is so now, and a sentence."""
+
+    done: bool
+    text: str
+
+    def encoded(self) -> str:
+        """As it stands in the journal."""
+        return as_json(asdict(self))
+
+    @classmethod
+    def decoded(cls, text: str | bytes) -> Answer:
+        """The answer that stands in the journal. One that cannot be read is not done."""
+        try:
+            return made(cls, loaded(text))
+        except _UNREADABLE:
+            return cls(False, f"the answer cannot be read: {_shown(text)}")
+
+
+def encoded(request: Request) -> str:
+    """A request as it stands in the journal."""
+    if isinstance(request, Addition):
+        return as_json(
+            {
+                "verb": "add",
+                "issues": [definition_of(issue) for issue in request.amendment.issues],
+                "done": request.amendment.done,
+                "details": request.details,
+            }
+        )
+    return as_json({"verb": _NAMES[type(request)], **_given(request)})
+
+
+def decoded(text: str | bytes) -> Request:
+    """The request that stands in the journal. Raises `RequestError`."""
+    try:
+        values = dict(loaded(text))
+        verb = values.pop("verb")
+        if verb == "add":
+            return _addition(**values)
+        kind: type[Any] = _VERBS[verb]
+        request: _Event = made(kind, values)
+        if isinstance(request, CapMoved) and not is_time(request.until or 0.0):
+            raise ValueError(f"{request.until} is no time")
+    except _UNREADABLE as error:
+        raise RequestError(
+            f"the command cannot be read: {_shown(text)}; "
+            f"its verb is one of {', '.join(_VERBS)}, add"
+        ) from error
+    return request
+
+
+def _addition(issues: Any, done: Any = (), details: Any = None) -> Addition:
+    """Raises `KeyError`, `TypeError`, `ValueError` for what is none."""
+    amendment = made(
+        WaveAmended,
+        {"issues": tuple(made(Issue, one) for one in issues), "done": tuple(done)},
+    )
+    return Addition(amendment, dict(details or {}))
+
+
+def _extend_nobody(issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
+    """Nobody has to know how to work on what is added."""
+
+
+def carried_out(
+    text: str | bytes,
+    state: WaveState,
+    tell: Callable[[Event], object],
+    *,
+    live: bool,
+    extend: Extend = _extend_nobody,
+) -> Answer:
+    """Carry out the command that `text` says, and answer. `tell` steps an event into `state`.
+
+    `live`: a run is under way. `extend` is told before issues are added, and may refuse them with a
+    `ValueError`. It raises nothing of its own.
+    """
+    try:
+        request = decoded(text)
+    except RequestError as error:
+        return Answer(False, str(error))
+    if isinstance(request, StopRequested) and not live:
+        return Answer(
+            False,
+            "no run is under way, so there is nothing to stop; "
+            "`pause` keeps the next one from starting anything",
+        )
+    before = state.cap
+    if isinstance(request, Addition):
+        return _added(request, state, tell, extend, live=live)
+    try:
+        tell(request)
+    except IllegalEvent as refusal:
+        return _refused(state, request, str(refusal))
+    said = _said(state, request, before)
+    return Answer(True, said if live else f"{said}; no run is under way: it holds in the next one")
+
+
+def _added(
+    request: Addition,
+    state: WaveState,
+    tell: Callable[[Event], object],
+    extend: Extend,
+    *,
+    live: bool,
+) -> Answer:
+    issues = request.amendment.issues
+    changed = [issue.id for issue in issues if issue.id in state.wave]
+    added = [issue.id for issue in issues if issue.id not in state.wave]
+    try:
+        extend(issues, request.details)
+        tell(request.amendment)
+    except (IllegalEvent, ValueError) as refusal:
+        return Answer(False, str(refusal))
+    parts = [f"added {', '.join(added)}"] if added else []
+    parts += [f"changed {', '.join(changed)}"] if changed else []
+    if not parts:
+        return Answer(True, "nothing is new")
+    said = "; ".join(parts)
+    kept = "keep that in the wave file"
+    return Answer(True, f"{said}; {kept if live else f'no run is under way: {kept}'}")
+
+
+_UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+
+
+def _given(request: _Event) -> dict[str, object]:
+    """The fields that say something."""
+    fields = request.__dataclass_fields__
+    return {
+        name: value
+        for name, field in fields.items()
+        if (value := getattr(request, name)) != field.default
+    }
+
+
+def _shown(text: str | bytes) -> str:
+    """What somebody wrote, cut where it gets long."""
+    shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
+
+
+# What was done, in words
+
+
+def _said(state: WaveState, request: _Event, before: Cap) -> str:
+    match request:
+        case CapMoved():
+            return _cap_said(state, before)
+        case StopRequested():
+            return f"stopping: {_finish(state)}then the run ends"
+        case UnparkRequested(issue):
+            return f"{issue} is tried again{_now(state, issue)}"
+        case ParkRequested(issue) | CancelRequested(issue):
+            return _set_aside(state, state.find(issue), issue)
+
+
+def _cap_said(state: WaveState, before: Cap) -> str:
+    after = state.cap
+    said = f"cap {level_name(before.level)} → {level_name(after.level)}"
+    if after.level == 0:
+        paused = said if before.level else "paused"
+        return f"{paused}{_until(state)}: nothing new starts{_finish(state, '; ')}"
+    if state.in_flight > after.level:
+        return f"{said}; {state.in_flight} are in flight, nothing is interrupted"
+    return said
+
+
+def _now(state: WaveState, issue: str) -> str:
+    """Where an issue is, as long as a run is under way."""
+    return f": {why(state, issue)}" if state.started and not state.ended else ""
+
+
+def _until(state: WaveState) -> str:
+    return "" if state.resume_at is None else f" until {clock_text(state.resume_at)}"
+
+
+def _finish(state: WaveState, before: str = "") -> str:
+    """What becomes of the sessions that run."""
+    count = state.open_sessions
+    if count == 0 or state.ended:
+        return ""
+    said = "1 session finishes its step" if count == 1 else f"{count} sessions finish their step"
+    return before + said + ("" if before else ", ")
+
+
+def _set_aside(state: WaveState, record: Record, issue: str) -> str:
+    if record.sentence is None:
+        return f"{issue} is {why(state, issue)}"
+    then = "parked" if record.sentence.trigger == "block" else "cancelled"
+    if state.ended:
+        return f"{issue} is {then} as soon as it is known what the run before has left of it"
+    return f"{issue} is being ended, then {then}"
+
+
+# Why it cannot be, in words
+
+
+def _refused(state: WaveState, request: _Event, refusal: str) -> Answer:
+    if isinstance(request, CapMoved):
+        return _cap_refused(state, request)
+    if isinstance(request, StopRequested):
+        return Answer(False, refusal)
+    if request.issue not in state.wave:
+        return Answer(False, _unknown(state, request.issue))
+    record = state.find(request.issue)
+    ending = record.sentence is not None and record.sentence.trigger == "cancel"
+    now = "being cancelled" if ending else record.state
+    if isinstance(request, CancelRequested) and "cancelled" in now:
+        return Answer(True, f"{request.issue} is {now} already")
+    asked = {ParkRequested: "parked", UnparkRequested: "unparked", CancelRequested: "cancelled"}
+    reason = "" if ending or record.state != "parked" else f" ({record.reason})"
+    return Answer(
+        False, f"{request.issue} is {now}{reason}, so it cannot be {asked[type(request)]}"
+    )
+
+
+def _cap_refused(state: WaveState, request: CapMoved) -> Answer:
+    cap = state.cap
+    match request.move:
+        case "pause":
+            return Answer(True, f"paused already{_until(state)}")
+        case "resume":
+            return Answer(True, f"nothing is paused: cap {cap.level} of {cap.ceiling}")
+        case "step_down":
+            return Answer(False, f"paused already{_until(state)}: there is no lower level")
+        case "step_up":
+            return Answer(False, f"the cap is {cap.level} already, which is its ceiling")
+        case "set" if request.level == cap.level:
+            return Answer(True, f"the cap is {level_name(cap.level)} already{_until(state)}")
+        case "set":
+            return Answer(
+                False,
+                f"the cap cannot be {_shown(str(request.level))}: "
+                f"give 0 (paused) to {cap.ceiling}, its ceiling",
+            )
+
+
+def _unknown(state: WaveState, issue: str) -> str:
+    ids = [*state.wave.position]
+    named = [*dict.fromkeys([*get_close_matches(issue, ids, 1), *ids[:_MOST_NAMED]])][:_MOST_NAMED]
+    more = len(ids) - len(named)
+    listed = ", ".join(named) + (f" and {more} more" if more else "")
+    return f'issue "{_shown(issue)}" is not in the wave; its issues are {listed}'

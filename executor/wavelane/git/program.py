@@ -1,0 +1,170 @@
+"""Git, through the `git` program: one command at a time, in one directory.
+
+1. Git sees the directory it is given and never the repo around it: a directory that is not itself
+   a checkout or a repo is an error (`GIT_CEILING_DIRECTORIES`). The variables that would send git
+   elsewhere (`GIT_DIR`, …) are taken out of its environment.
+2. A command that has started is finished: a cancellation waits for it, for `patience` seconds.
+   Only then is it ended, and git takes its lock files away.
+3. The user's settings and hooks count, but for those that would ask, page, colour, run in the
+   background or remember. No configuration is ever written.
+4. What a command has written is on disk when it is through, from git 2.36 on.
+5. A command inherits the `leash`, an open file with a lock. While somebody holds that lock, git may
+   still be running, even if who started it is gone.
+6. Where the user has no name or e-mail address, commits get a fallback one from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from wavelane.pipeline import SessionFailed
+from wavelane.processes.command import Answer, Exit, ask
+
+OLDEST_GIT: Final = (2, 20)
+
+_ELSEWHERE: Final = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+_QUIET: Final = {
+    "GIT_EDITOR": "true",
+    "GIT_MERGE_AUTOEDIT": "no",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_SETTINGS: Final = (
+    "commit.cleanup=whitespace",
+    "core.filesRefLockTimeout=5000",
+    "core.fsmonitor=false",
+    "core.fsync=all",
+    "core.packedRefsTimeout=10000",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "merge.autoStash=false",
+    "rerere.enabled=false",
+)
+_FALLBACK: Final = {"name": "wavelane", "email": "wavelane@localhost"}
+
+
+class GitError(SessionFailed):
+    """Git did not do what it was told. The text says what, where, and git's own last words.
+
+    `command` is the git command and `ended` its end, where there was one.
+    """
+
+    def __init__(self, text: str, *, command: tuple[str, ...] = (), ended: Exit | None = None):
+        super().__init__(text)
+        self.command = command
+        self.ended = ended
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Git in one directory.
+
+    `identity` is added to the environment, see `fallback_identity`. `patience` is the time in
+    seconds that a command has to finish after a cancellation. `leash` is an open file that each
+    command inherits.
+    """
+
+    directory: Path
+    identity: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 30.0
+    leash: int | None = None
+
+    def at(self, directory: Path) -> Git:
+        """The same in another directory."""
+        return replace(self, directory=directory)
+
+    async def run(self, *arguments: str, limit: int | None = None) -> Answer:
+        """Run a git command, whatever its exit code. `limit`: bytes of output that are read.
+
+        Raises `GitError` when git cannot be started.
+        """
+        settings = (part for setting in _SETTINGS for part in ("-c", setting))
+        argv = ("git", "--no-pager", "-C", str(self.directory), *settings, *arguments)
+        env = environment(self.directory) | _QUIET | dict(self.identity)
+        keeps = () if self.leash is None else (self.leash,)
+        try:
+            return await ask(argv, env=env, limit=limit, patience=self.patience, keeps=keeps)
+        except OSError as error:
+            raise GitError(f"git cannot be started: {error.strerror or error}") from error
+
+    async def out(self, *arguments: str, limit: int | None = None) -> str:
+        """The output of a git command, without its last newline. Raises `GitError` if it fails."""
+        answer = await self.run(*arguments, limit=limit)
+        if not answer.ok:
+            raise self.error(arguments, answer)
+        return answer.out.removesuffix("\n")
+
+    async def holds(self, *arguments: str) -> bool:
+        """Ask a yes-or-no command: exit code 0 or 1. Raises `GitError` for any other."""
+        answer = await self.run(*arguments)
+        if answer.exit.code not in (0, 1):
+            raise self.error(arguments, answer)
+        return answer.ok
+
+    async def commit_of(self, revision: str) -> str | None:
+        """The hash of the commit that `revision` names, or None where there is none."""
+        answer = await self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return answer.out.strip() if answer.ok else None
+
+    def error(self, arguments: tuple[str, ...], answer: Answer) -> GitError:
+        """The error that `answer` amounts to."""
+        said = (answer.errors.strip() or answer.out.strip()).splitlines()[-8:]
+        command = " ".join(part.splitlines()[0] if part else "''" for part in arguments)
+        return GitError(
+            f"`git {command}` in {self.directory} {answer.exit}: {' / '.join(said) or 'no word'}",
+            command=("git", *arguments),
+            ended=answer.exit,
+        )
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """This process's environment, such that git works on the repo of `directory` and no other."""
+    env = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    env["GIT_CEILING_DIRECTORIES"] = str(directory.parent)
+    return env
+
+
+async def fallback_identity(git: Git) -> dict[str, str]:
+    """What to add to the environment so that commits have an author and a committer."""
+    pattern = r"^(user|author|committer)\.(name|email)$"
+    answer = await git.run("config", "--null", "--get-regexp", pattern)
+    entries = (entry.partition("\n") for entry in answer.out.split("\0"))
+    known = {key for key, _, value in entries if value}
+    if os.environ.get("EMAIL"):
+        known.add("user.email")
+    return {
+        variable: fallback
+        for role in ("author", "committer")
+        for what, fallback in _FALLBACK.items()
+        if (variable := f"GIT_{role}_{what}".upper()) not in os.environ
+        and not {f"user.{what}", f"{role}.{what}"} & known
+    }
+
+
+async def version() -> tuple[int, ...]:
+    """Git's version. Raises `GitError` where there is no git."""
+    said = await Git(Path("/")).out("version")
+    found = re.search(r"\d+(\.\d+)+", said)
+    return tuple(int(number) for number in found[0].split(".")) if found else ()

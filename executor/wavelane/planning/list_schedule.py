@@ -1,0 +1,145 @@
+"""List schedules: whenever slot and lane are free, the first ready issue by rank starts.
+
+*Forward and backward*: what ends last in a schedule is scheduled first on the way back from the
+end, and what must start early on the way back is scheduled first on the way forward. From order to
+order this straightens a schedule (justification; Li and Willis 1992). It begins anew from blurred
+copies of the best schedule, with a fixed seed.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
+
+from wavelane.planning.job_shop import Shop
+
+PASSES: Final = 20
+"""Forward and backward, before the first new beginning."""
+
+_PASSES_AFRESH: Final = 3
+_COST_OF_A_PASS: Final = 13
+"""For each issue, in issues that swaps look at."""
+
+
+class Schedule(NamedTuple):
+    """When each issue starts if issues are admitted by rank."""
+
+    makespan: float
+    start: list[float]
+    rank: list[int]
+    held_for: frozenset[int] = frozenset()
+
+    def by_rank(self) -> list[int]:
+        """The issues, first by rank first; admitted in this order, they start at the same times."""
+        return sorted(range(len(self.rank)), key=self.rank.__getitem__)
+
+    def by_start(self) -> list[int]:
+        """The issues as they start."""
+        return sorted(range(len(self.rank)), key=lambda at: (self.start[at], self.rank[at]))
+
+
+def scheduled(shop: Shop, rank: list[int], held_for: frozenset[int] = frozenset()) -> Schedule:
+    """What the model would do: start what may start, first by rank, until nothing more may."""
+    by_rank = sorted(range(len(rank)), key=rank.__getitem__)
+    lane_of, seconds, cap = shop.lane, shop.seconds, shop.cap
+    unmet = [len(needed) for needed in shop.needs]
+    ready: list[list[int]] = [[] for _ in range(shop.lanes)]
+    awaited: list[list[int]] = [[] for _ in range(shop.lanes)]
+    for at in held_for:
+        heappush(awaited[lane_of[at]], rank[at])
+    start = [0.0] * len(rank)
+    holders = [0] * shop.lanes
+    idle: list[tuple[int, int]] = []
+    ends: list[tuple[float, int]] = []
+    clock = 0.0
+
+    def propose(lane: int) -> None:
+        first = ready[lane]
+        if first and not holders[lane] and not (awaited[lane] and awaited[lane][0] < first[0]):
+            heappush(idle, (first[0], lane))
+
+    def begin(at: int) -> None:
+        holders[lane_of[at]] += 1
+        start[at] = clock
+        heappush(ends, (clock + seconds[at], at))
+
+    for at, count in enumerate(unmet):
+        if at < shop.running:
+            begin(at)
+        elif count == 0:
+            heappush(ready[lane_of[at]], rank[at])
+    for lane in range(shop.lanes):
+        propose(lane)
+    while True:
+        while idle and len(ends) < cap:
+            first, lane = heappop(idle)
+            if not holders[lane] and ready[lane] and ready[lane][0] == first:
+                heappop(ready[lane])
+                if awaited[lane] and awaited[lane][0] == first:
+                    heappop(awaited[lane])
+                begin(by_rank[first])
+        if not ends:
+            return Schedule(clock, start, rank, held_for)
+        clock, at = heappop(ends)
+        holders[lane_of[at]] -= 1
+        propose(lane_of[at])
+        for dependent in shop.dependents[at]:
+            unmet[dependent] -= 1
+            if unmet[dependent] == 0:
+                heappush(ready[lane_of[dependent]], rank[dependent])
+                propose(lane_of[dependent])
+
+
+def held_in_time(
+    shop: Shop, rank: list[int], held_for: frozenset[int], latest: Mapping[int, float]
+) -> Schedule:
+    """As `scheduled`, but no lane is held for an issue that would start after its `latest`."""
+    found = scheduled(shop, rank, held_for)
+    while late := {at for at in held_for if found.start[at] > latest.get(at, math.inf)}:
+        held_for -= late
+        found = scheduled(shop, rank, held_for)
+    return found
+
+
+# Forward and backward
+
+
+def improved(shop: Shop, rank: Sequence[float], effort: int, beginnings: int) -> Schedule:
+    """The best list schedule found, `rank` being where it starts.
+
+    It begins anew so many times, or less often where that would be more than the `effort`.
+    """
+    best = straightened(shop, shop.ranks(rank), PASSES)
+    chance = random.Random(0)
+    affordable = effort // (_COST_OF_A_PASS * _PASSES_AFRESH * (len(shop.ids) + 1))
+    for _ in range(min(beginnings, affordable)):
+        blurred = [
+            start + chance.gauss(0.0, length)
+            for start, length in zip(best.start, shop.seconds, strict=True)
+        ]
+        found = straightened(shop, shop.ranks(blurred), _PASSES_AFRESH)
+        if found.makespan <= best.makespan:
+            best = found
+    return best
+
+
+def straightened(shop: Shop, rank: list[int], passes: int) -> Schedule:
+    """The best of the schedules from `rank` on, forward and backward in turn."""
+    backward = shop.backward()
+    best = schedule = scheduled(shop, rank)
+    for _ in range(passes):
+        last_first = backward.ranks([-end for end in _ends(shop, schedule.start)])
+        mirrored = scheduled(backward, last_first)
+        rank = shop.ranks([-end for end in _ends(shop, mirrored.start)])
+        if rank == schedule.rank:
+            break
+        schedule = scheduled(shop, rank)
+        best = min(best, schedule, key=lambda one: one.makespan)
+    return best
+
+
+def _ends(shop: Shop, start: Sequence[float]) -> list[float]:
+    return [begin + length for begin, length in zip(start, shop.seconds, strict=True)]

@@ -1,0 +1,167 @@
+"""The planner: in which order to admit issues, so that the wave ends soon.
+
+It orders admissions within what the rules allow; what starts is decided by the model alone. What it
+predicts is what the model would do if every session took as long as is expected.
+
+1. *List schedules*, forward and backward in turn (`wavelane.planning.list_schedule`).
+2. *Swaps*, where lanes may be held idle for a more urgent issue (`wavelane.planning.tabu_search`).
+   The best order is taken if it ends sooner, lanes held as it needs.
+3. *Scenarios*, where estimates are known to scatter: of the orders found above, and of some found
+   for blurred estimates, that is taken which ends soonest on average over blurred estimates.
+
+An issue holds its lane until it is done; with `lane_release="review"` the wave may end sooner.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from wavelane.planning.job_shop import Shop, shop_of
+from wavelane.planning.list_schedule import (
+    Schedule,
+    held_in_time,
+    improved,
+    scheduled,
+    straightened,
+)
+from wavelane.planning.tabu_search import with_holds
+from wavelane_model.order import admission_keys
+from wavelane_model.wave import Wave
+
+EFFORT: Final = 200_000
+"""How many issues are looked at in the search by swaps, and in new beginnings, at most."""
+
+_BEGINNINGS: Final = 40
+_BEGINNINGS_BEFORE_SWAPS: Final = 5
+"""Where there is a slot for each lane: there swaps find more in the same time."""
+_SCENARIOS: Final = 30
+_JUDGES: Final = 40
+_PASSES_ELSEWHERE: Final = 6
+
+
+class Span(NamedTuple):
+    """From start to end, in seconds from the moment of planning."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An order of admission, and what is predicted of it.
+
+    `order` holds positions of issues that are not in flight yet; of those that are ready the first
+    is admitted first.
+    `held_for` are those for which their lane is held idle: while one of them is queued, none that
+    comes later in `order` is admitted in its repo. `spans` are of all issues still to do.
+    """
+
+    order: tuple[int, ...]
+    held_for: frozenset[int]
+    spans: Mapping[int, Span]
+    makespan: float
+    sooner: float
+    """By how many seconds the wave ends sooner than in the order that it started from; on average,
+    where estimates scatter."""
+
+
+def planned(
+    wave: Wave,
+    seconds: Sequence[float],
+    cap: int,
+    *,
+    elapsed: Mapping[int, float] | None = None,
+    todo: Collection[int] | None = None,
+    start_from: Sequence[int] | None = None,
+    may_hold: bool = False,
+    holds: Mapping[int, float] | None = None,
+    unheld: Collection[int] = (),
+    scatter: float = 0.0,
+    effort: int = EFFORT,
+) -> Plan:
+    """Plan what is left of a wave; the same question has the same answer.
+
+    `seconds` is how long each issue is expected to take, by position. `elapsed`: for issues in
+    flight, how long they have been. `todo`: what is left, in flight or not (default: all); other
+    issues count as done. `start_from`: the order to start from, e.g. that of the plan before
+    (default: the model's); by `seconds`, the plan ends no later than it would. `holds`: for which
+    issues lanes are held now, and for how many seconds more at most. `unheld`: for which none may
+    be. `may_hold`: whether lanes may be held idle at all. `scatter`: the standard deviation of the
+    logarithm of what sessions take by what was expected; with it, the plan ends no later than
+    `start_from` on average.
+    Raises `ValueError` for a cap below 1.
+    """
+    if cap < 1:
+        raise ValueError(f"the cap is {cap}; give 1 or more")
+    running = dict(elapsed or {})
+    queued = sorted(set(range(len(wave)) if todo is None else todo).difference(running))
+    keys = admission_keys(wave)
+    shop = shop_of([*sorted(running), *queued], running, wave, seconds, cap, keys)
+    first = sorted(queued, key=keys.__getitem__) if start_from is None else start_from
+    rank = {at: place for place, at in enumerate(first)}
+    given = shop.ranks([rank.get(at, len(wave)) for at in shop.ids])
+    until = {**(holds or {}), **dict.fromkeys(unheld, 0.0)}
+    latest = {at: until[one] for at, one in enumerate(shop.ids) if one in until}
+    held = frozenset(at for at, one in enumerate(shop.ids) if one in (holds or {}))
+    may_swap = may_hold and len(set(shop.urgency[shop.running :])) == 1
+    few = may_swap and shop.cap >= shop.lanes
+    found = [improved(shop, given, effort, _BEGINNINGS_BEFORE_SWAPS if few else _BEGINNINGS)]
+    if may_swap:
+        found.append(with_holds(shop, found[0], effort, latest))
+    usual = held_in_time(shop, given, held, latest)
+    best, sooner = _steadiest(shop, usual, given, found, scatter)
+    return Plan(
+        order=tuple(shop.ids[at] for at in best.by_rank() if at >= shop.running),
+        held_for=frozenset(shop.ids[at] for at in best.held_for),
+        spans={
+            shop.ids[at]: Span(start, start + shop.seconds[at])
+            for at, start in enumerate(best.start)
+        },
+        makespan=best.makespan,
+        sooner=sooner,
+    )
+
+
+# Scenarios
+
+
+def _steadiest(
+    shop: Shop,
+    usual: Schedule,
+    given: list[int],
+    found: Sequence[Schedule],
+    scatter: float,
+) -> tuple[Schedule, float]:
+    """The schedule whose order ends soonest on average, over scenarios of what sessions take.
+
+    And by how much sooner than as `usual`: in the order that is `given`, with the lanes that are
+    held now. It is judged by scenarios that did not choose it.
+    """
+    if not scatter:
+        return found[-1], usual.makespan - found[-1].makespan
+    chance = random.Random(0)
+    candidates = [usual, scheduled(shop, given), *found]
+    for _ in range(_SCENARIOS):
+        elsewhere = straightened(_blurred(shop, scatter, chance), given, _PASSES_ELSEWHERE)
+        candidates.append(scheduled(shop, elsewhere.rank))
+    choosing = [_blurred(shop, scatter, chance) for _ in range(_SCENARIOS)]
+    best = min(candidates, key=lambda one: _mean_makespan(one, choosing))
+    judging = [_blurred(shop, scatter, chance) for _ in range(_JUDGES)]
+    return best, _mean_makespan(usual, judging) - _mean_makespan(best, judging)
+
+
+def _mean_makespan(candidate: Schedule, scenarios: Sequence[Shop]) -> float:
+    ends = [
+        scheduled(scenario, candidate.rank, candidate.held_for).makespan for scenario in scenarios
+    ]
+    return sum(ends) / len(ends)
+
+
+def _blurred(shop: Shop, scatter: float, chance: random.Random) -> Shop:
+    return shop._replace(
+        seconds=[one * math.exp(chance.gauss(0.0, scatter)) for one in shop.seconds]
+    )

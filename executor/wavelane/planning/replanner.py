@@ -1,0 +1,227 @@
+"""When the order of admission is planned, from what, and what of the answer is told to the model.
+
+1. It is planned before the start, and anew when the wave goes otherwise: an issue was done early or
+   late, parked, cancelled, or is queued again; the cap has moved; issues were added.
+2. What an issue is expected to take is the model's to say (`wavelane_model.lengths`), by what
+   those have taken that are done by then, too.
+3. Estimates are taken to scatter, so what is looked for is an order that ends the wave sooner on
+   average. Only such a one is told. The model then admits by it, within its rules.
+   What is in flight stands before all else in it: should it come back, it goes on first.
+4. A lane is held idle for an issue until a while after it was to start; then it counts as late.
+   What holds the model would not give is known to the planner, so that what it predicts is so.
+
+`Replanner` knows no clock and no thread: who runs the wave asks it and carries its questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from wavelane.replay.experience import finished_in
+from wavelane.replay.report import Recorder
+from wavelane_model.cap import Cap
+from wavelane_model.effects import AnnounceIssue, Effect
+from wavelane_model.events import (
+    CapMoved,
+    Event,
+    Hold,
+    HoldEnded,
+    OrderPlanned,
+    PauseEnded,
+    PostponementEnded,
+    WaveAmended,
+    WaveStarted,
+)
+from wavelane_model.lengths import are_seconds, lengths
+from wavelane_model.lifecycle import TAKEN_OUT, LaneRelease, State
+from wavelane_model.state import WaveState
+from wavelane_model.wave import Wave
+
+if TYPE_CHECKING:
+    from wavelane.planning.planner import Plan
+
+LARGEST: Final = 500
+"""Issues of a wave, at most. A larger one keeps to the usual order."""
+SCATTER: Final = 0.3
+"""The standard deviation of the logarithm of what a session takes by what was expected."""
+EFFORT: Final = 4_000
+"""How hard a plan is looked for; see `wavelane.planning.planner`."""
+
+_LEAST_GAIN: Final = 0.01
+"""By which share of its length a wave has to end sooner for a plan to be told."""
+_TOLERANCE: Final = 0.1
+"""By which share of its length an issue may be early or late."""
+_PATIENCE: Final = 0.3
+"""By which share of the time up to its planned start an issue may be late before its hold ends."""
+_SHORTEST_PATIENCE: Final = 1.0
+_REST: Final = 20.0
+"""How many times as long as planning has taken nothing is planned again."""
+_CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, HoldEnded)
+_CHANGES: Final[frozenset[State]] = frozenset((*TAKEN_OUT, "queued"))
+
+
+class Question(NamedTuple):
+    """What is to be planned, as of `at` (seconds since the epoch)."""
+
+    at: float
+    wave: Wave
+    seconds: Sequence[float]
+    cap: int
+    elapsed: Mapping[int, float]
+    todo: frozenset[int]
+    order: tuple[int, ...]
+    holds: Mapping[int, float]
+    unheld: frozenset[int]
+    may_hold: bool
+
+
+class Answer(NamedTuple):
+    """What was planned, and how many seconds that took."""
+
+    question: Question
+    plan: Plan
+    took: float
+
+
+def answered(question: Question, *, scatter: float = SCATTER, effort: int = EFFORT) -> Answer:
+    """Plan. That takes some tenths of a second for 100 issues, and one or two seconds for 500.
+
+    With less `effort`, and without `scatter`, it takes less, and the plan is not as good.
+    """
+    from wavelane.planning.planner import planned
+
+    began = perf_counter()
+    plan = planned(
+        question.wave,
+        question.seconds,
+        question.cap,
+        elapsed=question.elapsed,
+        todo=question.todo,
+        start_from=question.order,
+        holds={one: until - question.at for one, until in question.holds.items()},
+        unheld=question.unheld,
+        may_hold=question.may_hold,
+        scatter=scatter,
+        effort=effort,
+    )
+    return Answer(question, plan, perf_counter() - began)
+
+
+def opening(
+    wave: Wave, cap: int, *, lane_release: LaneRelease = "done", wanted: bool | None = None
+) -> tuple[Event, ...]:
+    """What a run of `wave` begins with: its plan, if it has one, and the start, at time 0."""
+    state = WaveState(wave, cap=Cap.at(cap), lane_release=lane_release)
+    replanner = Replanner(wave, wanted)
+    question = replanner.question(0.0, state, Recorder(state))
+    plan = None if question is None else replanner.told(answered(question))
+    return (WaveStarted(),) if plan is None else (plan, WaveStarted())
+
+
+class Replanner:
+    """Says when to plan. `wanted`: always, never, or (None) where there are estimates.
+
+    They may be given, or learned from earlier waves.
+    """
+
+    def __init__(self, wave: Wave, wanted: bool | None = None) -> None:
+        self._wanted = wanted
+        self._active = bool(wanted)
+        self._consider(wave)
+        self._due = True
+        self._not_before = 0.0
+        self._ends: dict[str, tuple[float, float]] = {}
+        """By issue: when it was to be done, and by how much it may be early or late."""
+
+    def _consider(self, wave: Wave) -> None:
+        if self._wanted is None:
+            given = any(issue.estimate is not None for issue in wave.issues)
+            self._active = given or bool(wave.experience)
+
+    def note(self, at: float, event: Event, effects: Iterable[Effect], wave: Wave) -> None:
+        """Take in one step that happened at `at`, after which the wave is `wave`."""
+        if isinstance(event, WaveAmended):
+            self._consider(wave)
+        if self._active and not self._due:
+            self._due = isinstance(event, _CAUSES) or any(
+                isinstance(effect, AnnounceIssue) and self._matters(at, effect)
+                for effect in effects
+            )
+
+    def _matters(self, at: float, effect: AnnounceIssue) -> bool:
+        if effect.target != "done":
+            return effect.target in _CHANGES
+        expected, tolerance = self._ends.get(effect.issue, (at, -1.0))
+        return abs(at - expected) > tolerance
+
+    @property
+    def is_interested(self) -> bool:
+        """Whether something has happened for which it may be planned anew."""
+        return self._active and self._due
+
+    def is_due(self, at: float, state: WaveState) -> bool:
+        """Whether it is time to ask for a `question`. Cheap, whatever the size of the wave."""
+        return (
+            self.is_interested
+            and at >= self._not_before
+            and len(state.records) <= LARGEST
+            and state.sessions_allowed
+        )
+
+    def question(self, at: float, state: WaveState, recorder: Recorder) -> Question | None:
+        """What is to be planned now, if anything."""
+        if not self.is_due(at, state):
+            return None
+        self._due = False
+        todo = frozenset(state.within_reach())
+        queued = [
+            one for one in state.by_rank if one in todo and state.records[one].state == "queued"
+        ]
+        if not queued:
+            return None
+        ids = [issue.id for issue in state.wave.issues]
+        found = lengths(state.wave, finished_in(state, recorder))
+        in_seconds = are_seconds(found)
+        return Question(
+            at=at,
+            wave=state.wave,
+            seconds=[length.expected for length in found],
+            cap=state.cap.level,
+            elapsed={
+                one: recorder.worked(ids[one], at) if in_seconds else 0.0
+                for one in state.flight
+                if one in todo
+            },
+            todo=todo,
+            order=tuple(queued),
+            holds=dict(state.holds),
+            unheld=frozenset(one for one in queued if state.was_awaited(state.records[one])),
+            may_hold=state.lane_release == "done" and in_seconds,
+        )
+
+    def told(self, answer: Answer) -> OrderPlanned | None:
+        """What of an answer is to be told to the model."""
+        question, plan, took = answer
+        at, issues = question.at, question.wave.issues
+        self._not_before = at + _REST * took
+        self._ends = {
+            issues[one].id: (at + span.end, _TOLERANCE * question.seconds[one])
+            for one, span in plan.spans.items()
+        }
+        if not plan.sooner > _LEAST_GAIN * plan.makespan:
+            return None
+        order = (*question.elapsed, *plan.order)  # what is in flight may come back
+        return OrderPlanned(
+            tuple(issues[one].id for one in order),
+            tuple(
+                Hold(issues[one].id, at + _patience(plan.spans[one].start))
+                for one in sorted(plan.held_for)
+            ),
+        )
+
+
+def _patience(start: float) -> float:
+    """For how long a lane is held for an issue that is to start in `start` seconds."""
+    return start + max(_PATIENCE * start, _SHORTEST_PATIENCE)

@@ -1,0 +1,164 @@
+"""Leftovers: sessions that outlive the process that ran them, and how a later one ends them.
+
+1. Each running command is on record before it begins: its process id, when that process started,
+   in which boot of the machine, and a token in its environment.
+2. A process is a leftover when its id *and* its start are those on record. Then its whole group is
+   ended, as if the session were cancelled.
+3. Where the leader of the group is gone and others of it live, each that has the token in its
+   environment is ended. An id may have been given to somebody else meanwhile; the token was not.
+4. Nothing else is ever signalled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from errno import EBUSY
+from pathlib import Path
+from typing import Final
+
+from wavelane.processes.command import end_group, group_is_alive
+
+log = logging.getLogger("wavelane")
+
+TOKEN: Final = "WAVELANE_SESSION"
+"""The environment variable that has the token."""
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What is on record of a running command. `started`: in the kernel's own count, or ""."""
+
+    pid: int
+    started: str
+    boot: str
+    token: str
+
+
+class Roster:
+    """The record of the commands that run now, a file each in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def new_token(self) -> str:
+        """A token that no other session has or had."""
+        return secrets.token_hex(16)
+
+    @contextmanager
+    def session(self, token: str) -> Iterator[_Entry]:
+        """Around the run of one command, to be `entered` before it begins."""
+        entry = _Entry(self._directory / token, token)
+        try:
+            yield entry
+        finally:
+            entry.path.unlink(missing_ok=True)
+
+    async def end_leftovers(self, grace: float) -> int:
+        """End what is on record and lives; how many sessions that were. `grace` in seconds.
+
+        Nothing may be entered meanwhile. Raises `OSError` for a record that cannot be read, and
+        for a process of which this system cannot tell whether it is a leftover.
+        """
+        found = [(path, _read(path)) for path in self._records()]
+        ended = await asyncio.gather(*(_end(one, grace) for _, one in found if one is not None))
+        for path, _ in found:
+            path.unlink(missing_ok=True)
+        return sum(ended)
+
+    def _records(self) -> list[Path]:
+        return sorted(self._directory.iterdir()) if self._directory.is_dir() else []
+
+
+class _Entry:
+    """The record of one command."""
+
+    def __init__(self, path: Path, token: str) -> None:
+        self.path = path
+        self._token = token
+
+    def entered(self, pid: int) -> None:
+        """Write down that the command is to run as process `pid`. Raises `OSError`."""
+        record = Leftover(pid, _started(pid) or "", _boot(), self._token)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        half = self.path.with_suffix(".new")
+        half.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        half.replace(self.path)
+
+
+def _read(path: Path) -> Leftover | None:
+    """A record; None for one that is half written.
+
+    Its command has not begun, or a power cut has ended it.
+    """
+    if path.suffix:
+        return None
+    try:
+        return Leftover(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return None
+
+
+async def _end(one: Leftover, grace: float) -> bool:
+    if one.boot != _boot():
+        return False
+    if not one.started and group_is_alive(one.pid):
+        raise OSError(EBUSY, "it may be a session of the run before; end it", f"process {one.pid}")
+    if one.started and _started(one.pid) == one.started:
+        await end_group(one.pid, grace)
+        return True
+    orphans = [pid for pid in _group(one.pid) if _has_token(pid, one.token)]
+    for pid in orphans:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    while alive := [pid for pid in orphans if _has_token(pid, one.token)]:
+        log.debug("processes %s of session %d are ending", alive, one.pid)
+        await asyncio.sleep(0.01)
+    return bool(orphans)
+
+
+def _stat(pid: int) -> list[bytes]:
+    """What the kernel says of a process after its name; [] when it is gone or a zombie."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_bytes()
+    except OSError:
+        return []
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return [] if fields[0] in b"ZX" else fields
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in the kernel's own count; None when it is gone."""
+    fields = _stat(pid)
+    return fields[19].decode() if fields else None
+
+
+def _group(group: int) -> list[int]:
+    try:
+        pids = [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208
+    except OSError:
+        return []
+    return [pid for pid in pids if (fields := _stat(pid)) and int(fields[2]) == group]
+
+
+def _has_token(pid: int, token: str) -> bool:
+    try:
+        environment = Path("/proc", str(pid), "environ").read_bytes()
+    except OSError:
+        return False
+    return f"{TOKEN}={token}".encode() in environment.split(b"\0")
+
+
+def _boot() -> str:
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

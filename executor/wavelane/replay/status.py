@@ -1,0 +1,107 @@
+"""Where issues and lanes stand: views of a running wave, made from the model's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavelane.replay.report import Recorder
+from wavelane_model.lifecycle import State
+from wavelane_model.state import WaveState
+from wavelane_model.wave import Issue
+from wavelane_model.why import Reason, why
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where one issue stands: its state, since when (seconds since the epoch), and why."""
+
+    issue: Issue
+    state: State
+    why: Reason
+    attempts: int
+    since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """Where one repo stands: its issues in flight, and the first of those that wait for it."""
+
+    repo: str
+    in_flight: tuple[Status, ...]
+    next: Status | None
+    waiting: int
+    done: int
+    parked: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Where a wave stands: its lanes, how many issues are in flight, and the cap.
+
+    `resumes_at`: when a pause ends by itself, in seconds since the epoch.
+    """
+
+    lanes: tuple[LaneStatus, ...]
+    in_flight: int
+    level: int
+    ceiling: int
+    resumes_at: float | None
+
+    @property
+    def waiting(self) -> int:
+        """How many issues are queued."""
+        return sum(lane.waiting for lane in self.lanes)
+
+
+def overview_of(state: WaveState, recorder: Recorder) -> Overview:
+    """Where a wave stands, for a display; it looks at every issue."""
+    return Overview(
+        lanes_of(state, recorder),
+        state.in_flight,
+        state.cap.level,
+        state.cap.ceiling,
+        state.resume_at,
+    )
+
+
+def status_of(state: WaveState, recorder: Recorder, issue_id: str) -> Status:
+    """Where an issue stands. Raises `KeyError` for an unknown id."""
+    record = state.find(issue_id)
+    return Status(
+        state.wave[issue_id],
+        record.state,
+        why(state, issue_id),
+        record.attempts,
+        recorder.since(issue_id),
+    )
+
+
+def lanes_of(state: WaveState, recorder: Recorder) -> tuple[LaneStatus, ...]:
+    """Where all repos stand, in the wave's order. Looks at every issue."""
+    by_lane: list[list[int]] = [[] for _ in state.lanes]
+    for position in state.by_rank:
+        by_lane[state.records[position].lane].append(position)
+    return tuple(
+        _lane(state, recorder, repo, positions)
+        for repo, positions in zip(state.wave.repos, by_lane, strict=True)
+    )
+
+
+def _lane(state: WaveState, recorder: Recorder, repo: str, positions: list[int]) -> LaneStatus:
+    records = [state.records[position] for position in positions]
+    queued = [record for record in records if record.state == "queued"]
+    first = next((record for record in queued if record.ready), next(iter(queued), None))
+    return LaneStatus(
+        repo=repo,
+        in_flight=tuple(
+            status_of(state, recorder, state.issue_id(record))
+            for record in records
+            if record.position in state.flight
+        ),
+        next=None if first is None else status_of(state, recorder, state.issue_id(first)),
+        waiting=len(queued),
+        done=sum(record.state == "done" for record in records),
+        parked=sum(record.state == "parked" for record in records),
+        total=len(records),
+    )

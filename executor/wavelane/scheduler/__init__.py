@@ -1,0 +1,1 @@
+"""A wing; see its modules."""

@@ -1,0 +1,76 @@
+"""Recovery: how a wave goes on whose run has ended, in order or not.
+
+1. The journal is folded through the model: that is where the wave stands. A journal that was
+   damaged, or that is of another wave, is refused and left as it is.
+2. A run that was cut off is told as such (`RunCutOff`). Nothing of it lives any more.
+3. The pipeline's `recover` is asked about each issue in flight, and about no other: so about no
+   more than the highest cap in force before. Git is the truth and the journal a hint: what it
+   answers is told to the model, whatever the journal says. What it raises parks the issue.
+4. Only then the next run starts.
+
+A pipeline without `recover` is taken to have nothing to clean up: a session that was implementing
+is discarded, a review is made again, and of a merge that was under way nothing can be told.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+
+from wavelane.pipeline import Assignment, Discarded, Found, Pipeline, Resumed
+from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
+    AttemptUnclear,
+    Event,
+    MergeFound,
+)
+from wavelane_model.lifecycle import State
+from wavelane_model.outcomes import Blocked, Merged
+
+log = logging.getLogger("wavelane")
+
+
+async def account_of(
+    pipeline: Pipeline, issue: Assignment, state: State, *, was_open: bool
+) -> Event:
+    """What is left of an issue that was in flight in `state`, told as an event.
+
+    `was_open`: a session or merge of it was under way.
+    """
+    recover = getattr(pipeline, "recover", None)
+    if recover is None:
+        return _event(issue.id, _without_asking(state, was_open))
+    try:
+        asked = recover(issue, state)
+        found = await asked if inspect.isawaitable(asked) else asked
+    except Exception as error:
+        log.warning("recover of issue %s raised", issue.id, exc_info=error)
+        return AttemptUnclear(issue.id, f"recover raised {type(error).__name__}: {error}")
+    return _event(issue.id, found)
+
+
+def _without_asking(state: State, was_open: bool) -> Found:
+    if was_open and state == "merging":
+        return Blocked(
+            "its merge was under way when the run was cut off; look whether it is in: then cancel "
+            "this issue, else unpark it"
+        )
+    return Discarded() if was_open and state == "running" else Resumed()
+
+
+def _event(issue_id: str, found: object) -> Event:
+    match found:
+        case Merged():
+            return MergeFound(issue_id)
+        case Resumed():
+            return AttemptResumed(issue_id)
+        case Discarded():
+            return AttemptDiscarded(issue_id)
+        case Blocked(reason):
+            return AttemptUnclear(issue_id, str(reason))
+        case _:
+            return AttemptUnclear(
+                issue_id,
+                f"recover returned {found!r}; it may return Merged, Resumed, Discarded, Blocked",
+            )
