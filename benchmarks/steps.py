@@ -77,7 +77,7 @@ def seconds_a_trigger(lives: int) -> float:
     return (time.process_time() - began) / (lives * len(_LIFE))
 
 
-_OBSTACLES: Final = ("is_implemented", "held_back")
+_OBSTACLES: Final = ("is_implemented", "reserved")
 
 
 class _Issue:

@@ -28,8 +28,6 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
-    Hold,
-    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
@@ -37,6 +35,8 @@ from wavelane_model.events import (
     ParkRequested,
     PauseEnded,
     PostponementEnded,
+    Reservation,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     SessionWithheld,
@@ -154,10 +154,10 @@ PLANNED: Final = Told(
     wave=Wave((Issue("api#1", "api"), Issue("web#1", "web", ("api#1",)), Issue("web#2", "web"))),
     cap=2,
     events=(
-        OrderPlanned(("api#1", "web#1"), (Hold("web#1", 1_000_000_180.0),)),
+        OrderPlanned(("api#1", "web#1"), (Reservation("web#1", 1_000_000_180.0),)),
         WaveStarted(),
         SessionEnded("api#1", 1, Implemented()),
-        HoldEnded("web#1", 1_000_000_180.0),
+        ReservationEnded("web#1", 1_000_000_180.0),
         SessionEnded("web#2", 1, Implemented()),
     ),
 )
@@ -313,18 +313,18 @@ def _ended(issue: str, session: int, outcome: Any) -> SessionEnded:
 
 
 _LATER: Final = 1_000_000_240.0
-_PLANNED_AGAIN: Final = OrderPlanned(("api#1", "web#1"), (Hold("web#1", _LATER),))
+_PLANNED_AGAIN: Final = OrderPlanned(("api#1", "web#1"), (Reservation("web#1", _LATER),))
 
 
 def _put_off(forger: Forger) -> None:
-    forger.replace(4, HoldEnded("web#1", _LATER))
+    forger.replace(4, ReservationEnded("web#1", _LATER))
     forger.change(4, at=_LATER)
     forger.change(5, at=_LATER)
     forger.insert(3, _PLANNED_AGAIN)
 
 
 def _held_again(forger: Forger) -> None:
-    forger.insert(4, HoldEnded("web#1", _LATER))
+    forger.insert(4, ReservationEnded("web#1", _LATER))
     forger.change(5, at=_LATER)
     forger.change(6, at=_LATER)
     forger.insert(4, _PLANNED_AGAIN)
@@ -407,7 +407,7 @@ FORGERIES: Final = (
     Forgery(
         "the end of a hold that no plan asked for",
         PLANNED,
-        lambda f: f.insert(3, HoldEnded("web#2", 1_000_000_180.0)),
+        lambda f: f.insert(3, ReservationEnded("web#2", 1_000_000_180.0)),
         "hold",
         'no lane is held for issue "web#2"',
     ),

@@ -34,7 +34,7 @@ from specs.simulation.process import Fate, ProcessFailed, in_its_own_process
 from specs.simulation.sweep import folder_of_journals
 from wavelane import Scheduler
 from wavelane.journal.journal import Journal
-from wavelane.lock import holder_of
+from wavelane.lock import owner_of
 from wavelane_model.events import AttemptDiscarded, AttemptResumed, CapMoved, Event
 
 BY_NAME = {plan.name: plan for plan in PLANS}
@@ -121,7 +121,7 @@ def test_the_lock_and_an_open_transaction_die_with_the_process(path: Path) -> No
         left, point = lived(History.of(plan), path, point), point + 1
 
     assert path.with_name(path.name + "-lock").exists()
-    assert holder_of(path) is None
+    assert owner_of(path) is None
     known = [type(entry.event).__name__ for entry in left.entries]
     after = lived(left, path, None)
     assert [type(entry.event).__name__ for entry in after.entries][: len(known) + 1] == [
@@ -134,7 +134,7 @@ def test_the_lock_and_an_open_transaction_die_with_the_process(path: Path) -> No
 
 
 class GoesOnWithWhateverIsFound(Scheduler):
-    async def _account_for(self, record: Any) -> None:
+    async def _ask_about(self, record: Any) -> None:
         await self._pipeline.recover(self._assignment(record), record.state)  # type: ignore[attr-defined]
         self._tell(AttemptResumed(self.wave.issues[record.position].id))
 
@@ -149,17 +149,17 @@ class CarriesOutBeforeItWrites(Scheduler):
 
 
 class AsksAboutWhatIsQueued(Scheduler):
-    async def _account_for_the_past(self) -> None:
+    async def _ask_about_the_past(self) -> None:
         if self._state.started:
             for record in self._state.records:
                 if record.state == "queued":
                     issue = self._assignment(record)
                     await self._pipeline.recover(issue, record.state)  # type: ignore[attr-defined]
-        await super()._account_for_the_past()
+        await super()._ask_about_the_past()
 
 
 class StartsBeforeItIsTold(Scheduler):
-    async def _account_for_the_past(self) -> None:
+    async def _ask_about_the_past(self) -> None:
         self.asking = []
         for position in [*self._state.flight]:
             record = self._state.records[position]
@@ -170,9 +170,9 @@ class StartsBeforeItIsTold(Scheduler):
 
 
 class AsksTwice(Scheduler):
-    async def _account_for(self, record: Any) -> None:
-        await super()._account_for(record)
-        await super()._account_for(record)
+    async def _ask_about(self, record: Any) -> None:
+        await super()._ask_about(record)
+        await super()._ask_about(record)
 
 
 class PutsTheCapUp(Scheduler):
@@ -203,8 +203,8 @@ class BeginsAJournalAnew(Scheduler):
 
 
 class ParksWhatItAsksAbout(Scheduler):
-    async def _account_for(self, record: Any) -> None:
-        await super()._account_for(record)
+    async def _ask_about(self, record: Any) -> None:
+        await super()._ask_about(record)
         if record.state != "done":
             self.park(self.wave.issues[record.position].id, "who knows")
 

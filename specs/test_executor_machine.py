@@ -21,7 +21,7 @@ from specs.observers import Observer, Step
 from specs.watched import WatchedPipeline, overhear
 from wavelane import IllegalEvent, Report, Scheduler
 from wavelane.pipeline import Assignment
-from wavelane.testing import VirtualLoop, assert_lawful, virtual_clock
+from wavelane.testing import VirtualLoop, assert_keeps_the_rules, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
@@ -202,7 +202,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         for turn in self.turns:
             self.loop.run_until_complete(turn)
         assert Report.from_journal(self.journal) == report
-        assert assert_lawful(self.journal).outcome == report.outcome
+        assert assert_keeps_the_rules(self.journal).outcome == report.outcome
         done = {issue.id for issue in report.issues.values() if issue.state == "done"}
         assert done == self.observer.merged
 

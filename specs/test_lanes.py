@@ -10,9 +10,9 @@ from wavelane_model.effects import AnnounceIssue, Effect, FinishWave
 from wavelane_model.events import (
     CancelRequested,
     Event,
-    Hold,
-    HoldEnded,
     OrderPlanned,
+    Reservation,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     StopRequested,
@@ -25,7 +25,7 @@ WAVE = Wave(
     [Issue("api#1", "api"), Issue("web#1", "web", ["api#1"]), Issue("web#2", "web")],
 )
 UNTIL = 60.0
-HOLDING = OrderPlanned(("api#1", "web#1", "web#2"), (Hold("web#1", UNTIL),))
+HOLDING = OrderPlanned(("api#1", "web#1", "web#2"), (Reservation("web#1", UNTIL),))
 ADMITS_API = AnnounceIssue("api#1", "admit", "queued", "admitted")
 ADMITS_WEB = AnnounceIssue("web#2", "admit", "queued", "admitted")
 API_IS_DONE = AnnounceIssue("api#1", "merged", "merging", "done")
@@ -66,7 +66,7 @@ def test_a_lane_that_is_held_beyond_its_time_is_found(held: Watched) -> None:
 
 
 def test_a_hold_that_ends_before_its_time_is_found(held: Watched) -> None:
-    held.take(HoldEnded("web#1", UNTIL), ADMITS_WEB, at=UNTIL - 1)
+    held.take(ReservationEnded("web#1", UNTIL), ADMITS_WEB, at=UNTIL - 1)
 
     assert held.complaints == ["hold: the lane of web#1 is held no longer, before its time"]
 
@@ -87,7 +87,7 @@ def test_an_admission_that_does_not_follow_the_plan_is_found(held: Watched) -> N
     ("end", "effects"),
     [
         (OrderPlanned(()), ()),
-        (HoldEnded("web#1", UNTIL), ()),
+        (ReservationEnded("web#1", UNTIL), ()),
         (CancelRequested("web#1"), (WEB_IS_CANCELLED,)),
     ],
 )
@@ -110,14 +110,14 @@ def test_a_plan_that_is_told_after_the_end_of_the_run_is_found(held: Watched) ->
 
 
 def test_a_hold_that_is_put_off_counts_as_over_at_its_first_time(held: Watched) -> None:
-    held.take(OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL + 600),)))
+    held.take(OrderPlanned(HOLDING.order, (Reservation("web#1", UNTIL + 600),)))
     held.lanes.look(UNTIL + 1)
 
     assert held.complaints[0] == "hold: the lane of web#1 is held beyond its time"
 
 
 def test_no_second_hold_counts_for_an_issue(held: Watched) -> None:
-    held.take(HoldEnded("web#1", UNTIL), at=UNTIL)
+    held.take(ReservationEnded("web#1", UNTIL), at=UNTIL)
     held.take(HOLDING, at=UNTIL)
     held.lanes.look(UNTIL)
 

@@ -73,7 +73,7 @@ from wavelane_model.outcomes import (
 )
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
-from wavelane_model.step import ACCOUNTS, IllegalEvent, may_start, outcomes_of, step
+from wavelane_model.step import RECOVERY_FINDINGS, IllegalEvent, may_start, outcomes_of, step
 from wavelane_model.wave import Wave
 from wavelane_model.why import why
 
@@ -152,7 +152,7 @@ class ModelMachine(RuleBasedStateMachine):
             self.world_ends(event, effects)
         elif isinstance(event, SessionWithheld):
             self.observer.ended(event.issue)
-        elif isinstance(event, ACCOUNTS):
+        elif isinstance(event, RECOVERY_FINDINGS):
             self.observer.told(event.issue, merged=isinstance(event, MergeFound))
         elif isinstance(event, WaveStarted):
             self.observer.run_started()

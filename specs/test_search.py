@@ -267,7 +267,7 @@ def two_states(*, at_work: tuple[int, int], ends: bool = False, above: str = "01
     graph.due = [frozenset({("session", "api#1")}) if one else frozenset() for one in at_work]
     graph.ended = bytearray(2)
     graph.above_zero = bytearray(int(one) for one in above)
-    graph.held_back = bytearray(1 - int(one) for one in above)
+    graph.reserved = bytearray(1 - int(one) for one in above)
     graph.busy = bytearray(2)
     return graph
 

@@ -26,7 +26,7 @@ from specs.simulation.schedule import Played, play
 from specs.simulation.sweep import Sweep, folder_of_journals, replayed, sweep
 from wavelane import Scheduler
 from wavelane.steps import StartOrder
-from wavelane_model.effects import EndHoldAt, EndSession, StartMerging, WakeAt
+from wavelane_model.effects import EndReservationAt, EndSession, StartMerging, WakeAt
 from wavelane_model.events import Event, OrderPlanned, SessionEnded
 from wavelane_model.outcomes import Approved, ChangesRequested
 
@@ -81,7 +81,7 @@ def test_the_choices_of_a_seed_play_the_same_schedule(folder: Path) -> None:
         assert str(by_choices) == str(by_seed)
 
 
-@pytest.mark.parametrize(("seed", "shown"), [("7", b"WaveStarted()"), ("19", b"HoldEnded(")])
+@pytest.mark.parametrize(("seed", "shown"), [("7", b"WaveStarted()"), ("19", b"ReservationEnded(")])
 def test_a_seed_prints_the_same_bytes_in_every_process(seed: str, shown: bytes) -> None:
     printed = {
         subprocess.run(
@@ -288,7 +288,7 @@ class ForgetsToWake(Scheduler):
 
 
 class ForgetsToEndAHold(Scheduler):
-    def _end_hold_at(self, at: float, order: EndHoldAt) -> None:
+    def _end_reservation_at(self, at: float, order: EndReservationAt) -> None:
         pass
 
 

@@ -21,7 +21,7 @@ from benchmarks.waves import Absence, Row, measured_only, rows_of
 from benchmarks.workload import CAP, REPOS, NoOpSessions, issues
 
 from wavelane import Issue, Report, Wave
-from wavelane.testing import assert_lawful
+from wavelane.testing import assert_keeps_the_rules
 
 QUICK = ["--sizes", "100,1000", "--repeat", "1", "--peers", "none"]
 
@@ -466,7 +466,7 @@ def test_the_journal_to_go_on_with_is_lawful_and_half_done(tmp_path: Path) -> No
 
     report = Report.from_journal(path)
     assert (report.outcome, report.count("done")) == ("unfinished", 60)
-    assert assert_lawful(path).events == events
+    assert assert_keeps_the_rules(path).events == events
 
 
 def test_going_on_is_measured_to_the_first_session(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,7 @@ from wavelane_model.outcomes import (
 from wavelane_model.step import IllegalEvent, step
 
 Account = Callable[[str], Event]
-ACCOUNTS: list[Account] = [
+RECOVERY_FINDINGS: list[Account] = [
     AttemptDiscarded,
     AttemptResumed,
     MergeFound,
@@ -167,7 +167,9 @@ def test_rework_that_waits_keeps_its_feedback_when_it_is_resumed() -> None:
     assert model.take(WaveStarted()) == ["implement a#1"]
 
 
-@pytest.mark.parametrize("account", [ACCOUNTS[0], ACCOUNTS[1], ACCOUNTS[3]])
+@pytest.mark.parametrize(
+    "account", [RECOVERY_FINDINGS[0], RECOVERY_FINDINGS[1], RECOVERY_FINDINGS[3]]
+)
 def test_a_cancel_that_waited_for_the_end_of_a_session_survives_the_crash(account: Account) -> None:
     model = Model(wave_of("a#1", "b#1"))
     model.take(CancelRequested("a#1"))
@@ -247,7 +249,7 @@ def test_a_postponed_issue_is_woken_in_the_next_run() -> None:
     assert WakeAt("a#1", 500.0) in step(model.state, WaveStarted())
 
 
-@pytest.mark.parametrize("account", ACCOUNTS)
+@pytest.mark.parametrize("account", RECOVERY_FINDINGS)
 def test_nothing_is_told_of_an_issue_that_was_not_in_flight(account: Account) -> None:
     model = cut_off("running")
     before = model.state.key()
@@ -257,7 +259,7 @@ def test_nothing_is_told_of_an_issue_that_was_not_in_flight(account: Account) ->
     assert model.state.key() == before
 
 
-@pytest.mark.parametrize("account", ACCOUNTS)
+@pytest.mark.parametrize("account", RECOVERY_FINDINGS)
 def test_during_a_run_nothing_is_told_of_what_a_crash_has_left(account: Account) -> None:
     model = Model(wave_of("a#1"))
 

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from wavelane import Report
 from wavelane.cli.app import app
-from wavelane.cli.wave_run import Campaign
+from wavelane.cli.wave_run import WaveRun
 from wavelane.commands.pipeline import CommandPipeline
 from wavelane.wavefile import load
 
@@ -193,10 +193,10 @@ def test_a_plan_predicts_the_end_at_each_cap_and_what_decides_it(project: Path) 
     assert "web 10:00 min" in done.stdout
     assert "decides the end at cap 1: api#1 → web#1" in done.stdout
     assert "1 of 2 issues have no estimate" in done.stdout
-    outlook = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)["outlook"]
-    assert [(one["cap"], one["end"]) for one in outlook["caps"]] == [(1, 1200), (2, 1200)]
-    assert outlook["unit"] == "seconds"
-    assert outlook["setbacks"] == []
+    sweep = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)["sweep"]
+    assert [(one["cap"], one["end"]) for one in sweep["caps"]] == [(1, 1200), (2, 1200)]
+    assert sweep["unit"] == "seconds"
+    assert sweep["setbacks"] == []
 
 
 def test_a_plan_says_that_a_higher_cap_is_predicted_to_end_later(project: Path) -> None:
@@ -249,8 +249,8 @@ def test_a_plan_says_how_many_estimates_are_given_and_how_many_learned(project: 
     assert "estimates: 1 given, 2 learned from 3 finished issues" in done.stdout
     assert re.search(r"api#1 .* 10:00 min +given", done.stdout)
     assert re.search(r"doc#1 .* learned: repo", done.stdout)
-    assert (as_json["outlook"]["with_estimate"], as_json["outlook"]["learned"]) == (1, 2)
-    assert as_json["outlook"]["learned_from"] == 3
+    assert (as_json["sweep"]["with_estimate"], as_json["sweep"]["learned"]) == (1, 2)
+    assert as_json["sweep"]["learned_from"] == 3
     by_id = {issue["id"]: issue for issue in as_json["order"]}
     assert by_id["doc#1"]["labels"] == ["bug"]
     assert by_id["doc#1"]["origin"] == "repo"
@@ -545,10 +545,10 @@ def test_ctrl_c_while_the_run_tidies_up_changes_nothing_any_more(
 
     monkeypatch.setattr(CommandPipeline, "close", interrupted)
 
-    campaign = Campaign(load(project / "wave.yaml"))
-    report = asyncio.run(campaign.run(said.append))
+    wave_run = WaveRun(load(project / "wave.yaml"))
+    report = asyncio.run(wave_run.run(said.append))
 
-    assert campaign.went_on
+    assert wave_run.went_on
     assert report.outcome == "complete"
     assert said == ["the run is over; tidying up"]
 
@@ -556,11 +556,11 @@ def test_ctrl_c_while_the_run_tidies_up_changes_nothing_any_more(
 def test_ctrl_c_after_the_run_was_over_says_where_to_look(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def interrupted_at_the_end(self: Campaign, *args: object) -> Report:
+    async def interrupted_at_the_end(self: WaveRun, *args: object) -> Report:
         self.went_on = True
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Campaign, "run", interrupted_at_the_end)
+    monkeypatch.setattr(WaveRun, "run", interrupted_at_the_end)
 
     done = CliRunner().invoke(app, ["run", str(project / "wave.yaml")])
 

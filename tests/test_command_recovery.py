@@ -19,7 +19,7 @@ from tests.gitrepos import git, make_repo, until
 from wavelane.commands.pipeline import PipelineError
 from wavelane.pipeline import Assignment, Discarded, Resumed
 from wavelane.processes.command import group_is_alive
-from wavelane.processes.leftovers import TOKEN, Roster, _boot, _started
+from wavelane.processes.leftovers import TOKEN, SessionRegistry, _boot, _started
 from wavelane_model.outcomes import Approved, Blocked, Conflicted, Implemented, Merged
 
 
@@ -383,10 +383,10 @@ def test_a_command_waits_until_it_is_on_record_and_ends_if_nobody_lets_it_begin(
 
 async def test_a_git_command_of_a_killed_run_is_waited_for(bench: Bench) -> None:
     bench.pipeline._release()
-    leash = os.open(bench.tmp_path / "state" / "git-leash", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(leash, fcntl.LOCK_EX)
-    git_of_before = subprocess.Popen(["sleep", "0.5"], pass_fds=(leash,))
-    os.close(leash)
+    git_lock = os.open(bench.tmp_path / "state" / "git-leash", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(git_lock, fcntl.LOCK_EX)
+    git_of_before = subprocess.Popen(["sleep", "0.5"], pass_fds=(git_lock,))
+    os.close(git_lock)
 
     await after_a_crash(bench)
 
@@ -398,13 +398,13 @@ async def test_a_git_command_that_does_not_end_is_told(
 ) -> None:
     monkeypatch.setattr("wavelane.commands.pipeline._PATIENCE", 0.1)
     bench.pipeline._release()
-    leash = os.open(bench.tmp_path / "state" / "git-leash", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(leash, fcntl.LOCK_EX)
+    git_lock = os.open(bench.tmp_path / "state" / "git-leash", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(git_lock, fcntl.LOCK_EX)
     try:
         with pytest.raises(PipelineError, match="a git command of the run before is still under"):
             await after_a_crash(bench)
     finally:
-        os.close(leash)
+        os.close(git_lock)
 
 
 async def test_git_commands_are_on_the_leash(bench: Bench) -> None:
@@ -460,6 +460,6 @@ async def test_where_starts_cannot_be_told_a_process_is_never_signalled_but_name
     (tmp_path / "x").write_text(json.dumps(record))
 
     with pytest.raises(OSError, match="it may be a session of the run before; end it"):
-        await Roster(tmp_path).end_leftovers(1.0)
+        await SessionRegistry(tmp_path).end_leftovers(1.0)
 
     assert sleeper.poll() is None

@@ -28,7 +28,7 @@ from wavelane import (
 from wavelane.journal.journal import JournalReader, read
 from wavelane.pipeline import Assignment
 from wavelane.steps import Step
-from wavelane.testing import ScriptedPipeline, assert_lawful, run_virtual, virtual_clock
+from wavelane.testing import ScriptedPipeline, assert_keeps_the_rules, run_virtual, virtual_clock
 from wavelane_model.events import WaveAmended
 from wavelane_model.order import admission_order
 
@@ -186,7 +186,7 @@ def test_the_journal_keeps_what_was_learned_and_no_estimate_that_nobody_gave(
 ) -> None:
     ran(tmp_path / "j.db", later(earlier), cap=1)
 
-    assert_lawful(tmp_path / "j.db")
+    assert_keeps_the_rules(tmp_path / "j.db")
     with JournalReader(tmp_path / "j.db") as reader:
         wave = reader.settings().wave
     assert wave.experience == experience_of(earlier)

@@ -258,10 +258,10 @@ def test_a_cap_that_is_never_reached_stands_for_all_above() -> None:
 
 
 def test_a_higher_cap_that_is_forecast_to_end_later_is_called_a_setback() -> None:
-    outlook = look_ahead(LATER_AT_CAP_3, plan=False)
+    sweep = look_ahead(LATER_AT_CAP_3, plan=False)
 
-    assert [one.end for one in outlook.forecasts] == [18, 11, 12]
-    assert outlook.setbacks == ((3, 2, 1),)
+    assert [one.end for one in sweep.forecasts] == [18, 11, 12]
+    assert sweep.setbacks == ((3, 2, 1),)
     assert [one.end for one in look_ahead(LATER_AT_CAP_3).forecasts] == [18, 11, 11]
 
 

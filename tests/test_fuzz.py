@@ -19,7 +19,7 @@ from tests.test_recovery import WAVE, Asked, Killed, a_day_later
 
 from wavelane import IllegalEvent, JournalError, Report, Scheduler, Wave
 from wavelane.control.inbox import give
-from wavelane.lock import holder_of
+from wavelane.lock import owner_of
 from wavelane.replay.experience import experience_of
 from wavelane.testing import run_virtual
 from wavelane.verify.verdict import verify
@@ -64,7 +64,7 @@ def used_in_every_way(path: Path) -> None:
     for use in USES:
         with suppress(JournalError, IllegalEvent):
             use(path)
-        assert holder_of(path) is None
+        assert owner_of(path) is None
 
 
 @BOUNDED

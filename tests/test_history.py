@@ -34,7 +34,7 @@ from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane.testing.virtual import EPOCH
 from wavelane.timeline.history import History, IssueHistory, history_of_journal
-from wavelane_model.events import CapMoved, Hold, OrderPlanned, SessionWithheld
+from wavelane_model.events import CapMoved, OrderPlanned, Reservation, SessionWithheld
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 
@@ -145,7 +145,7 @@ def test_an_issue_says_how_long_it_worked_and_what_it_waited_for(tmp_path: Path)
 
 def test_an_issue_whose_lane_is_held_for_another_says_so(tmp_path: Path) -> None:
     wave = ("api#1", "api#2 < api#1", "web#1", "web#2 < api#2", "web#3")
-    plan = OrderPlanned(("web#2", "web#3"), (Hold("web#2", EPOCH + 60 * MINUTE),))
+    plan = OrderPlanned(("web#2", "web#3"), (Reservation("web#2", EPOCH + 60 * MINUTE),))
 
     found = history(tmp_path, *wave, deeds=((1.0, lambda one: one._tell(plan)),))
 

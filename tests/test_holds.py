@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from tests.helpers import Model, wave_of
 
-from wavelane_model.effects import EndHoldAt
+from wavelane_model.effects import EndReservationAt
 from wavelane_model.events import (
     AttemptDiscarded,
     CancelRequested,
     Event,
-    Hold,
-    HoldEnded,
     OrderPlanned,
     ParkRequested,
+    Reservation,
+    ReservationEnded,
     RunCutOff,
     UnparkRequested,
     WaveAmended,
@@ -26,7 +26,7 @@ from wavelane_model.why import why
 
 WAVE = wave_of("api#1", "web#1 < api#1", "web#2")
 UNTIL = 50_000.0
-HOLDING = OrderPlanned(("api#1", "web#1", "web#2"), (Hold("web#1", UNTIL),))
+HOLDING = OrderPlanned(("api#1", "web#1", "web#2"), (Reservation("web#1", UNTIL),))
 
 
 def held() -> Model:
@@ -95,7 +95,7 @@ def test_a_hold_ends_when_its_issue_starts() -> None:
 def test_a_hold_ends_when_its_time_has_come() -> None:
     model = held()
 
-    assert model.take(HoldEnded("web#1", UNTIL)) == ["implement web#2"]
+    assert model.take(ReservationEnded("web#1", UNTIL)) == ["implement web#2"]
 
 
 @pytest.mark.parametrize("end", [ParkRequested("web#1", "why?"), CancelRequested("web#1")])
@@ -113,7 +113,7 @@ def test_a_hold_ends_when_what_its_issue_waits_for_is_parked() -> None:
 
 def test_an_issue_that_comes_before_it_in_the_plan_is_not_held_back() -> None:
     model = Model(WAVE, cap=2, started=False)
-    model.take(OrderPlanned(("api#1", "web#2", "web#1"), (Hold("web#1", UNTIL),)))
+    model.take(OrderPlanned(("api#1", "web#2", "web#1"), (Reservation("web#1", UNTIL),)))
 
     assert model.take(WaveStarted()) == ["implement api#1", "implement web#2"]
 
@@ -144,7 +144,7 @@ def test_a_run_orders_the_end_of_each_hold_when_it_starts() -> None:
     model = Model(WAVE, cap=2, started=False)
 
     assert step(model.state, HOLDING) == []
-    assert EndHoldAt("web#1", UNTIL) in step(model.state, WaveStarted())
+    assert EndReservationAt("web#1", UNTIL) in step(model.state, WaveStarted())
 
 
 def test_no_hold_outlives_its_run_and_the_lane_is_given_in_the_next() -> None:
@@ -169,15 +169,15 @@ def test_an_issue_that_comes_back_is_not_held_for_again() -> None:
         (OrderPlanned(("api#9",)), 'there is no issue "api#9" in the wave'),
         (OrderPlanned(("api#1", "api#1")), "the order of a plan names an issue twice"),
         (
-            OrderPlanned(("web#1",), (Hold("web#1", 1.0), Hold("web#1", 2.0))),
+            OrderPlanned(("web#1",), (Reservation("web#1", 1.0), Reservation("web#1", 2.0))),
             "the holds of a plan name an issue twice",
         ),
         (
-            OrderPlanned(("api#1",), (Hold("web#1", 1.0),)),
+            OrderPlanned(("api#1",), (Reservation("web#1", 1.0),)),
             "a plan holds lanes for web#1, which its order lacks",
         ),
-        (HoldEnded("web#2", UNTIL), 'no lane is held for issue "web#2" until 50000.0'),
-        (HoldEnded("web#1", UNTIL + 1), 'no lane is held for issue "web#1" until 50001.0'),
+        (ReservationEnded("web#2", UNTIL), 'no lane is held for issue "web#2" until 50000.0'),
+        (ReservationEnded("web#1", UNTIL + 1), 'no lane is held for issue "web#1" until 50001.0'),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(
@@ -195,32 +195,32 @@ def test_a_hold_ends_only_during_a_run() -> None:
     model = Model(WAVE, cap=2, started=False)
     model.take(HOLDING)
 
-    with pytest.raises(IllegalEvent, match="HoldEnded before the wave has started"):
-        step(model.state, HoldEnded("web#1", UNTIL))
+    with pytest.raises(IllegalEvent, match="ReservationEnded before the wave has started"):
+        step(model.state, ReservationEnded("web#1", UNTIL))
 
 
 @pytest.mark.parametrize(("asked", "until"), [(-600, -600), (600, 0)])
 def test_a_later_plan_may_shorten_a_hold_but_not_put_it_off(asked: float, until: float) -> None:
     model = held()
 
-    effects = step(model.state, OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL + asked),)))
+    effects = step(model.state, OrderPlanned(HOLDING.order, (Reservation("web#1", UNTIL + asked),)))
 
-    assert effects == [EndHoldAt("web#1", UNTIL + until)]
-    assert model.take(HoldEnded("web#1", UNTIL + until)) == ["implement web#2"]
+    assert effects == [EndReservationAt("web#1", UNTIL + until)]
+    assert model.take(ReservationEnded("web#1", UNTIL + until)) == ["implement web#2"]
 
 
 def test_the_later_end_of_a_hold_that_was_shortened_is_refused() -> None:
     model = held()
-    model.take(OrderPlanned(HOLDING.order, (Hold("web#1", UNTIL - 600),)))
+    model.take(OrderPlanned(HOLDING.order, (Reservation("web#1", UNTIL - 600),)))
 
     with pytest.raises(IllegalEvent):
-        step(model.state, HoldEnded("web#1", UNTIL))
+        step(model.state, ReservationEnded("web#1", UNTIL))
 
 
 @pytest.mark.parametrize(
     "end",
     [
-        (HoldEnded("web#1", UNTIL),),
+        (ReservationEnded("web#1", UNTIL),),
         (OrderPlanned(("web#1",)),),
         (WaveAmended((Issue("web#1", "web", ["api#1"], title="other"),)),),
         (RunCutOff(), AttemptDiscarded("api#1")),
@@ -270,7 +270,7 @@ def test_two_states_that_differ_in_what_was_awaited_are_two() -> None:
 
 CHAIN = wave_of("docs#1", "api#1 < docs#1", "web#1 < api#1", "web#2")
 """web#1 waits for docs#1 by way of api#1."""
-HOLDING_LONG = OrderPlanned(("docs#1", "api#1", "web#1", "web#2"), (Hold("web#1", UNTIL),))
+HOLDING_LONG = OrderPlanned(("docs#1", "api#1", "web#1", "web#2"), (Reservation("web#1", UNTIL),))
 
 
 def held_long() -> Model:
@@ -301,7 +301,7 @@ def test_a_hold_ends_when_what_its_issue_waits_for_is_to_wait_for_a_human() -> N
         wave_of("docs#1", "api#2", "api#1 < api#2", "web#1 < api#1", "web#2"), cap=2, started=False
     )
     model.take(ParkRequested("docs#1", "why?"))
-    model.take(OrderPlanned(("api#2", "api#1", "web#1", "web#2"), (Hold("web#1", UNTIL),)))
+    model.take(OrderPlanned(("api#2", "api#1", "web#1", "web#2"), (Reservation("web#1", UNTIL),)))
     assert model.take(WaveStarted()) == ["implement api#2"]
 
     change = WaveAmended((Issue("api#1", "api", ["docs#1"]),))

@@ -32,7 +32,7 @@ from wavelane.journal.journal import (
     Settings,
     read,
 )
-from wavelane.lock import Lock, holder_of
+from wavelane.lock import Lock, owner_of
 from wavelane.replay.report import Recorder, standings_after, state_of
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane_model.events import (
@@ -277,7 +277,7 @@ def test_what_is_given_to_a_run_that_is_down_holds_when_it_comes_back(tmp_path: 
     assert report.issues["a#2"].why.text == "parked: which footer?"
     assert events(path)[1] == RunCutOff()
     assert len(events(path, CapMoved, ParkRequested)) == 2
-    assert holder_of(path) is None
+    assert owner_of(path) is None
 
 
 def test_a_blocked_wave_goes_on_when_its_issue_was_unparked_meanwhile(tmp_path: Path) -> None:
@@ -466,7 +466,7 @@ inbox.give(Path(sys.argv[1]), CapMoved("step_down"))
 """
 
 
-@pytest.mark.parametrize("where", ["holder_of", "past_of", "standings_after"])
+@pytest.mark.parametrize("where", ["owner_of", "past_of", "standings_after"])
 def test_a_sender_that_is_killed_leaves_its_command_to_whoever_comes_next(
     tmp_path: Path, where: str
 ) -> None:
@@ -515,7 +515,7 @@ def test_a_journal_that_was_changed_takes_no_command(tmp_path: Path) -> None:
 
     with pytest.raises(JournalError, match="was changed after it was written"):
         give(path, CapMoved("step_down"))
-    assert holder_of(path) is None
+    assert owner_of(path) is None
 
 
 @settings(

@@ -50,10 +50,10 @@ from wavelane.testing.virtual import EPOCH
 from wavelane_model.events import (
     CapMoved,
     Event,
-    Hold,
     MergeTurnRequested,
     MergeTurnReturned,
     ParkRequested,
+    Reservation,
     SessionEnded,
     StopRequested,
     WaveAmended,
@@ -97,9 +97,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "experience": st.none()
     | st.lists(st.builds(Finished, TEXTS, st.lists(TEXTS), st.floats(0, 1e12))).map(tuple),
     "order": st.lists(TEXTS).map(tuple),
-    "holds": st.lists(st.builds(Hold, TEXTS, st.floats(allow_nan=False, allow_infinity=False))).map(
-        tuple
-    ),
+    "holds": st.lists(
+        st.builds(Reservation, TEXTS, st.floats(allow_nan=False, allow_infinity=False))
+    ).map(tuple),
 }
 EVENTS: st.SearchStrategy[Any] = st.one_of(
     *(

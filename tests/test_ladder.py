@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import UsageLadder
-from wavelane.testing import ScriptedPipeline, assert_lawful, run_virtual
+from wavelane.testing import ScriptedPipeline, assert_keeps_the_rules, run_virtual
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.cap import Cap, moved
 
@@ -454,7 +454,7 @@ def test_a_monitor_of_three_lines_glides_a_run_into_the_pause_and_back_until_the
         return report.outcome
 
     assert run_virtual(main) == "complete"
-    assert_lawful(journal)
+    assert_keeps_the_rules(journal)
     levels = [level for level, _ in itertools.groupby(level for _, _, level in seen)]
     assert levels == [3, 2, 1, 0, 3, 2, 1]
     paused = next(time for time, _, level in seen if level == 0)

@@ -157,7 +157,7 @@ def test_a_lane_is_held_for_what_the_end_of_the_wave_waits_for() -> None:
     holding = planned(wave, seconds_of(wave), 2, may_hold=True)
 
     assert (greedy.makespan, holding.makespan) == (15.0, 11.0)
-    assert holding.held_for == {wave.position["web#1"]}
+    assert holding.reserved_for == {wave.position["web#1"]}
 
 
 @given(waves(), st.integers(1, 5), st.booleans())

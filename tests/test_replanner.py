@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from tests.helpers import scheduler_of
 
-from wavelane import Blocked, Finished, Issue, Report, Wave, planner
+from wavelane import Blocked, Finished, Issue, Report, Wave
 from wavelane.journal.journal import JournalReader
 from wavelane.pipeline import Assignment
+from wavelane.planning import planner
 from wavelane.planning import replanner as module
 from wavelane.planning.planner import Plan, Span, planned
 from wavelane.planning.replanner import Question, Replanner, answered, opening
@@ -22,7 +23,7 @@ from wavelane.steps import Step
 from wavelane.testing import (
     ScriptedPipeline,
     VirtualLoop,
-    assert_lawful,
+    assert_keeps_the_rules,
     run_virtual,
     virtual_clock,
 )
@@ -31,9 +32,9 @@ from wavelane_model.effects import Effect
 from wavelane_model.events import (
     CapMoved,
     Event,
-    HoldEnded,
     OrderPlanned,
     PostponementEnded,
+    ReservationEnded,
     SessionEnded,
     StopRequested,
     WaveAmended,
@@ -87,7 +88,7 @@ def run(
             wave, pipeline(wave, times=times), cap=2, journal=path, plan=plan, **others
         ).run
     )
-    assert_lawful(path)
+    assert_keeps_the_rules(path)
     with JournalReader(path) as reader:
         return report, [entry.event for entry in reader.entries()]
 
@@ -152,7 +153,7 @@ def test_what_is_late_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     report, events = run(HELD, tmp_path / "j.db", times=6.0)
 
     assert report.outcome == "complete"
-    assert any(isinstance(one, HoldEnded) for one in events)
+    assert any(isinstance(one, ReservationEnded) for one in events)
 
 
 def test_a_hold_ends_when_what_it_waits_for_is_parked(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_hold_ends_when_what_it_waits_for_is_parked(tmp_path: Path) -> None:
 
     report = run_virtual(scheduler_of(HELD, scripted, cap=2, journal=path).run)
 
-    assert_lawful(path)
+    assert_keeps_the_rules(path)
     assert report.issues["web#2"].state == "done"
     assert report.outcome == "blocked"
 
@@ -261,11 +262,11 @@ class Watched:
         for outcome in (Implemented(), Approved(), Merged()):
             self.take(at, SessionEnded(issue, self.state.find(issue).session, outcome))
 
-    def end_holds(self, at: float) -> None:
+    def end_reservations(self, at: float) -> None:
         """End the holds whose time has come."""
         for held, until in [*self.state.holds.items()]:
             if until <= at:
-                self.take(until, HoldEnded(self.state.wave.issues[held].id, until))
+                self.take(until, ReservationEnded(self.state.wave.issues[held].id, until))
 
     def ask(self, at: float) -> Question | None:
         return self.replanner.question(at, self.state, self.recorder)
@@ -452,7 +453,7 @@ def test_while_a_session_hangs_and_the_cap_trembles_the_others_of_a_held_lane_go
     watched = begun(cap=3)
     for minute in range(1, 20):
         at = minute * MINUTE
-        watched.end_holds(at)
+        watched.end_reservations(at)
         watched.take(at, CapMoved("set", 3 - minute % 2))
         watched.plan(at, sooner=10 * MINUTE)
 
@@ -463,13 +464,13 @@ def test_while_a_session_hangs_and_the_cap_trembles_the_others_of_a_held_lane_go
 def test_no_lane_is_asked_for_that_the_model_would_not_hold() -> None:
     watched = begun()
     [until] = watched.state.holds.values()
-    watched.take(until, HoldEnded("web#1", until))
+    watched.take(until, ReservationEnded("web#1", until))
 
     question = watched.ask(until)
 
     assert question is not None
     assert question.unheld == {HELD.position["web#1"]}
-    assert answered(question).plan.held_for == frozenset()
+    assert answered(question).plan.reserved_for == frozenset()
 
 
 def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None:
@@ -481,7 +482,7 @@ def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None
     answer = answered(question)
     held = replace(
         answer.plan,
-        held_for=frozenset({HELD.position["web#1"]}),
+        reserved_for=frozenset({HELD.position["web#1"]}),
         spans={**answer.plan.spans, HELD.position["web#1"]: Span(60 * MINUTE, 110 * MINUTE)},
         sooner=60 * MINUTE,
     )
@@ -513,7 +514,7 @@ def test_verify_knows_issues_that_were_added_during_a_hold(tmp_path: Path) -> No
 
     run_virtual(added)
 
-    assert_lawful(path)
+    assert_keeps_the_rules(path)
 
 
 def test_absurd_estimates_plan_nothing() -> None:

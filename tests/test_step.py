@@ -39,7 +39,7 @@ from wavelane_model.outcomes import (
     Stopped,
 )
 from wavelane_model.state import WaveState
-from wavelane_model.step import IllegalEvent, may_start, outcomes_of, step, withdrawn
+from wavelane_model.step import IllegalEvent, may_start, outcomes_of, start_veto, step
 from wavelane_model.wave import Issue, Wave
 
 
@@ -464,13 +464,13 @@ def test_a_session_that_a_stop_comes_before_does_not_start() -> None:
 
 def test_right_before_it_starts_a_session_is_told_what_to_report_instead() -> None:
     model = Model(wave_of("a#1", "b#1", "c#1"), cap=3)
-    assert withdrawn(model.state, "a#1", 1) is None
+    assert start_veto(model.state, "a#1", 1) is None
 
     model.take(CapMoved("pause"))
     model.take(CancelRequested("b#1"))
 
-    assert withdrawn(model.state, "a#1", 1) == SessionWithheld("a#1", 1)
-    assert withdrawn(model.state, "b#1", 1) == SessionEnded("b#1", 1, Stopped())
+    assert start_veto(model.state, "a#1", 1) == SessionWithheld("a#1", 1)
+    assert start_veto(model.state, "b#1", 1) == SessionEnded("b#1", 1, Stopped())
 
 
 def test_a_merge_is_never_withheld() -> None:

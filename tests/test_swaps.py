@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wavelane import Issue, Wave
 from wavelane.planning.job_shop import Shop, shop_of
 from wavelane.planning.planner import planned
-from wavelane.planning.tabu_search import Course, moves
+from wavelane.planning.tabu_search import Timing, moves
 from wavelane_model.order import admission_keys
 
 SIX_BY_SIX = """
@@ -54,29 +54,29 @@ def shops(draw: st.DrawFn) -> Shop:
 @settings(deadline=None, max_examples=100)
 def test_after_any_move_all_times_are_as_if_looked_at_anew(shop: Shop, seed: int) -> None:
     chance = random.Random(seed)
-    course = Course(shop, range(len(shop.ids)))
+    timing = Timing(shop, range(len(shop.ids)))
 
     for _ in range(12):
-        if not (possible := moves(course)):
+        if not (possible := moves(timing)):
             break
-        course.take(chance.choice(possible))
+        timing.take(chance.choice(possible))
 
-        place = {at: place for place, at in enumerate(course.order)}
+        place = {at: place for place, at in enumerate(timing.order)}
         assert all(place.get(need, -1) < place[at] for at in place for need in shop.needs[at])
-        anew = Course(shop, course.order)
-        assert (course.start, course.end, course.left) == (anew.start, anew.end, anew.left)
+        anew = Timing(shop, timing.order)
+        assert (timing.start, timing.end, timing.left) == (anew.start, anew.end, anew.left)
 
 
 @given(shops())
 @settings(deadline=None, max_examples=100)
 def test_no_wave_ends_before_what_is_guessed_of_a_swap(shop: Shop) -> None:
-    course = Course(shop, range(len(shop.ids)))
+    timing = Timing(shop, range(len(shop.ids)))
 
-    for move in moves(course):
+    for move in moves(timing):
         if len(move.issues) == 2:
-            swapped = Course(shop, course.order)
+            swapped = Timing(shop, timing.order)
             swapped.take(move)
-            assert max(swapped.end) >= course.guess(move)
+            assert max(swapped.end) >= timing.guess(move)
 
 
 def test_the_classic_six_by_six_ends_as_soon_as_it_can() -> None:
@@ -91,7 +91,7 @@ def test_a_lane_is_held_for_what_is_ready_at_the_instant_when_another_is() -> No
     dependents = [[2], [3], [], []]
     shop = Shop([0, 1, 2, 3], 0, [0, 1, 2, 2], 3, seconds, needs, dependents, [0] * 4, 3)
 
-    assert list(Course(shop, [0, 1, 3, 2]).held_for()) == [3]
+    assert list(Timing(shop, [0, 1, 3, 2]).reserved_for()) == [3]
 
 
 def test_lanes_are_held_too_where_slots_are_fewer_than_lanes() -> None:
@@ -102,4 +102,4 @@ def test_lanes_are_held_too_where_slots_are_fewer_than_lanes() -> None:
     holding = planned(wave, seconds, 5, may_hold=True)
 
     assert holding.makespan < greedy.makespan
-    assert holding.held_for
+    assert holding.reserved_for

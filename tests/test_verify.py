@@ -23,7 +23,7 @@ from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Report, Scheduler, Wave
 from wavelane.journal.journal import Entry, Journal, JournalReader, Settings, decoded, encoded
-from wavelane.testing import ScriptedPipeline, assert_lawful, run_virtual, virtual_clock
+from wavelane.testing import ScriptedPipeline, assert_keeps_the_rules, run_virtual, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane.verify.verdict import Finding, verify
 from wavelane_model import step as steps
@@ -97,7 +97,7 @@ def test_the_journal_of_any_run_is_lawful_and_says_what_its_report_says(
         path = Path(name) / "journal.db"
         report = run_any(path, wave, ceiling, lane_release, limits, data)
 
-        verdict = assert_lawful(path)
+        verdict = assert_keeps_the_rules(path)
 
     assert verdict.outcome == report.outcome
 
@@ -141,7 +141,7 @@ def test_a_run_that_goes_on_is_lawful_and_its_open_sessions_are_named(tmp_path: 
     forge(journal.path, lambda f: f.set_standing("api#1", state="running", since=1.0, attempts=1))
     forge(journal.path, lambda f: f.set_standing("app#1", state="running", since=1.0, attempts=1))
 
-    verdict = assert_lawful(journal.path)
+    verdict = assert_keeps_the_rules(journal.path)
     journal.close()
 
     assert verdict.outcome == "unfinished"
@@ -162,7 +162,7 @@ def test_a_wave_whose_runs_were_cut_off_is_lawful_to_its_end(
 def test_a_run_that_was_cut_off_is_lawful_and_what_is_not_told_yet_is_named(tmp_path: Path) -> None:
     tell(tmp_path / "journal.db", Settings(STRICT.wave, 2, "done", Limits()), CUT_OFF.events[:5])
 
-    verdict = assert_lawful(tmp_path / "journal.db")
+    verdict = assert_keeps_the_rules(tmp_path / "journal.db")
 
     assert verdict.outcome == "unfinished"
     assert verdict.notes == ("session 1 of app#1 was cut off; what is left of it is not told yet",)
@@ -281,7 +281,7 @@ def test_an_unlawful_journal_fails_a_test_that_asserts_it_is_lawful(
     forge(path, lambda f: f.swap(6, 7))
 
     with pytest.raises(AssertionError, match=r"journal .* is not lawful: 7 events.*\nmerge: event"):
-        assert_lawful(path)
+        assert_keeps_the_rules(path)
 
 
 # What is no journal

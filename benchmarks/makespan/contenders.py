@@ -20,7 +20,7 @@ from benchmarks.makespan.simulate import simulated
 from wavelane import Wave
 from wavelane.planning.planner import planned
 from wavelane.planning.replanner import Replanner
-from wavelane_model.events import Hold, OrderPlanned
+from wavelane_model.events import OrderPlanned, Reservation
 
 Name = Literal[
     "first come, first served",
@@ -79,7 +79,7 @@ def _planner(instance: Instance, cap: int) -> float:
     plan = planned(wave, instance.seconds, cap, may_hold=True)
     told = OrderPlanned(
         tuple(wave.issues[at].id for at in plan.order),
-        tuple(Hold(wave.issues[at].id, FOREVER) for at in sorted(plan.held_for)),
+        tuple(Reservation(wave.issues[at].id, FOREVER) for at in sorted(plan.reserved_for)),
     )
     return simulated(wave, instance.seconds, cap, opening=[told])
 

@@ -16,12 +16,12 @@ from wavelane.replay.report import Recorder
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     Effect,
-    EndHoldAt,
+    EndReservationAt,
     StartImplementing,
     StartMerging,
     StartReviewing,
 )
-from wavelane_model.events import Event, HoldEnded, SessionEnded, WaveStarted
+from wavelane_model.events import Event, ReservationEnded, SessionEnded, WaveStarted
 from wavelane_model.outcomes import Approved, Implemented, Merged
 from wavelane_model.state import WaveState
 from wavelane_model.step import step
@@ -55,7 +55,7 @@ class _Simulation:
         self._recorder = Recorder(self._state)
         self._clock = 0.0
         self._count = 0
-        self._due: list[tuple[float, int, SessionEnded | HoldEnded]] = []
+        self._due: list[tuple[float, int, SessionEnded | ReservationEnded]] = []
 
     def run(self) -> float:
         """Start the wave, and go on to its end."""
@@ -89,16 +89,16 @@ class _Simulation:
                 self._set(self._clock, SessionEnded(issue, session, Approved()))
             case StartMerging(issue, session):
                 self._set(self._clock, SessionEnded(issue, session, Merged()))
-            case EndHoldAt(issue, until):
-                self._set(until, HoldEnded(issue, until))
+            case EndReservationAt(issue, until):
+                self._set(until, ReservationEnded(issue, until))
             case _:
                 pass
 
-    def _set(self, at: float, event: SessionEnded | HoldEnded) -> None:
+    def _set(self, at: float, event: SessionEnded | ReservationEnded) -> None:
         self._count += 1
         heappush(self._due, (at, self._count, event))
 
-    def _is_held(self, event: HoldEnded) -> bool:
+    def _is_held(self, event: ReservationEnded) -> bool:
         return self._state.holds.get(self._state.wave.position[event.issue]) == event.until
 
     def _plan(self) -> None:

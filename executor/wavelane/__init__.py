@@ -18,7 +18,7 @@ from wavelane.pipeline import (
 from wavelane.replay.experience import experience_of
 from wavelane.replay.report import IssueReport, Recovered, Report
 from wavelane.replay.status import LaneStatus, Status
-from wavelane.scheduler.cap_control import CapLever
+from wavelane.scheduler.cap_control import CapControl
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.scheduler.scheduler import Scheduler
 from wavelane_model.ladder import UsageLadder
@@ -43,7 +43,7 @@ __all__ = [
     "Approved",
     "Assignment",
     "Blocked",
-    "CapLever",
+    "CapControl",
     "ChangesRequested",
     "Checkpoint",
     "Conflicted",

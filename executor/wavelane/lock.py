@@ -24,7 +24,7 @@ _BRIEFLY: Final = 30.0
 """Seconds to wait for a holder who holds it briefly."""
 
 
-class Holder(NamedTuple):
+class LockOwner(NamedTuple):
     """Who holds a journal: a process (0: it has not said yet), since when (epoch seconds).
 
     `briefly`: it only carries out a command; no run is under way.
@@ -56,7 +56,7 @@ class Lock:
         """Take the lock. Raises `InUseError`, which names the holder, and `OSError`."""
         self._path = _beside(path)
         self._fd = _taken(self._path, f"{what} {path}", advice)
-        self.holder = Holder(os.getpid(), time.time(), briefly)
+        self.holder = LockOwner(os.getpid(), time.time(), briefly)
         """What is said to others."""
         try:
             os.ftruncate(self._fd, 0)
@@ -73,7 +73,7 @@ class Lock:
             self._fd = -1
 
 
-def holder_of(path: Path) -> Holder | None:
+def owner_of(path: Path) -> LockOwner | None:
     """Who holds the lock of `path` now, if anybody."""
     try:
         fd = os.open(_beside(path), os.O_RDONLY | os.O_CLOEXEC)
@@ -110,7 +110,7 @@ def _taken(lock: Path, what: str, advice: str) -> int:
         os.close(fd)
 
 
-def _patience_with(holder: Holder) -> float:
+def _patience_with(holder: LockOwner) -> float:
     return _BRIEFLY if holder.briefly else _LOOKING
 
 
@@ -129,10 +129,10 @@ def _is_at(fd: int, path: Path) -> bool:
     return False
 
 
-def _said_in(fd: int) -> Holder:
+def _said_in(fd: int) -> LockOwner:
     """Who says to hold it; its holder may not have said so yet."""
     try:
         pid, since, *briefly = json.loads(os.pread(fd, 200, 0))
-        return Holder(int(pid), float(since), any(briefly))
+        return LockOwner(int(pid), float(since), any(briefly))
     except (ValueError, TypeError):
-        return Holder(0, time.time())
+        return LockOwner(0, time.time())

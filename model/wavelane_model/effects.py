@@ -54,8 +54,8 @@ class ResumeAt(NamedTuple):
     until: float
 
 
-class EndHoldAt(NamedTuple):
-    """Report `HoldEnded` of `issue` at `until`, seconds since the epoch.
+class EndReservationAt(NamedTuple):
+    """Report `ReservationEnded` of `issue` at `until`, seconds since the epoch.
 
     An earlier order is void.
     """
@@ -99,7 +99,7 @@ Effect = (
     | EndSession
     | WakeAt
     | ResumeAt
-    | EndHoldAt
+    | EndReservationAt
     | GrantMergeTurn
     | AnnounceIssue
     | AnnounceCap

@@ -86,7 +86,7 @@ class WaveAmended:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Reservation:
     """The lane of `issue` is held for it until `until` at the latest, in seconds since the epoch.
 
     While it is queued, no issue that comes after it in the order is admitted in its repo. A lane is
@@ -108,11 +108,11 @@ class OrderPlanned:
     """
 
     order: tuple[str, ...]
-    holds: tuple[Hold, ...] = ()
+    holds: tuple[Reservation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class HoldEnded:
+class ReservationEnded:
     """The time `until`, until which the lane of `issue` was to be held for it, has come."""
 
     issue: str
@@ -193,7 +193,7 @@ Event = (
     | AttemptUnclear
     | WaveAmended
     | OrderPlanned
-    | HoldEnded
+    | ReservationEnded
     | CapMoved
     | PauseEnded
     | ParkRequested

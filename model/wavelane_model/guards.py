@@ -36,8 +36,8 @@ def due(state: WaveState, record: Record) -> bool:
     return not record.postponed
 
 
-def held_back(state: WaveState, record: Record) -> bool:
-    return bool(state.held_for(record))
+def reserved(state: WaveState, record: Record) -> bool:
+    return bool(state.reserved_for(record))
 
 
 def is_implemented(state: WaveState, record: Record) -> bool:
@@ -86,7 +86,7 @@ PREDICATES: Final[dict[Guard, Callable[[WaveState, Record], bool]]] = {
     "has_lane": has_lane,
     "dependencies_done": dependencies_done,
     "due": due,
-    "held_back": held_back,
+    "reserved": reserved,
     "is_implemented": is_implemented,
     "has_merge_turn": has_merge_turn,
     "session_open": session_open,

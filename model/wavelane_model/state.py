@@ -45,7 +45,7 @@ _START: Final[dict[Trigger, type[StartImplementing | StartReviewing | StartMergi
 }
 
 
-class Sentence(NamedTuple):
+class PendingRemoval(NamedTuple):
     """What was asked for an issue whose session is still to be ended first."""
 
     trigger: Literal["block", "cancel"]
@@ -102,7 +102,7 @@ class Record:
         """What the next session of it should know."""
         self.reason = ""
         """Why it is parked or postponed."""
-        self.sentence: Sentence | None = None
+        self.sentence: PendingRemoval | None = None
         self.awaited = False
         """Whether a lane is or was held for it, since a human queued it last."""
         self.listed = False
@@ -275,19 +275,19 @@ class WaveState:
         was_ready = source == "queued" and record.ready
         record.state = target
         if source != target:
-            self._keep_flight(record, source, target)
-            self._keep_lane(record, row.trigger, source, target)
-            self._keep_merges(record, source, target)
+            self._update_flight(record, source, target)
+            self._update_lane(record, row.trigger, source, target)
+            self._update_merge_queue(record, source, target)
             if target == "queued" or was_ready:
-                self._keep_ready(record, was_ready)
+                self._update_ready_index(record, was_ready)
             if self.holds:
-                self._keep_holds(record)
+                self._update_reservations(record)
         elif row.trigger == "take_lane":
             self._take_lane(record)
         effects.append(AnnounceIssue(self.issue_id(record), row.trigger, source, target))
         if (row.trigger, target) in OPENS:
             self._open(record, row.trigger, effects)
-        self._keep_held(record)
+        self._update_startable_index(record)
         if target == "done":
             self._settle_dependents(record)
 
@@ -318,7 +318,7 @@ class WaveState:
                 heappush(self.idle, (first, at))
         return None
 
-    def put_plan(self, plan: Iterable[int], holds: dict[int, float]) -> None:
+    def adopt_plan(self, plan: Iterable[int], holds: dict[int, float]) -> None:
         """Admit in the order of `plan` from now on, and hold lanes as it asks for.
 
         Those are left out for which no lane may be held, and no hold is put off.
@@ -327,36 +327,36 @@ class WaveState:
         self.holds = {
             position: min(until, self.holds.get(position, until))
             for position, until in holds.items()
-            if self.may_be_awaited(self.records[position])
-            and not self.was_awaited(self.records[position])
+            if self.may_be_reserved_for(self.records[position])
+            and not self.reservation_spent(self.records[position])
         }
         for position in self.holds:
             self.records[position].awaited = True
         self._rank()
 
-    def end_holds(self) -> None:
+    def end_reservations(self) -> None:
         """Hold no lane any longer."""
         for position in [*self.holds]:
-            self.end_hold(position)
+            self.end_reservation(position)
 
-    def end_hold(self, position: int) -> None:
+    def end_reservation(self, position: int) -> None:
         """Hold the lane of an issue for it no longer."""
         del self.holds[position]
         lane = self.lanes[self.records[position].lane]
         if lane.holder is None and not lane.rework:
             self._propose(self.records[position].lane)
 
-    def may_be_awaited(self, record: Record) -> bool:
+    def may_be_reserved_for(self, record: Record) -> bool:
         """Whether a lane may be held for an issue: it is queued, and no human has to come first."""
         return record.state == "queued" and not any(
             needed.state in TAKEN_OUT for needed in self._still_needed(record)
         )
 
-    def was_awaited(self, record: Record) -> bool:
+    def reservation_spent(self, record: Record) -> bool:
         """Whether a lane was held for an issue and is no longer: then none is held for it again."""
         return record.awaited and record.position not in self.holds
 
-    def held_for(self, record: Record) -> list[int]:
+    def reserved_for(self, record: Record) -> list[int]:
         """The issues that come before `record` and for which its lane is held."""
         if not self.holds:
             return []
@@ -405,7 +405,7 @@ class WaveState:
         if record.state == "merging":
             self.free_turn(record.lane, record.position)
 
-    def _keep_flight(self, record: Record, source: State, target: State) -> None:
+    def _update_flight(self, record: Record, source: State, target: State) -> None:
         if target in IN_FLIGHT:
             self.flight[record.position] = None
         elif source in IN_FLIGHT:
@@ -413,7 +413,7 @@ class WaveState:
         if target == "done":
             self.done += 1
 
-    def _keep_lane(self, record: Record, trigger: Trigger, source: State, target: State) -> None:
+    def _update_lane(self, record: Record, trigger: Trigger, source: State, target: State) -> None:
         if target in self.lane_states:
             if trigger == "admit":
                 self.lanes[record.lane].holder = record.position
@@ -447,19 +447,19 @@ class WaveState:
                 self.lanes_due.pop(record.lane, None)
                 self._propose(record.lane)
 
-    def _keep_merges(self, record: Record, source: State, target: State) -> None:
+    def _update_merge_queue(self, record: Record, source: State, target: State) -> None:
         if target == "merging":
             self.join_merges(record.lane, record.position)
         elif source == "merging":
             self.leave_merges(record.lane, record.position)
 
-    def _keep_ready(self, record: Record, was_ready: bool) -> None:
+    def _update_ready_index(self, record: Record, was_ready: bool) -> None:
         if was_ready:
             self.ready -= 1
         if record.ready:
             self._list(record)
 
-    def _keep_held(self, record: Record) -> None:
+    def _update_startable_index(self, record: Record) -> None:
         if not record.open and (
             record.state == "review"
             or (record.state == "admitted" and self.lanes[record.lane].holder == record.position)
@@ -492,14 +492,14 @@ class WaveState:
         if first is not None:
             heappush(self.idle, (first, at))
 
-    def _keep_holds(self, record: Record) -> None:
+    def _update_reservations(self, record: Record) -> None:
         """A hold ends when its issue goes, and when what that waits for needs a human."""
         if record.position in self.holds:
-            self.end_hold(record.position)
+            self.end_reservation(record.position)
         if record.state in TAKEN_OUT:
             for position in [*self.holds]:
-                if not self.may_be_awaited(self.records[position]):
-                    self.end_hold(position)
+                if not self.may_be_reserved_for(self.records[position]):
+                    self.end_reservation(position)
 
     def _still_needed(self, record: Record) -> Iterator[Record]:
         """All that an issue depends on, directly or not, and that is not done."""
@@ -517,7 +517,11 @@ class WaveState:
         if lane.holder is not None or lane.rework:
             return None
         first = self._first_ready(lane)
-        if self.holds and first is not None and self.held_for(self.records[self.by_rank[first]]):
+        if (
+            self.holds
+            and first is not None
+            and self.reserved_for(self.records[self.by_rank[first]])
+        ):
             return None
         return first
 
@@ -560,7 +564,7 @@ class WaveState:
                 self.records[needed].state != "done" for needed in wave.dependencies[at]
             )
         for at in [*self.holds]:
-            if not self.may_be_awaited(self.records[at]):
+            if not self.may_be_reserved_for(self.records[at]):
                 del self.holds[at]
         self._rank()
 

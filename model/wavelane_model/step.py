@@ -12,9 +12,9 @@ it starts all that may start, until nothing more may:
 None of these enables an earlier one, so one pass in this order is the fixpoint. Because every step
 ends so, a cap that goes up for an instant is used at that instant.
 
-Between runs nothing is dispatched. A run that was *cut off* leaves sessions that nobody will
-report. They hold slot, lane and turn until it is told what is left of each (`ACCOUNTS`); only then
-may the next run start.
+Between runs nothing is dispatched. A run that was *cut off* leaves sessions whose end is never
+reported. They hold slot, lane and turn until what is left of each is reported
+(`RECOVERY_FINDINGS`); only then may the next run start.
 
 A session that runs holds its slot, lane and turn until it is reported gone. So parking or
 cancelling an issue whose session is open orders its end first, and takes effect with its report.
@@ -30,7 +30,7 @@ from wavelane_model.cap import Cap, moved
 from wavelane_model.effects import (
     AnnounceCap,
     Effect,
-    EndHoldAt,
+    EndReservationAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -45,7 +45,6 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
-    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
@@ -53,6 +52,7 @@ from wavelane_model.events import (
     ParkRequested,
     PauseEnded,
     PostponementEnded,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     SessionWithheld,
@@ -76,7 +76,7 @@ from wavelane_model.outcomes import (
     Postponed,
     Stopped,
 )
-from wavelane_model.state import Record, Sentence, WaveState
+from wavelane_model.state import PendingRemoval, Record, WaveState
 from wavelane_model.wave import WaveError
 
 
@@ -140,7 +140,7 @@ def _untimely(state: WaveState, event: Event) -> str | None:
     if state.ended:
         allowed = kind in _BETWEEN_RUNS
         return None if allowed else f"the run has ended; {kind.__name__} comes too late"
-    if kind in ACCOUNTS:
+    if kind in RECOVERY_FINDINGS:
         return f"the run is under way; {kind.__name__} is for what a run that was cut off has left"
     return None
 
@@ -173,7 +173,7 @@ def _is_revoked(state: WaveState, record: Record, session: int) -> bool:
     )
 
 
-def withdrawn(
+def start_veto(
     state: WaveState, issue_id: str, session: int
 ) -> SessionEnded | SessionWithheld | None:
     """What to report of an ordered session right before it would start, if it is not to start."""
@@ -271,7 +271,7 @@ def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -
     effects.append(AnnounceCap(state.cap.level))
     if state.resume_at is not None:
         effects.append(ResumeAt(state.resume_at))
-    effects.extend(_ends_of_holds(state))
+    effects.extend(_ends_of_reservations(state))
     if state.postponed:
         effects.extend(
             WakeAt(state.issue_id(record), record.until)
@@ -287,7 +287,7 @@ def _run_cut_off(state: WaveState, event: RunCutOff, effects: list[Effect]) -> N
 
 def _end_run(state: WaveState, outcome: RunOutcome) -> None:
     state.outcome = outcome
-    state.end_holds()
+    state.end_reservations()
     state.stopping = False  # a stop is for one run: the one that it was asked in, or the next
 
 
@@ -439,22 +439,23 @@ def _order_planned(state: WaveState, event: OrderPlanned, effects: list[Effect])
     if late := [hold.issue for hold in event.holds if hold.issue not in event.order]:
         raise IllegalEvent(f"a plan holds lanes for {', '.join(late)}, which its order lacks")
     holds = {records[hold.issue].position: hold.until for hold in event.holds}
-    state.put_plan((records[one].position for one in event.order), holds)
+    state.adopt_plan((records[one].position for one in event.order), holds)
     if state.started and not state.ended:
-        effects.extend(_ends_of_holds(state))
+        effects.extend(_ends_of_reservations(state))
 
 
-def _ends_of_holds(state: WaveState) -> list[EndHoldAt]:
+def _ends_of_reservations(state: WaveState) -> list[EndReservationAt]:
     return [
-        EndHoldAt(state.wave.issues[position].id, until) for position, until in state.holds.items()
+        EndReservationAt(state.wave.issues[position].id, until)
+        for position, until in state.holds.items()
     ]
 
 
-def _hold_ended(state: WaveState, event: HoldEnded, effects: list[Effect]) -> None:
+def _reservation_ended(state: WaveState, event: ReservationEnded, effects: list[Effect]) -> None:
     record = _find(state, event.issue)
     if state.holds.get(record.position) != event.until:
         raise IllegalEvent(f'no lane is held for issue "{event.issue}" until {event.until}')
-    state.end_hold(record.position)
+    state.end_reservation(record.position)
 
 
 def _unbegun(record: Record) -> bool:
@@ -493,14 +494,16 @@ def _put_cap(state: WaveState, cap: Cap, effects: list[Effect]) -> None:
 
 
 def _park_requested(state: WaveState, event: ParkRequested, effects: list[Effect]) -> None:
-    _take_out(state, event.issue, Sentence("block", event.reason), effects)
+    _take_out(state, event.issue, PendingRemoval("block", event.reason), effects)
 
 
 def _cancel_requested(state: WaveState, event: CancelRequested, effects: list[Effect]) -> None:
-    _take_out(state, event.issue, Sentence("cancel", ""), effects)
+    _take_out(state, event.issue, PendingRemoval("cancel", ""), effects)
 
 
-def _take_out(state: WaveState, issue_id: str, sentence: Sentence, effects: list[Effect]) -> None:
+def _take_out(
+    state: WaveState, issue_id: str, sentence: PendingRemoval, effects: list[Effect]
+) -> None:
     """Park or cancel: at once where no session is open, else when it has ended."""
     record = _find(state, issue_id)
     if not record.open:
@@ -574,7 +577,7 @@ def _lane_of(state: WaveState, repo: str) -> int:
         ) from None
 
 
-ACCOUNTS: Final = (AttemptDiscarded, AttemptResumed, MergeFound, AttemptUnclear)
+RECOVERY_FINDINGS: Final = (AttemptDiscarded, AttemptResumed, MergeFound, AttemptUnclear)
 """Between runs: what is left of an issue that was in flight when the run before ended."""
 _BEFORE_START: Final = (
     WaveStarted,
@@ -588,7 +591,7 @@ _BEFORE_START: Final = (
     MergeTurnRequested,
     MergeTurnReturned,
 )
-_BETWEEN_RUNS: Final = (*_BEFORE_START, *ACCOUNTS)
+_BETWEEN_RUNS: Final = (*_BEFORE_START, *RECOVERY_FINDINGS)
 _HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None]]] = {
     WaveStarted: _wave_started,
     SessionEnded: _session_ended,
@@ -601,7 +604,7 @@ _HANDLERS: Final[dict[type[Event], Callable[[WaveState, Any, list[Effect]], None
     AttemptUnclear: _attempt_unclear,
     WaveAmended: _wave_amended,
     OrderPlanned: _order_planned,
-    HoldEnded: _hold_ended,
+    ReservationEnded: _reservation_ended,
     CapMoved: _cap_moved,
     PauseEnded: _pause_ended,
     ParkRequested: _park_requested,

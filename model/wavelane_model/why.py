@@ -85,8 +85,8 @@ def _why_queued(state: WaveState, record: Record) -> Reason:
     blocker = lane.holder if lane.holder is not None else next(iter(lane.rework), None)
     if blocker is not None:
         return _lane_held(state, record, blocker)
-    if held := state.held_for(record):
-        return _held_back(state, held)
+    if held := state.reserved_for(record):
+        return _reserved(state, held)
     return Reason("cap", f"cap {state.in_flight} of {state.cap.level}")
 
 
@@ -143,7 +143,7 @@ def _lane_held(state: WaveState, record: Record, holder: int) -> Reason:
     return Reason("lane", f"lane {repo} held by {held_by}", (held_by,))
 
 
-def _held_back(state: WaveState, held: list[int]) -> Reason:
+def _reserved(state: WaveState, held: list[int]) -> Reason:
     ids = tuple(state.wave.issues[one].id for one in held)
     until = max(state.holds[one] for one in held)
     return Reason("hold", f"held for {', '.join(ids)}", ids, until)

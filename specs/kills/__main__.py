@@ -32,7 +32,7 @@ EVENTS: Final = {
     "merged": "MergeFound",
     "unclear": "AttemptUnclear",
     "plans": "OrderPlanned",
-    "holds": "Hold",
+    "reservations": "Reservation",
 }
 
 

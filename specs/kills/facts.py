@@ -17,7 +17,7 @@ from specs.kills.project import AGENT_BRANCH, REPOS, Project, git
 from wavelane.journal.journal import read
 from wavelane.replay.report import Report
 from wavelane.verify.verdict import verify
-from wavelane_model.events import Event, Hold, OrderPlanned
+from wavelane_model.events import Event, OrderPlanned, Reservation
 
 _DEPTHS: Final = {"logs": 1, "inputs": 1, "worktrees": 3}
 """How deep is looked into the folders of the journal's folder; into all others, to the ground."""
@@ -78,7 +78,7 @@ class Facts:
     unlawful: str = ""
     """What `wavelane verify` has against the journal."""
     events: Counter[str] = field(default_factory=Counter)
-    """How often the journal has which event; "Hold": how many holds its plans have."""
+    """How often the journal has which event; "Reservation": how many its plans have."""
 
     @property
     def merges(self) -> int:
@@ -109,7 +109,7 @@ def _counted(events: Iterable[Event]) -> Counter[str]:
     for event in events:
         found[type(event).__name__] += 1
         if isinstance(event, OrderPlanned):
-            found[Hold.__name__] += len(event.holds)
+            found[Reservation.__name__] += len(event.holds)
     return found
 
 

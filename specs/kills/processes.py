@@ -23,9 +23,9 @@ from specs.kills.project import ENV
 from wavelane import wavefile
 from wavelane.cli import app as cli
 from wavelane.cli import display
-from wavelane.cli import wave_run as campaign
+from wavelane.cli import wave_run as wave_run
 
-PRELOADED: Final = (campaign, cli, display, wavefile)
+PRELOADED: Final = (wave_run, cli, display, wavefile)
 """What a run would import first; it is a copy of this process, and so it begins at once."""
 PATIENCE: Final = 60.0
 """Seconds that a run may take. It takes two or three."""

@@ -12,7 +12,7 @@ _JOURNAL: Final = "executor/wavelane/journal/journal.py"
 _LEVER: Final = "executor/wavelane/scheduler/cap_control.py"
 _TELL_END: Final = "        self._tell(SessionEnded(order.issue, order.session, outcome))\n"
 _END_HOLD: Final = (
-    "        self._timers.set(order.until, HoldEnded(order.issue, order.until), order.issue)"
+    "        self._timers.set(order.until, ReservationEnded(order.issue, order.until), order.issue)"
 )
 _WRITE: Final = "                    await self._write(taken)\n"
 _CARRY_OUT: Final = """                    for told in taken:
@@ -32,7 +32,7 @@ EXECUTOR: Final = (
     ),
     _scheduler(
         "the model is not asked before a start",
-        "if instead := withdrawn(self._state, order.issue, order.session):",
+        "if instead := start_veto(self._state, order.issue, order.session):",
         "if instead := None:",
     ),
     _scheduler(
@@ -156,7 +156,7 @@ EXECUTOR: Final = (
     _scheduler(
         "a hold is ended too late",
         _END_HOLD,
-        _END_HOLD.replace("(order.until, HoldEnded", "(order.until + 60, HoldEnded"),
+        _END_HOLD.replace("(order.until, ReservationEnded", "(order.until + 60, ReservationEnded"),
     ),
     _scheduler(
         "the end of one hold is forgotten for that of another",

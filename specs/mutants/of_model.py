@@ -311,7 +311,7 @@ BETWEEN_RUNS: Final = (
         "it is told what is left while the run is under way",
         "step",
         _STEP,
-        "    if kind in ACCOUNTS:",
+        "    if kind in RECOVERY_FINDINGS:",
         "    if False:",
     ),
     Mutant(
@@ -547,21 +547,21 @@ PLANS: Final = (
         "a lane is held for what waits for a human",
         "step",
         _STATE,
-        "            if self.may_be_awaited(self.records[position])\n            and",
+        "            if self.may_be_reserved_for(self.records[position])\n            and",
         "            if",
     ),
     Mutant(
         "a run does not say until when lanes are held",
         "step",
         _STEP,
-        "    effects.extend(_ends_of_holds(state))\n    if state.postponed",
+        "    effects.extend(_ends_of_reservations(state))\n    if state.postponed",
         "    if state.postponed",
     ),
     Mutant(
         "a hold outlives its run",
         "step",
         _STEP,
-        "    state.end_holds()\n",
+        "    state.end_reservations()\n",
         "",
     ),
     Mutant(
@@ -596,8 +596,9 @@ PLANS: Final = (
         "a plan does not say until when lanes are held",
         "step",
         _STEP,
-        "    if state.started and not state.ended:\n        effects.extend(_ends_of_holds(state))",
-        "    if False:\n        effects.extend(_ends_of_holds(state))",
+        "    if state.started and not state.ended:\n"
+        "        effects.extend(_ends_of_reservations(state))",
+        "    if False:\n        effects.extend(_ends_of_reservations(state))",
     ),
     Mutant(
         "a lane that is held no longer is not proposed",
@@ -643,9 +644,9 @@ LIVENESS: Final = (
         "what is resumed does not start in the next run",
         "liveness",
         _STATE,
-        "        self._keep_held(record)\n        if target",
+        "        self._update_startable_index(record)\n        if target",
         '        if row.trigger != "resume":\n'
-        "            self._keep_held(record)\n"
+        "            self._update_startable_index(record)\n"
         "        if target",
     ),
     Mutant(

@@ -9,7 +9,7 @@ from specs.mutants.mutant import Mutant
 _SCHEDULER: Final = "executor/wavelane/scheduler/scheduler.py"
 _RECOVERY: Final = "executor/wavelane/scheduler/recovery.py"
 _EACH_IN_FLIGHT: Final = "for position in [*self._state.flight]:"
-_ASK: Final = "group.create_task(self._account_for(self._state.records[position]))"
+_ASK: Final = "group.create_task(self._ask_about(self._state.records[position]))"
 
 
 def _scheduler(name: str, old: str, new: str) -> Mutant:

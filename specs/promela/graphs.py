@@ -36,16 +36,16 @@ from specs.search.actions import OUTCOMES
 from specs.search.watchdog import watched
 from specs.search.worlds import World
 from wavelane_model.cap import Cap
-from wavelane_model.effects import Effect, EndHoldAt
+from wavelane_model.effects import Effect, EndReservationAt
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
     CancelRequested,
     CapMoved,
     Event,
-    HoldEnded,
     MergeFound,
     ParkRequested,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     WaveStarted,
@@ -116,7 +116,7 @@ class _Moment:
     """A state, and the ends of holds that were ordered and may still come."""
 
     state: WaveState
-    due: tuple[HoldEnded, ...] = ()
+    due: tuple[ReservationEnded, ...] = ()
 
     def key(self) -> tuple[object, ...]:
         return (self.state.key(), self.due)
@@ -147,13 +147,17 @@ class _Moment:
             yield from world.plans
             yield from _by_people(world, state)
 
-    def _still_due(self, state: WaveState, effects: list[Effect]) -> tuple[HoldEnded, ...]:
+    def _still_due(self, state: WaveState, effects: list[Effect]) -> tuple[ReservationEnded, ...]:
         if not state.started or state.ended:
             return ()
-        told = (HoldEnded(one.issue, one.until) for one in effects if isinstance(one, EndHoldAt))
+        told = (
+            ReservationEnded(one.issue, one.until)
+            for one in effects
+            if isinstance(one, EndReservationAt)
+        )
         ordered = {*self.due, *told}
         ends = (
-            HoldEnded(state.wave.issues[held].id, until)
+            ReservationEnded(state.wave.issues[held].id, until)
             for held, until in sorted(state.holds.items())
         )
         return tuple(one for one in ends if one in ordered)

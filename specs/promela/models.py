@@ -16,7 +16,7 @@ from typing import Final
 from specs.promela.graphs import TOLD
 from specs.promela.spin import Purpose, Verifier
 from specs.search.worlds import PIPELINED, SMOOTH, THREE_REPOS, World, wave
-from wavelane_model.events import Hold, OrderPlanned
+from wavelane_model.events import OrderPlanned, Reservation
 from wavelane_model.outcomes import Blocked, ChangesRequested
 from wavelane_model.wave import Issue, Wave
 
@@ -66,8 +66,10 @@ _THREE: Final = wave("api#1", "api#2", "api#3")
 _FIVE: Final = wave("api#1", "web#1 after api#1", "api#2", "web#2", "api#3 after web#1")
 _PLANNED: Final = wave("api#1", "web#1 after api#1", "api#2 after web#1", "web#2")
 _PLANS: Final = (
-    OrderPlanned(("api#1", "web#1", "api#2"), (Hold("web#1", 10.0), Hold("api#2", 11.0))),
-    OrderPlanned(("web#2", "api#2", "api#1", "web#1"), (Hold("api#2", 20.0),)),
+    OrderPlanned(
+        ("api#1", "web#1", "api#2"), (Reservation("web#1", 10.0), Reservation("api#2", 11.0))
+    ),
+    OrderPlanned(("web#2", "api#2", "api#1", "web#1"), (Reservation("api#2", 20.0),)),
 )
 _EVERYWHERE: Final = frozenset(
     ("pause_for_ever", "full_cap", "lowered_cap", "held_review", "complete_end")
@@ -149,7 +151,7 @@ URGENT: Final = Model(
         ceiling=2,
         lane_release="review",
         outcomes=(*SMOOTH, ChangesRequested),
-        plans=(OrderPlanned(("api#2", "api#3", "api#1", "web#1"), (Hold("api#3", 10.0),)),),
+        plans=(OrderPlanned(("api#2", "api#3", "api#1", "web#1"), (Reservation("api#3", 10.0),)),),
         early=True,
     ),
     _EVERYWHERE - _OF_PAUSES | _OF_REWORK,

@@ -222,11 +222,12 @@ class Walk:
             self.events.append(event)
             # To pause what is paused changes only when that ends, and the proof knows no times.
             if not (was_paused and isinstance(event, CapMoved) and event.move == "pause"):
-                self.reading["held_back"] = dict.fromkeys(range(len(self.world.wave)), False)
+                self.reading["reserved"] = dict.fromkeys(range(len(self.world.wave)), False)
                 for shift in shifts(self.state, event, effects):
                     self._shift(shift)
-            self.reading["held_back"] = {
-                record.position: bool(self.state.held_for(record)) for record in self.state.records
+            self.reading["reserved"] = {
+                record.position: bool(self.state.reserved_for(record))
+                for record in self.state.records
             }
             return True
         return False

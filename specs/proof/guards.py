@@ -43,8 +43,8 @@ def due(setting: Setting, now: Moment, issue: Term) -> Formula:
     return z3.Not(now.postponed(issue))
 
 
-def held_back(setting: Setting, now: Moment, issue: Term) -> Formula:
-    return now.held_back(issue)
+def reserved(setting: Setting, now: Moment, issue: Term) -> Formula:
+    return now.reserved(issue)
 
 
 def is_implemented(setting: Setting, now: Moment, issue: Term) -> Formula:
@@ -96,7 +96,7 @@ MEANING: Final[dict[Guard, Callable[[Setting, Moment, Term], Formula]]] = {
     "has_lane": has_lane,
     "dependencies_done": dependencies_done,
     "due": due,
-    "held_back": held_back,
+    "reserved": reserved,
     "is_implemented": is_implemented,
     "has_merge_turn": has_merge_turn,
     "session_open": session_open,

@@ -71,7 +71,7 @@ class Moment:
     fresh: Annotated[Function, ISSUE, BOOL]
     implemented: Annotated[Function, ISSUE, BOOL]
     postponed: Annotated[Function, ISSUE, BOOL]
-    held_back: Annotated[Function, ISSUE, BOOL]
+    reserved: Annotated[Function, ISSUE, BOOL]
     """Its lane is held for another issue: what the plan says may change at any time."""
     checkpoints: Annotated[Function, ISSUE, INT]
     rounds: Annotated[Function, ISSUE, INT]

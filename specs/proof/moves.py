@@ -39,7 +39,7 @@ ENDS_SESSION: Final = frozenset(TRIGGER_OF.values())
 _TAKES_OUT: Final[frozenset[Trigger]] = frozenset(("block", "cancel"))
 _AT_ANY_TIME: Final[frozenset[Trigger]] = frozenset(("block", "cancel", "unpark"))
 """People may ask for these before, during and between runs."""
-ACCOUNTS: Final[frozenset[Trigger]] = frozenset(("reset", "resume", "find_merged"))
+RECOVERY_FINDINGS: Final[frozenset[Trigger]] = frozenset(("reset", "resume", "find_merged"))
 """It is told between runs what is left of an issue; `block` and `cancel` come of that as well."""
 _STARTS_SESSION: Final[frozenset[Trigger]] = frozenset(("begin", "begin_review"))
 
@@ -212,7 +212,7 @@ def all_moves(
 
 
 def _in_time(now: Moment, row: Row) -> Formula:
-    if row.trigger in ACCOUNTS:
+    if row.trigger in RECOVERY_FINDINGS:
         return now.ended
     return z3.BoolVal(True) if row.trigger in _AT_ANY_TIME else under_way(now)
 
@@ -334,7 +334,7 @@ def _with_notes(now: Moment, row: Row) -> Moment:
     false, true, zero = z3.BoolVal(False), z3.BoolVal(True), z3.IntVal(0)
     if row.trigger == "admit":
         return note("fresh", true)
-    if row.trigger in ENDS_SESSION | _TAKES_OUT | ACCOUNTS:
+    if row.trigger in ENDS_SESSION | _TAKES_OUT | RECOVERY_FINDINGS:
         now = note("fresh", false)
     if row.trigger == "withhold" and row.target == "queued":
         now = note("fresh", false)

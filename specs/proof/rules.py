@@ -16,7 +16,7 @@ from typing import Final
 from specs.proof.guards import sessions_allowed, start_revoked
 from specs.proof.logic import INT, ISSUE, TICKET, Formula, every, is_in, z3
 from specs.proof.moment import Moment, Setting
-from specs.proof.moves import ACCOUNTS, ENDS_SESSION, WHO, Move
+from specs.proof.moves import ENDS_SESSION, RECOVERY_FINDINGS, WHO, Move
 from specs.proof.phrases import flies, is_active, is_at, is_first, merges, under_way
 from wavelane_model.lifecycle import IN_FLIGHT, OPENS, State
 
@@ -338,7 +338,7 @@ def rests_between_runs(setting: Setting, now: Moment) -> Formula:
 def starts_nothing_between_runs(setting: Setting, move: Move) -> Formula:
     """Outside of a run nothing is admitted, no session starts and no turn is given."""
     before, after = move.before, move.after
-    if move.row is not None and move.row.trigger in ACCOUNTS:
+    if move.row is not None and move.row.trigger in RECOVERY_FINDINGS:
         told = z3.And(before.started, before.ended, z3.Not(after.open(WHO)))
     else:
         told = TRUE
@@ -417,7 +417,7 @@ def keeps_books(setting: Setting, now: Moment) -> Formula:
 def admits_nothing_held_back(setting: Setting, move: Move) -> Formula:
     """Whatever a plan holds back."""
     admits = move.row is not None and move.row.source == "queued" and move.row.target in IN_FLIGHT
-    return z3.Not(move.before.held_back(WHO)) if admits else TRUE
+    return z3.Not(move.before.reserved(WHO)) if admits else TRUE
 
 
 RULES: Final[Mapping[str, Rule]] = {

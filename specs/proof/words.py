@@ -16,7 +16,7 @@ _FLAGS: Final = {
     "starting": "about to start",
     "implemented": "implemented",
     "postponed": "postponed",
-    "held_back": "held back",
+    "reserved": "held back",
     "holds": "holds the lane",
     "waits": "waits for the lane",
     "turn": "has the merge turn",

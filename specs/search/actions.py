@@ -31,8 +31,6 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
-    Hold,
-    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
@@ -40,6 +38,8 @@ from wavelane_model.events import (
     ParkRequested,
     PauseEnded,
     PostponementEnded,
+    Reservation,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     SessionWithheld,
@@ -158,7 +158,7 @@ def settled_by(event: Event) -> Due | None:
             return ("session", event.issue)
         case PostponementEnded(issue):
             return ("time", issue)
-        case HoldEnded(issue, until):
+        case ReservationEnded(issue, until):
             return ("hold", issue, f"{until:g}")
         case MergeTurnReturned(repo, ticket):
             return ("turn", repo, ticket)
@@ -211,7 +211,7 @@ def _about_issues(world: World) -> Iterator[Action]:
         one = issue.id
         yield action(PostponementEnded(one), True)
         for until in _untils(world):
-            yield action(HoldEnded(one, until), bool(world.plans))
+            yield action(ReservationEnded(one, until), bool(world.plans))
         yield from (action(event, type(event) in world.accounts) for event in _accounts_of(one))
         yield action(ParkRequested(one, "a question"), one in world.parks)
         yield action(UnparkRequested(one), one in world.unparks)
@@ -256,9 +256,9 @@ def _about_nothing() -> Iterator[Action]:
     yield action(SessionEnded(nobody, 1, Implemented()))
     yield action(SessionWithheld(nobody, 1))
     yield action(PostponementEnded(nobody))
-    yield action(HoldEnded(nobody, 1_000.0))
+    yield action(ReservationEnded(nobody, 1_000.0))
     yield action(OrderPlanned((nobody,)))
-    yield action(OrderPlanned((), (Hold(nobody, 1_000.0),)))
+    yield action(OrderPlanned((), (Reservation(nobody, 1_000.0),)))
     yield from map(action, _accounts_of(nobody))
     yield action(ParkRequested(nobody, "a question"))
     yield action(UnparkRequested(nobody))

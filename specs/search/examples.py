@@ -16,7 +16,7 @@ from wavelane_model.cap import MOVES
 from wavelane_model.effects import (
     AnnounceIssue,
     Effect,
-    EndHoldAt,
+    EndReservationAt,
     EndSession,
     FinishWave,
     ResumeAt,
@@ -28,10 +28,10 @@ from wavelane_model.events import (
     AttemptResumed,
     CapMoved,
     Event,
-    HoldEnded,
     MergeFound,
     OrderPlanned,
     PauseEnded,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     WaveAmended,
@@ -349,7 +349,7 @@ def a_hold_ends_with_its_issue(seen: Seen) -> bool:
 
 def a_hold_ends_because_its_time_has_come(seen: Seen) -> bool:
     """And what was held back starts at once."""
-    return isinstance(seen.event, HoldEnded) and seen.starts() > 0
+    return isinstance(seen.event, ReservationEnded) and seen.starts() > 0
 
 
 def a_hold_ends_because_what_is_waited_for_is_parked(seen: Seen) -> bool:
@@ -366,7 +366,7 @@ def a_hold_ends_because_a_human_has_to_come_before_what_is_waited_for(seen: Seen
     outside = seen.outside
     return _a_hold_ends(seen) and any(
         outside.at[held] == "queued"
-        and not isinstance(seen.event, HoldEnded | OrderPlanned)
+        and not isinstance(seen.event, ReservationEnded | OrderPlanned)
         and not any(outside.at[need] == "parked" for need in outside.wave.dependencies[held])
         for held in seen.before.holds
     )
@@ -389,14 +389,15 @@ def a_plan_would_hold_a_lane_again(seen: Seen) -> bool:
     return _a_plan_asks_for_a_hold(
         seen,
         lambda issue, _: (
-            seen.state.may_be_awaited(seen.state.records[issue]) and issue not in seen.outside.holds
+            seen.state.may_be_reserved_for(seen.state.records[issue])
+            and issue not in seen.outside.holds
         ),
     )
 
 
 def a_run_begins_with_a_lane_held(seen: Seen) -> bool:
     return isinstance(seen.event, WaveStarted) and any(
-        isinstance(one, EndHoldAt) for one in seen.effects
+        isinstance(one, EndReservationAt) for one in seen.effects
     )
 
 

@@ -98,7 +98,7 @@ class Graph:
     """Whether the run has ended, and was not cut off."""
     above_zero: bytearray = field(default_factory=bytearray)
     """Whether the cap is above 0."""
-    held_back: bytearray = field(default_factory=bytearray)
+    reserved: bytearray = field(default_factory=bytearray)
     """Whether no session may start: the cap is 0 or a stop was asked for."""
     busy: bytearray = field(default_factory=bytearray)
     """Whether a session is open or somebody is in a merge queue."""
@@ -226,7 +226,7 @@ class _Search:
         graph.due.append(self.dues.setdefault(now, now))
         graph.ended.append(outside.ended and not outside.cut_off)
         graph.above_zero.append(outside.level > 0)
-        graph.held_back.append(outside.level == 0 or outside.stopping)
+        graph.reserved.append(outside.level == 0 or outside.stopping)
         graph.busy.append(any(outside.open) or any(outside.queues))
         if self.world.viewed:
             graph.views.add(view(state))
@@ -401,7 +401,7 @@ def _untrue_reasons(state: WaveState, outside: Outside, record: Record) -> Itera
         "hold": waits
         and at == "queued"
         and {state.wave.position[one] for one in reason.issues}
-        == outside.held_for(record.position)
+        == outside.reserved_for(record.position)
         != set(),
         "cap": waits and at == "queued" and outside.in_flight >= outside.level > 0,
         "merge_turn": at == "merging" and outside.open[record.position] is None,

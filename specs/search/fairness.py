@@ -138,7 +138,7 @@ def never_ends(graph: Graph) -> Violation | None:
 def never_drains(graph: Graph) -> Violation | None:
     """A fair run in which no session may start, and which does not come to rest."""
     what = "paused or stopping, the run does not come to rest though sessions end"
-    for part in parts(graph, lambda state: bool(graph.held_back[state] and not graph.ended[state])):
+    for part in parts(graph, lambda state: bool(graph.reserved[state] and not graph.ended[state])):
         wanted = [one for one in part.states if graph.busy[one]]
         if wanted and part.is_fair():
             return part.violation("drain", what, min(wanted))

@@ -41,7 +41,7 @@ from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
     Effect,
-    EndHoldAt,
+    EndReservationAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -59,7 +59,6 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
-    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
@@ -67,6 +66,7 @@ from wavelane_model.events import (
     ParkRequested,
     PauseEnded,
     PostponementEnded,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     SessionWithheld,
@@ -367,7 +367,7 @@ class Outside:
                 )
             case PostponementEnded():
                 return self.waking[issue]
-            case HoldEnded(_, until):
+            case ReservationEnded(_, until):
                 return self.holds.get(issue) == until
 
     def _may_change(self, name: str) -> bool:
@@ -448,7 +448,7 @@ class Outside:
                 wished = {self.wave.position[hold.issue]: hold.until for hold in holds}
                 self._hold(wished)
                 yield from self._told_holds(effects)
-            case HoldEnded(name, _):
+            case ReservationEnded(name, _):
                 del self.holds[self.wave.position[name]]
             case WaveAmended(issues, done):
                 for one in issues:
@@ -581,7 +581,7 @@ class Outside:
             yield f"wake: a run starts with {waiting} postponed, and {told} is to be woken"
 
     def _told_holds(self, effects: list[Effect]) -> Iterator[str]:
-        told = {one.issue: one.until for one in effects if isinstance(one, EndHoldAt)}
+        told = {one.issue: one.until for one in effects if isinstance(one, EndReservationAt)}
         ids = self.wave.issues
         due = {ids[one].id: at for one, at in self.holds.items() if self.under_way}
         if told != due:
@@ -700,13 +700,13 @@ class Outside:
         for needed in self.wave.dependencies[issue]:
             if self.at[needed] != "done":
                 yield f"order: {name} is admitted; {self.wave.issues[needed].id} is not done"
-        if self.held_for(issue):
+        if self.reserved_for(issue):
             yield f"plan: {name} is admitted into a lane that is held"
         for other in self.plan:
             if self._place(other) < self._place(issue) and self._could_be_admitted(other):
                 yield f"plan: {name} is admitted before {self.wave.issues[other].id}"
 
-    def held_for(self, issue: int) -> set[int]:
+    def reserved_for(self, issue: int) -> set[int]:
         """The issues before `issue` in the plan for which its lane is held."""
         repo = self.wave.repo_of[issue]
         return {
@@ -724,7 +724,7 @@ class Outside:
         return (
             self._could_go(issue)
             and not self.waking[issue]
-            and not self.held_for(issue)
+            and not self.reserved_for(issue)
             and not any(
                 at in active and self.wave.repo_of[other] == self.wave.repo_of[issue]
                 for other, at in enumerate(self.at)

@@ -48,9 +48,9 @@ from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
     AttemptUnclear,
-    Hold,
     MergeFound,
     OrderPlanned,
+    Reservation,
     WaveAmended,
 )
 from wavelane_model.lifecycle import LaneRelease
@@ -333,8 +333,8 @@ WORLDS: Final[tuple[World, ...]] = (
         ceiling=2,
         outcomes=(*SMOOTH, Blocked),
         plans=(
-            OrderPlanned(("api#1", "web#1"), (Hold("web#1", 1_000.0),)),
-            OrderPlanned(("api#2", "web#2", "web#1", "api#1"), (Hold("web#1", 2_000.0),)),
+            OrderPlanned(("api#1", "web#1"), (Reservation("web#1", 1_000.0),)),
+            OrderPlanned(("api#2", "web#2", "web#1", "api#1"), (Reservation("web#1", 2_000.0),)),
         ),
         cuts=True,
         accounts=(AttemptDiscarded,),
@@ -347,7 +347,7 @@ WORLDS: Final[tuple[World, ...]] = (
         ceiling=2,
         adds=(added("web#1"), added("web#3")),
         plans=(
-            OrderPlanned(("web#1", "web#2"), (Hold("web#1", 1_000.0),)),
+            OrderPlanned(("web#1", "web#2"), (Reservation("web#1", 1_000.0),)),
             OrderPlanned(("web#2", "web#1")),
         ),
         early=True,
@@ -358,7 +358,7 @@ WORLDS: Final[tuple[World, ...]] = (
         ceiling=2,
         adds=(added("api#1 after docs#1"),),
         plans=(
-            OrderPlanned(("docs#1", "api#1", "web#1"), (Hold("web#1", 1_000.0),)),
+            OrderPlanned(("docs#1", "api#1", "web#1"), (Reservation("web#1", 1_000.0),)),
             OrderPlanned(("api#1",)),
         ),
         parks=("docs#1", "web#1"),

@@ -16,7 +16,7 @@ from specs.simulation.case import CAP_MOVES, Act, Case
 from specs.simulation.ledger import Ledger
 from specs.simulation.patient import PatientObserver
 from wavelane import IllegalEvent, Issue, Scheduler
-from wavelane.scheduler.cap_control import CapLever
+from wavelane.scheduler.cap_control import CapControl
 
 _LONGEST: Final = 5
 """Seconds to wait for a write, at most."""
@@ -171,7 +171,7 @@ class Operator:
             self._observer.turn_returned(repo, name)
 
 
-def _has_moved(act: Act, before: int, lever: CapLever) -> bool:
+def _has_moved(act: Act, before: int, lever: CapControl) -> bool:
     """Whether the lever is where the act leads from level `before`."""
     match act.what:
         case "set":

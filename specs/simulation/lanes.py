@@ -22,10 +22,10 @@ from wavelane_model.effects import AnnounceCap, AnnounceIssue, Effect, FinishWav
 from wavelane_model.events import (
     CapMoved,
     Event,
-    Hold,
-    HoldEnded,
     OrderPlanned,
     PostponementEnded,
+    Reservation,
+    ReservationEnded,
     RunCutOff,
     StopRequested,
     WaveAmended,
@@ -116,7 +116,7 @@ class Lanes:
                 self._amended(issues, done)
             case OrderPlanned(order, holds):
                 self._planned(order, holds)
-            case HoldEnded(issue, until):
+            case ReservationEnded(issue, until):
                 self._time_came(at, issue, until)
             case _:
                 pass
@@ -132,11 +132,11 @@ class Lanes:
         self._note_hold("the wave is amended during a hold")
         for issue in issues:
             self._state.setdefault(issue.id, "queued")
-            self._end_hold(issue.id, "its issue is changed")
+            self._end_reservation(issue.id, "its issue is changed")
         self._take_wave(self._wave.amended(issues, done))
         self._end_what_is_in_vain()
 
-    def _planned(self, order: Sequence[str], holds: Sequence[Hold]) -> None:
+    def _planned(self, order: Sequence[str], holds: Sequence[Reservation]) -> None:
         if self.over:
             self._complain("plan: a plan is told after the end of the run")
         if order:
@@ -146,16 +146,16 @@ class Lanes:
         self._place = {issue: place for place, issue in enumerate(order)}
         before = self.holds.copy()
         for issue in before.keys() - {hold.issue for hold in holds}:
-            self._end_hold(issue, "another plan comes")
+            self._end_reservation(issue, "another plan comes")
         for hold in holds:
             issue, until = hold.issue, hold.until
             if issue in before:
                 self.holds[issue] = min(until, before[issue])
-            elif issue not in self._awaited and self._may_be_awaited(issue):
+            elif issue not in self._awaited and self._may_be_reserved_for(issue):
                 self.holds[issue] = until
                 self._awaited.add(issue)
 
-    def _may_be_awaited(self, issue: str) -> bool:
+    def _may_be_reserved_for(self, issue: str) -> bool:
         return self._state[issue] == "queued" and not any(
             self._state[one] in TAKEN_OUT for one in self._still_needed(issue)
         )
@@ -172,18 +172,18 @@ class Lanes:
         return found
 
     def _end_what_is_in_vain(self) -> None:
-        for held in [one for one in self.holds if not self._may_be_awaited(one)]:
-            self._end_hold(held, "what it waits for is taken out")
+        for held in [one for one in self.holds if not self._may_be_reserved_for(one)]:
+            self._end_reservation(held, "what it waits for is taken out")
 
     def _time_came(self, at: float, issue: str, until: float) -> None:
         if self.holds.get(issue) != until or at < until - _MOMENT:
             self._complain(f"hold: the lane of {issue} is held no longer, before its time")
-        self._end_hold(issue, "its time has come")
+        self._end_reservation(issue, "its time has come")
 
     def _run_over(self) -> None:
         self.under_way = self._stopping = False
         for issue in [*self.holds]:
-            self._end_hold(issue, "its run ends")
+            self._end_reservation(issue, "its run ends")
 
     def _moved(self, move: AnnounceIssue) -> None:
         issue, trigger, target = move.issue, move.trigger, move.target
@@ -194,7 +194,7 @@ class Lanes:
         if trigger == "postpone" and target == "queued":
             self._postponed.add(issue)
         if target in _ENDS:
-            self._end_hold(issue, _ENDS[target])
+            self._end_reservation(issue, _ENDS[target])
         if trigger == "unpark":
             self._awaited.discard(issue)
         if target in TAKEN_OUT:
@@ -207,7 +207,7 @@ class Lanes:
             if self._comes_before(other, issue) and not self._held_for(other):
                 self._complain(f"plan: {issue} is admitted before {other}, which comes first")
 
-    def _end_hold(self, issue: str, why: EndOfHold) -> None:
+    def _end_reservation(self, issue: str, why: EndOfHold) -> None:
         if self.holds.pop(issue, None) is not None:
             self.seen.add(f"a hold ends: {why}")
 

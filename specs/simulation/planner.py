@@ -99,7 +99,7 @@ def _real(question: Question) -> Plan:
 
 def _told(question: Question, plan: Plan) -> str:
     ids = [issue.id for issue in question.wave.issues]
-    order = " ".join(ids[one] + " (held for)" * (one in plan.held_for) for one in plan.order)
+    order = " ".join(ids[one] + " (held for)" * (one in plan.reserved_for) for one in plan.order)
     return f"planned: {order}"
 
 

@@ -29,7 +29,7 @@ from wavelane.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from wavelane.cli.wave_run import Campaign
+    from wavelane.cli.wave_run import WaveRun
     from wavelane.gantt import Chart
     from wavelane.replay.report import Report
     from wavelane.scheduler.scheduler import Scheduler
@@ -146,10 +146,10 @@ def run(
     Ctrl-C drains it; a second one ends its sessions now. See also: status, cap, pause, stop.
     """
     with explained():
-        from wavelane.cli.wave_run import Campaign
+        from wavelane.cli.wave_run import WaveRun
 
         resume_at = steering.time_given("--pause-until", pause_until)
-        campaign = Campaign(
+        wave_run = WaveRun(
             _load(wave),
             cap=_checked_cap(cap),
             journal=journal,
@@ -157,16 +157,16 @@ def run(
             learn=_journals(learn),
         )
         if cap is not None:  # a wave that is continued may stand at another level
-            campaign.scheduler.cap.set(cap)
+            wave_run.scheduler.cap.set(cap)
         if resume_at is not None and resume_at > time.time():
-            campaign.scheduler.cap.pause(resume_at)
+            wave_run.scheduler.cap.pause(resume_at)
         try:
-            report = asyncio.run(_run(campaign, quiet=as_json))
+            report = asyncio.run(_run(wave_run, quiet=as_json))
         except KeyboardInterrupt:
-            fail([_INTERRUPTED_LATE if campaign.went_on else _INTERRUPTED], INTERRUPTED)
+            fail([_INTERRUPTED_LATE if wave_run.went_on else _INTERRUPTED], INTERRUPTED)
         _print_report(report, as_json)
         if not as_json:
-            _say_where(campaign, report)
+            _say_where(wave_run, report)
     raise typer.Exit(EXIT_CODES[report.outcome])
 
 
@@ -191,18 +191,18 @@ def plan(
         asyncio.run(pipeline_of(file, checked).check())
         level = _checked_cap(cap) or file.cap
         found = preview(checked, cap=level, lane_release=file.lane_release)
-        outlook = look_ahead(checked, cap=level, lane_release=file.lane_release, plan=ahead)
+        sweep = look_ahead(checked, cap=level, lane_release=file.lane_release, plan=ahead)
         if svg is not None:
             from wavelane.gantt.charts import forecast_chart
 
-            _draw(svg, forecast_chart(outlook, file.wave))
+            _draw(svg, forecast_chart(sweep, file.wave))
         if as_json:
-            print_json({**found.to_dict(), "outlook": outlook.to_dict()})
+            print_json({**found.to_dict(), "sweep": sweep.to_dict()})
             return
         from wavelane.cli.display import console, preview_view
-        from wavelane.cli.tables import outlook_view
+        from wavelane.cli.tables import sweep_view
 
-        console().print(preview_view(found), "", outlook_view(outlook), sep="\n")
+        console().print(preview_view(found), "", sweep_view(sweep), sep="\n")
         if learn and not checked.experience:
             print("nothing is learned: no issue of these journals is finished")
 
@@ -241,14 +241,14 @@ def demo(
 ) -> None:
     """Make three small git repos and run a wave over them, with everything that can happen."""
     with explained():
-        from wavelane.cli.wave_run import Campaign
+        from wavelane.cli.wave_run import WaveRun
         from wavelane.demo import Demo
 
         made = Demo.make(directory)
-        campaign = Campaign(_load(made.wave_file))
+        wave_run = WaveRun(_load(made.wave_file))
         if not as_json:
             print(f"three repos and a wave file are in {made.directory}\n")
-        report = asyncio.run(_run(campaign, quiet=as_json, beside=made.monitor))
+        report = asyncio.run(_run(wave_run, quiet=as_json, beside=made.monitor))
         _print_report(report, as_json)
         if not as_json:
             print(made.farewell())
@@ -305,19 +305,19 @@ def schema() -> None:
     print_json(json_schema())
 
 
-async def _run(campaign: Campaign, *, quiet: bool, beside: Companion | None = None) -> Report:
+async def _run(wave_run: WaveRun, *, quiet: bool, beside: Companion | None = None) -> Report:
     """Run a campaign with its display, and whatever else accompanies it."""
     from wavelane.cli.display import console, follow
 
     shown = console(stderr=quiet)
-    notices = campaign.scheduler.events()
+    notices = wave_run.scheduler.events()
     companions: list[asyncio.Task[None]] = []
     if not quiet:
-        companions.append(asyncio.create_task(follow(campaign.scheduler, notices, shown)))
+        companions.append(asyncio.create_task(follow(wave_run.scheduler, notices, shown)))
     if beside is not None:
-        companions.append(asyncio.create_task(beside(campaign.scheduler)))
+        companions.append(asyncio.create_task(beside(wave_run.scheduler)))
     try:
-        report = await campaign.run(lambda text: shown.print(text, style="bold yellow"))
+        report = await wave_run.run(lambda text: shown.print(text, style="bold yellow"))
         await asyncio.gather(*companions)
     finally:
         for companion in companions:
@@ -358,9 +358,9 @@ def _print_report(report: Report, as_json: bool) -> None:
     console().print("", report_view(report), sep="\n")
 
 
-def _say_where(campaign: Campaign, report: Report) -> None:
-    merged = f"merged work is on branch {campaign.pipeline.agent_branch('')} of each repo; "
+def _say_where(wave_run: WaveRun, report: Report) -> None:
+    merged = f"merged work is on branch {wave_run.pipeline.agent_branch('')} of each repo; "
     print(
         f"\n{merged if report.count('done') else ''}"
-        f"logs are in {campaign.file.state_dir}, the journal is {campaign.journal}"
+        f"logs are in {wave_run.file.state_dir}, the journal is {wave_run.journal}"
     )

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wavelane.cli.display import OUTCOME_STYLES, STATE_STYLES, first_line
-from wavelane.timeline.cap_sweep import Outlook
+from wavelane.timeline.cap_sweep import CapSweep
 from wavelane.timeline.estimates import Unit, amount, provenance
 from wavelane.timeline.forecast import Awaited, Forecast
 from wavelane.timeline.history import History, IssueHistory
@@ -51,19 +51,19 @@ _WAITED: Final = {
 # How long it may take
 
 
-def outlook_view(outlook: Outlook) -> RenderableType:
+def sweep_view(sweep: CapSweep) -> RenderableType:
     """When a wave is expected to end at each cap, and what decides it."""
-    unit = outlook.expected.unit
+    unit = sweep.expected.unit
     table = _table(
         *("cap", "predicted end", "change", "idle, with work left"),
         right=(0, 1, 2),
         folds=("idle, with work left",),
     )
-    shown = [*_worth_showing(outlook)]
+    shown = [*_worth_showing(sweep)]
     for before, found in zip([None, *shown], shown, strict=False):
-        style = "bold" if _is_chosen(outlook, found) else ""
+        style = "bold" if _is_chosen(sweep, found) else ""
         table.add_row(
-            _cap_text(outlook, found),
+            _cap_text(sweep, found),
             amount(found.end, unit),
             "" if before is None else _change(found.end - before.end, unit),
             _idle(found, unit),
@@ -72,36 +72,36 @@ def outlook_view(outlook: Outlook) -> RenderableType:
     return Group(
         table,
         "",
-        _chain(outlook),
-        *(Text(note, "dim") for note in _notes(outlook, len(shown) < len(outlook.forecasts))),
+        _chain(sweep),
+        *(Text(note, "dim") for note in _notes(sweep, len(shown) < len(sweep.forecasts))),
     )
 
 
-def _worth_showing(outlook: Outlook) -> Iterator[Forecast]:
+def _worth_showing(sweep: CapSweep) -> Iterator[Forecast]:
     """All forecasts, or of many the first, the chosen, the last, and every so manyth."""
-    found = outlook.forecasts
+    found = sweep.forecasts
     apart = -(-len(found) // (_MOST_CAPS // 2))
-    later = {setback.cap for setback in outlook.setbacks[: _MOST_CAPS // 4]}
+    later = {setback.cap for setback in sweep.setbacks[: _MOST_CAPS // 4]}
     for number, one in enumerate(found, 1):
         if (
             len(found) <= _MOST_CAPS
             or number <= _MOST_CAPS // 4
             or number % apart == 0
             or number == len(found)
-            or _is_chosen(outlook, one)
+            or _is_chosen(sweep, one)
             or one.cap in later
         ):
             yield one
 
 
-def _is_chosen(outlook: Outlook, found: Forecast) -> bool:
+def _is_chosen(sweep: CapSweep, found: Forecast) -> bool:
     """Whether a row tells the chosen cap; the last one may stand for it."""
-    return found.cap == outlook.cap or (found is outlook.forecasts[-1] and found.cap < outlook.cap)
+    return found.cap == sweep.cap or (found is sweep.forecasts[-1] and found.cap < sweep.cap)
 
 
-def _cap_text(outlook: Outlook, found: Forecast) -> str:
-    if found is outlook.forecasts[-1] and found.cap < outlook.highest:
-        return f"{found.cap}–{outlook.highest}"
+def _cap_text(sweep: CapSweep, found: Forecast) -> str:
+    if found is sweep.forecasts[-1] and found.cap < sweep.highest:
+        return f"{found.cap}–{sweep.highest}"
     return str(found.cap)
 
 
@@ -121,16 +121,16 @@ def _idle(found: Forecast, unit: Unit) -> str:
     return ", ".join(named)
 
 
-def _chain(outlook: Outlook) -> Text:
-    words = [f"{_AWAITED[link.awaited]} {link.issue}".strip() for link in outlook.chosen.chain]
+def _chain(sweep: CapSweep) -> Text:
+    words = [f"{_AWAITED[link.awaited]} {link.issue}".strip() for link in sweep.chosen.chain]
     if len(words) > _MOST_LINKS:
         half = _MOST_LINKS // 2
         words = [*words[:half], f"… {len(words) - 2 * half} more …", *words[-half:]]
-    return Text.assemble((f"decides the end at cap {outlook.cap}: ", "dim"), " ".join(words))
+    return Text.assemble((f"decides the end at cap {sweep.cap}: ", "dim"), " ".join(words))
 
 
-def _notes(outlook: Outlook, left_out: bool) -> Iterator[str]:
-    expected = outlook.expected
+def _notes(sweep: CapSweep, left_out: bool) -> Iterator[str]:
+    expected = sweep.expected
     if expected.unit == "sessions":
         yield "no issue has an estimate: it counts sessions that follow one another, and no time"
     else:
@@ -143,9 +143,9 @@ def _notes(outlook: Outlook, left_out: bool) -> Iterator[str]:
                 f"{expected.missing} of {len(expected.lengths)} issues have {what}: "
                 "they take the median of those of their repo, or of all"
             )
-    if left_out or len(outlook.forecasts) < outlook.forecasts[-1].cap:
+    if left_out or len(sweep.forecasts) < sweep.forecasts[-1].cap:
         yield "not every cap is shown"
-    if worst := max(outlook.setbacks, key=lambda one: one.later, default=None):
+    if worst := max(sweep.setbacks, key=lambda one: one.later, default=None):
         yield (
             f"at cap {worst.cap} it is predicted to end {amount(worst.later, expected.unit)} later "
             f"than at cap {worst.than}: what may start starts, so more at a time can take longer"

@@ -24,7 +24,7 @@ from wavelane_model.wave import Finished, Wave
 _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Campaign:
+class WaveRun:
     """One run of a wave file.
 
     `cap` and `journal` take precedence over what the file says, `plan` is the scheduler's. `learn`

@@ -119,7 +119,7 @@ class CommandPipeline:
         self._gate_attempts = gate_attempts
         self._grace = grace
         self._lock: Lock | None = None
-        self._leash: int | None = None
+        self._git_lock: int | None = None
         self._runner = Runner(self._state_dir, self._wave_dir, grace=grace)
         self._repos: dict[str, Repo] = {}
 
@@ -177,7 +177,7 @@ class CommandPipeline:
     async def _make_repos(self, facts: Mapping[str, RepoFacts], begins: bool) -> None:
         repos = {
             name: Repo(
-                Git(self._settings[name].path, found.identity, leash=self._leash),
+                Git(self._settings[name].path, found.identity, git_lock=self._git_lock),
                 found.base,
                 found.common_dir,
                 wave=self._name,
@@ -360,19 +360,19 @@ class CommandPipeline:
             raise PipelineError([_cannot_make(self._state_dir, error)]) from error
         before_repos()
         try:
-            await self._runner.roster.end_leftovers(self._grace)
-            self._leash = os.open(
+            await self._runner.registry.end_leftovers(self._grace)
+            self._git_lock = os.open(
                 self._state_dir / _LEASH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
             )
         except OSError as error:
             raise PipelineError([_cannot_make(self._state_dir, error)]) from error
-        await _locked(self._leash, self._state_dir)
+        await _locked(self._git_lock, self._state_dir)
 
     def _release(self) -> None:
-        if self._leash is not None:
+        if self._git_lock is not None:
             (self._state_dir / _LEASH).unlink(missing_ok=True)
-            os.close(self._leash)
-            self._leash = None
+            os.close(self._git_lock)
+            self._git_lock = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -518,13 +518,13 @@ async def _is_surely_in(repo: Repo, issue: Issue) -> bool:
     return not look.cancelled() and look.exception() is None and look.result()
 
 
-async def _locked(leash: int, state_dir: Path) -> None:
+async def _locked(git_lock: int, state_dir: Path) -> None:
     """Wait until no git command of a killed run is under way."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + _PATIENCE
     while True:
         try:
-            fcntl.flock(leash, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(git_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if clock() >= deadline:
                 raise PipelineError(

@@ -29,7 +29,7 @@ from wavelane.git.program import environment
 from wavelane.git.slugs import slug
 from wavelane.pipeline import Assignment, SessionFailed
 from wavelane.processes.command import Command, Exit, last_line, run, tail
-from wavelane.processes.leftovers import TOKEN, Roster
+from wavelane.processes.leftovers import TOKEN, SessionRegistry
 
 _OUTPUT_BYTES: Final = 65_536
 _OUTPUT_LINES: Final = 200
@@ -73,7 +73,7 @@ class Runner:
     """Runs commands for issues, on record. `grace`: seconds between SIGTERM and SIGKILL."""
 
     def __init__(self, state_dir: Path, wave_dir: Path, *, grace: float) -> None:
-        self.roster = Roster(state_dir / "sessions")
+        self.registry = SessionRegistry(state_dir / "sessions")
         self._state_dir = state_dir
         self._wave_dir = wave_dir
         self._grace = grace
@@ -93,12 +93,12 @@ class Runner:
 
         Raises `SessionFailed` when it cannot be started.
         """
-        token = self.roster.new_token()
+        token = self.registry.new_token()
         told = environment(directory) | dict(env) | self._task(issue, feedback, fix)
         told[TOKEN] = token
         log = self._new_log(issue, what)
         try:
-            with self.roster.session(token) as session:
+            with self.registry.session(token) as session:
                 ended = await run(
                     self._found(command),
                     cwd=directory,

@@ -29,7 +29,7 @@ from wavelane.journal.journal import (
     Standing,
     explained,
 )
-from wavelane.lock import holder_of
+from wavelane.lock import owner_of
 from wavelane.replay.loading import past_of
 from wavelane.replay.report import Folded, standings_after
 from wavelane_model.events import Event, RunCutOff
@@ -64,7 +64,7 @@ def give(
         for look in count():
             if (answer := _answer(db, path, number)) is not None:
                 return answer
-            holder = holder_of(path)
+            holder = owner_of(path)
             if holder is None:
                 with suppress(JournalInUse):  # somebody was faster
                     carry_out_waiting(path, clock)
@@ -91,21 +91,21 @@ def carry_out_waiting(path: Path, clock: Callable[[], float] = time.time) -> Non
     with closing(journal):
         past = past_of(path, settings)
         journal.continue_from(past.seal)
-        desk = _Desk(past, clock)
+        offline = _OfflineRun(past, clock)
         if past.state.started and not past.state.ended:
-            desk.tell(RunCutOff())
+            offline.tell(RunCutOff())
         answers = [
-            (command.number, carried_out(command.request, past.state, desk.tell, live=False))
+            (command.number, carried_out(command.request, past.state, offline.tell, live=False))
             for command in journal.unanswered()
         ]
         journal.append(
-            desk.entries,
-            desk.standings.items(),
+            offline.entries,
+            offline.standings.items(),
             [(number, answer.encoded()) for number, answer in answers],
         )
 
 
-class _Desk:
+class _OfflineRun:
     """Events that are told between two runs."""
 
     def __init__(self, past: Folded, clock: Callable[[], float]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from wavelane.journal.journal import Command, JournalReader
-from wavelane.lock import Holder, holder_of
+from wavelane.lock import LockOwner, owner_of
 from wavelane.replay.loading import past_of
 from wavelane.replay.report import Folded, Report
 from wavelane.replay.status import Overview, overview_of
@@ -30,7 +30,7 @@ class JournalStatus:
 
     journal: Path
     phase: Phase
-    process: Holder | None
+    process: LockOwner | None
     overview: Overview
     report: Report
     commands: tuple[Command, ...]
@@ -71,10 +71,10 @@ def status_of_journal(path: Path) -> JournalStatus:
     """Where the wave of a journal stands now. Raises `JournalError`."""
     looks = _LOOKS
     while True:
-        holder = holder_of(path)
+        holder = owner_of(path)
         past, commands = _read(path)
         looks -= 1
-        if holder_of(path) == holder or looks == 0:
+        if owner_of(path) == holder or looks == 0:
             break
     process = None if holder is None or holder.briefly else holder
     state = past.state

@@ -18,7 +18,7 @@ from pathlib import Path
 log = logging.getLogger("wavelane")
 
 
-class Bell:
+class WakeupPipe:
     """A bell that hangs in an event loop, from its making until it is taken down."""
 
     def __init__(
@@ -54,16 +54,16 @@ class Bell:
         self._rung()
 
 
-def hang_bell(
+def open_wakeup(
     journal: Path, loop: asyncio.AbstractEventLoop, rung: Callable[[], None]
-) -> Bell | None:
+) -> WakeupPipe | None:
     """The bell of the journal's run; `rung` is called in the loop whenever it rings.
 
     None where none can be made: commands are then taken when something else happens. Only the
     holder of the journal's lock may call it.
     """
     try:
-        return Bell(journal, loop, rung)
+        return WakeupPipe(journal, loop, rung)
     except (OSError, NotImplementedError) as error:
         log.warning(
             "commands from outside wait until something else happens: no bell can be made (%s)",

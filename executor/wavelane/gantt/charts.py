@@ -9,7 +9,7 @@ from typing import Final
 from wavelane.gantt import Bar, Chart, Lane, Mark, Outline, Shade, Thread
 from wavelane.gantt.look import Look, Why
 from wavelane.steps import Step
-from wavelane.timeline.cap_sweep import Outlook
+from wavelane.timeline.cap_sweep import CapSweep
 from wavelane.timeline.estimates import Expected, Unit, amount, provenance
 from wavelane.timeline.forecast import Cause, Forecast, IssueSpan
 from wavelane.timeline.history import History
@@ -192,10 +192,10 @@ def _history_marks(history: History) -> Iterator[Mark]:
 # A forecast
 
 
-def forecast_chart(outlook: Outlook, name: str = "") -> Chart:
+def forecast_chart(sweep: CapSweep, name: str = "") -> Chart:
     """The chart of how a wave is expected to go at the chosen cap."""
-    found, unit = outlook.chosen, outlook.expected.unit
-    lane_of = {repo: at for at, repo in enumerate(outlook.wave.repos)}
+    found, unit = sweep.chosen, sweep.expected.unit
+    lane_of = {repo: at for at, repo in enumerate(sweep.wave.repos)}
     deciding = {link.issue for link in found.chain}
     by_repo = {one.repo: one for one in found.repos}
     end = f"{amount(found.end, unit)}"
@@ -204,14 +204,14 @@ def forecast_chart(outlook: Outlook, name: str = "") -> Chart:
         if name
         else "How the wave is expected to go",
         subtitle=(
-            f"cap {outlook.cap}: {len(found.spans)} issues in {end}, "
+            f"cap {sweep.cap}: {len(found.spans)} issues in {end}, "
             "if every session takes as long as expected and ends well"
         ),
         unit=unit,
         end=found.end,
         lanes=[
             Lane(repo, f"idle {amount(by_repo[repo].idle, unit)}" if by_repo[repo].idle else "")
-            for repo in outlook.wave.repos
+            for repo in sweep.wave.repos
         ],
         bars=[
             bar
@@ -220,10 +220,10 @@ def forecast_chart(outlook: Outlook, name: str = "") -> Chart:
         ],
         threads=[*_threads(found.gaps, lane_of, 0.0, found.end, unit)],
         marks=[Mark(found.end, "planned", f"predicted end {end}")] if found.spans else (),
-        cap=[(0.0, outlook.cap)],
+        cap=[(0.0, sweep.cap)],
         flight=_in_flight(found.spans),
-        ceiling=outlook.cap,
-        notes=[*_notes(outlook.expected)],
+        ceiling=sweep.cap,
+        notes=[*_notes(sweep.expected)],
     )
 
 

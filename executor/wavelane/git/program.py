@@ -8,7 +8,7 @@
 3. The user's settings and hooks count, but for those that would ask, page, colour, run in the
    background or remember. No configuration is ever written.
 4. What a command has written is on disk when it is through, from git 2.36 on.
-5. A command inherits the `leash`, an open file with a lock. While somebody holds that lock, git may
+5. A command inherits the `git_lock`, an open file with a lock. While that lock is held, git may
    still be running, even if who started it is gone.
 6. Where the user has no name or e-mail address, commits get a fallback one from the environment.
 """
@@ -82,14 +82,14 @@ class Git:
     """Git in one directory.
 
     `identity` is added to the environment, see `fallback_identity`. `patience` is the time in
-    seconds that a command has to finish after a cancellation. `leash` is an open file that each
+    seconds that a command has to finish after a cancellation. `git_lock` is an open file that each
     command inherits.
     """
 
     directory: Path
     identity: Mapping[str, str] = field(default_factory=dict)
     patience: float = 30.0
-    leash: int | None = None
+    git_lock: int | None = None
 
     def at(self, directory: Path) -> Git:
         """The same in another directory."""
@@ -103,7 +103,7 @@ class Git:
         settings = (part for setting in _SETTINGS for part in ("-c", setting))
         argv = ("git", "--no-pager", "-C", str(self.directory), *settings, *arguments)
         env = environment(self.directory) | _QUIET | dict(self.identity)
-        keeps = () if self.leash is None else (self.leash,)
+        keeps = () if self.git_lock is None else (self.git_lock,)
         try:
             return await ask(argv, env=env, limit=limit, patience=self.patience, keeps=keeps)
         except OSError as error:

@@ -27,7 +27,14 @@ from typing import (
     get_type_hints,
 )
 
-from wavelane_model.events import Event, Hold, OrderPlanned, SessionEnded, WaveAmended
+from wavelane_model.events import (
+    Event,
+    OrderPlanned,
+    Reservation,
+    ReservationEnded,
+    SessionEnded,
+    WaveAmended,
+)
 from wavelane_model.outcomes import Outcome
 from wavelane_model.wave import ISSUE_FIELDS, Finished, Issue
 
@@ -48,7 +55,11 @@ class _Field(NamedTuple):
 
 _ENDS_KEPT: Final = 64
 """How many ways in which a session ended are kept as JSON: most end in one of a few."""
-_EVENTS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}
+_STORED_AS: Final[dict[type[Event], str]] = {kind: kind.__name__ for kind in get_args(Event)} | {
+    ReservationEnded: "HoldEnded"
+}
+"""The name of each event in a journal; it outlives the name of the class."""
+_EVENTS: Final[dict[str, type[Event]]] = {name: kind for kind, name in _STORED_AS.items()}
 _OUTCOMES: Final[dict[str, type[Outcome]]] = {kind.__name__: kind for kind in get_args(Outcome)}
 
 
@@ -80,7 +91,13 @@ def _fields_of(kind: type) -> dict[str, _Field]:
     return {one.name: _Field(_check_of(hints[one.name]), one.default) for one in fields(kind)}
 
 
-_KINDS: Final[tuple[type, ...]] = (*_EVENTS.values(), *_OUTCOMES.values(), Issue, Hold, Finished)
+_KINDS: Final[tuple[type, ...]] = (
+    *_EVENTS.values(),
+    *_OUTCOMES.values(),
+    Issue,
+    Reservation,
+    Finished,
+)
 _FIELDS: Final = {kind: _fields_of(kind) for kind in _KINDS}
 """The fields of each kind, by name."""
 
@@ -89,7 +106,7 @@ def encoded(event: Event) -> tuple[str, str | None, str | None]:
     """The columns kind, issue and data of an event's row."""
     kind = type(event)
     if isinstance(event, SessionEnded):
-        return kind.__name__, event.issue, _end_as_json(event.session, event.outcome)
+        return _STORED_AS[kind], event.issue, _end_as_json(event.session, event.outcome)
     data = {name: getattr(event, name) for name in _FIELDS[kind]}
     issue = data.pop("issue", None)
     if isinstance(event, WaveAmended):
@@ -99,7 +116,7 @@ def encoded(event: Event) -> tuple[str, str | None, str | None]:
             data["experience"] = plain_experience(event.experience)
     if isinstance(event, OrderPlanned):
         data["holds"] = [asdict(one) for one in event.holds]
-    return kind.__name__, issue, as_json(data) if data else None
+    return _STORED_AS[kind], issue, as_json(data) if data else None
 
 
 @lru_cache(_ENDS_KEPT)
@@ -136,7 +153,7 @@ def decoded(kind: str, issue: str | None, data: str | None) -> Event:
                 values["experience"] = read_experience(values["experience"])
         if kind == OrderPlanned.__name__:
             values["order"] = tuple(values["order"])
-            values["holds"] = tuple(made(Hold, one) for one in values["holds"])
+            values["holds"] = tuple(made(Reservation, one) for one in values["holds"])
         return made(_EVENTS[kind], values)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise JournalError(

@@ -50,7 +50,7 @@ from wavelane.journal.encoding import (
 )
 from wavelane.journal.encoding import decoded as decoded
 from wavelane.journal.encoding import encoded as encoded
-from wavelane.lock import Holder, InUseError, Lock
+from wavelane.lock import InUseError, Lock, LockOwner
 from wavelane_model.cap import Cap
 from wavelane_model.events import Event, WaveAmended
 from wavelane_model.lifecycle import LaneRelease, State
@@ -209,7 +209,7 @@ class Journal:
         return self._failed is not None
 
     @property
-    def holder(self) -> Holder:
+    def holder(self) -> LockOwner:
         """Who holds it: this process, and since when."""
         return self._lock.holder
 

@@ -30,7 +30,7 @@ class Schedule(NamedTuple):
     makespan: float
     start: list[float]
     rank: list[int]
-    held_for: frozenset[int] = frozenset()
+    reserved_for: frozenset[int] = frozenset()
 
     def by_rank(self) -> list[int]:
         """The issues, first by rank first; admitted in this order, they start at the same times."""
@@ -41,14 +41,14 @@ class Schedule(NamedTuple):
         return sorted(range(len(self.rank)), key=lambda at: (self.start[at], self.rank[at]))
 
 
-def scheduled(shop: Shop, rank: list[int], held_for: frozenset[int] = frozenset()) -> Schedule:
+def scheduled(shop: Shop, rank: list[int], reserved_for: frozenset[int] = frozenset()) -> Schedule:
     """What the model would do: start what may start, first by rank, until nothing more may."""
     by_rank = sorted(range(len(rank)), key=rank.__getitem__)
     lane_of, seconds, cap = shop.lane, shop.seconds, shop.cap
     unmet = [len(needed) for needed in shop.needs]
     ready: list[list[int]] = [[] for _ in range(shop.lanes)]
     awaited: list[list[int]] = [[] for _ in range(shop.lanes)]
-    for at in held_for:
+    for at in reserved_for:
         heappush(awaited[lane_of[at]], rank[at])
     start = [0.0] * len(rank)
     holders = [0] * shop.lanes
@@ -82,7 +82,7 @@ def scheduled(shop: Shop, rank: list[int], held_for: frozenset[int] = frozenset(
                     heappop(awaited[lane])
                 begin(by_rank[first])
         if not ends:
-            return Schedule(clock, start, rank, held_for)
+            return Schedule(clock, start, rank, reserved_for)
         clock, at = heappop(ends)
         holders[lane_of[at]] -= 1
         propose(lane_of[at])
@@ -94,13 +94,13 @@ def scheduled(shop: Shop, rank: list[int], held_for: frozenset[int] = frozenset(
 
 
 def held_in_time(
-    shop: Shop, rank: list[int], held_for: frozenset[int], latest: Mapping[int, float]
+    shop: Shop, rank: list[int], reserved_for: frozenset[int], latest: Mapping[int, float]
 ) -> Schedule:
     """As `scheduled`, but no lane is held for an issue that would start after its `latest`."""
-    found = scheduled(shop, rank, held_for)
-    while late := {at for at in held_for if found.start[at] > latest.get(at, math.inf)}:
-        held_for -= late
-        found = scheduled(shop, rank, held_for)
+    found = scheduled(shop, rank, reserved_for)
+    while late := {at for at in reserved_for if found.start[at] > latest.get(at, math.inf)}:
+        reserved_for -= late
+        found = scheduled(shop, rank, reserved_for)
     return found
 
 
@@ -112,7 +112,7 @@ def improved(shop: Shop, rank: Sequence[float], effort: int, beginnings: int) ->
 
     It begins anew so many times, or less often where that would be more than the `effort`.
     """
-    best = straightened(shop, shop.ranks(rank), PASSES)
+    best = justified(shop, shop.ranks(rank), PASSES)
     chance = random.Random(0)
     affordable = effort // (_COST_OF_A_PASS * _PASSES_AFRESH * (len(shop.ids) + 1))
     for _ in range(min(beginnings, affordable)):
@@ -120,13 +120,13 @@ def improved(shop: Shop, rank: Sequence[float], effort: int, beginnings: int) ->
             start + chance.gauss(0.0, length)
             for start, length in zip(best.start, shop.seconds, strict=True)
         ]
-        found = straightened(shop, shop.ranks(blurred), _PASSES_AFRESH)
+        found = justified(shop, shop.ranks(blurred), _PASSES_AFRESH)
         if found.makespan <= best.makespan:
             best = found
     return best
 
 
-def straightened(shop: Shop, rank: list[int], passes: int) -> Schedule:
+def justified(shop: Shop, rank: list[int], passes: int) -> Schedule:
     """The best of the schedules from `rank` on, forward and backward in turn."""
     backward = shop.backward()
     best = schedule = scheduled(shop, rank)

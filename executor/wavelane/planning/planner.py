@@ -25,8 +25,8 @@ from wavelane.planning.list_schedule import (
     Schedule,
     held_in_time,
     improved,
+    justified,
     scheduled,
-    straightened,
 )
 from wavelane.planning.tabu_search import with_holds
 from wavelane_model.order import admission_keys
@@ -56,12 +56,12 @@ class Plan:
 
     `order` holds positions of issues that are not in flight yet; of those that are ready the first
     is admitted first.
-    `held_for` are those for which their lane is held idle: while one of them is queued, none that
-    comes later in `order` is admitted in its repo. `spans` are of all issues still to do.
+    `reserved_for` are those for which their lane is kept idle: while one of them is queued, none
+    that comes later in `order` is admitted in its repo. `spans` are of all issues still to do.
     """
 
     order: tuple[int, ...]
-    held_for: frozenset[int]
+    reserved_for: frozenset[int]
     spans: Mapping[int, Span]
     makespan: float
     sooner: float
@@ -113,10 +113,10 @@ def planned(
     if may_swap:
         found.append(with_holds(shop, found[0], effort, latest))
     usual = held_in_time(shop, given, held, latest)
-    best, sooner = _steadiest(shop, usual, given, found, scatter)
+    best, sooner = _most_robust(shop, usual, given, found, scatter)
     return Plan(
         order=tuple(shop.ids[at] for at in best.by_rank() if at >= shop.running),
-        held_for=frozenset(shop.ids[at] for at in best.held_for),
+        reserved_for=frozenset(shop.ids[at] for at in best.reserved_for),
         spans={
             shop.ids[at]: Span(start, start + shop.seconds[at])
             for at, start in enumerate(best.start)
@@ -129,7 +129,7 @@ def planned(
 # Scenarios
 
 
-def _steadiest(
+def _most_robust(
     shop: Shop,
     usual: Schedule,
     given: list[int],
@@ -146,7 +146,7 @@ def _steadiest(
     chance = random.Random(0)
     candidates = [usual, scheduled(shop, given), *found]
     for _ in range(_SCENARIOS):
-        elsewhere = straightened(_blurred(shop, scatter, chance), given, _PASSES_ELSEWHERE)
+        elsewhere = justified(_blurred(shop, scatter, chance), given, _PASSES_ELSEWHERE)
         candidates.append(scheduled(shop, elsewhere.rank))
     choosing = [_blurred(shop, scatter, chance) for _ in range(_SCENARIOS)]
     best = min(candidates, key=lambda one: _mean_makespan(one, choosing))
@@ -156,7 +156,8 @@ def _steadiest(
 
 def _mean_makespan(candidate: Schedule, scenarios: Sequence[Shop]) -> float:
     ends = [
-        scheduled(scenario, candidate.rank, candidate.held_for).makespan for scenario in scenarios
+        scheduled(scenario, candidate.rank, candidate.reserved_for).makespan
+        for scenario in scenarios
     ]
     return sum(ends) / len(ends)
 

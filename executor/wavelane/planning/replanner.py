@@ -26,11 +26,11 @@ from wavelane_model.effects import AnnounceIssue, Effect
 from wavelane_model.events import (
     CapMoved,
     Event,
-    Hold,
-    HoldEnded,
     OrderPlanned,
     PauseEnded,
     PostponementEnded,
+    Reservation,
+    ReservationEnded,
     WaveAmended,
     WaveStarted,
 )
@@ -58,7 +58,7 @@ _PATIENCE: Final = 0.3
 _SHORTEST_PATIENCE: Final = 1.0
 _REST: Final = 20.0
 """How many times as long as planning has taken nothing is planned again."""
-_CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, HoldEnded)
+_CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, ReservationEnded)
 _CHANGES: Final[frozenset[State]] = frozenset((*TAKEN_OUT, "queued"))
 
 
@@ -197,7 +197,7 @@ class Replanner:
             todo=todo,
             order=tuple(queued),
             holds=dict(state.holds),
-            unheld=frozenset(one for one in queued if state.was_awaited(state.records[one])),
+            unheld=frozenset(one for one in queued if state.reservation_spent(state.records[one])),
             may_hold=state.lane_release == "done" and in_seconds,
         )
 
@@ -216,8 +216,8 @@ class Replanner:
         return OrderPlanned(
             tuple(issues[one].id for one in order),
             tuple(
-                Hold(issues[one].id, at + _patience(plan.spans[one].start))
-                for one in sorted(plan.held_for)
+                Reservation(issues[one].id, at + _patience(plan.spans[one].start))
+                for one in sorted(plan.reserved_for)
             ),
         )
 

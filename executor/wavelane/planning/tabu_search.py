@@ -34,11 +34,11 @@ def with_holds(shop: Shop, best: Schedule, effort: int, latest: Mapping[int, flo
     `latest`: for some issues, when they have to start for a lane to be held for them.
     """
     rounds = min(_MOST_ROUNDS, effort // (len(best.rank) + 1))
-    course = Course(shop, _searched(shop, best.by_start(), rounds))
+    timing = Timing(shop, _searched(shop, best.by_start(), rounds))
     rank = [0] * len(best.rank)
-    for place, at in enumerate((*range(shop.running), *course.order)):
+    for place, at in enumerate((*range(shop.running), *timing.order)):
         rank[at] = place
-    found = held_in_time(shop, rank, frozenset(course.held_for()), latest)
+    found = held_in_time(shop, rank, frozenset(timing.reserved_for()), latest)
     return min(best, found, key=lambda one: one.makespan)
 
 
@@ -46,13 +46,13 @@ def _searched(shop: Shop, order: Sequence[int], rounds: int) -> list[int]:
     """The order of the shortest schedule that a tabu search from `order` comes by."""
     chance = random.Random(0)
     tabu: dict[tuple[int, int], int] = {}
-    course = Course(shop, order)
-    best, shortest = course.order, float("inf")
+    timing = Timing(shop, order)
+    best, shortest = timing.order, float("inf")
     for now in range(rounds):
-        makespan = max(course.end)
+        makespan = max(timing.end)
         if makespan < shortest:
-            best, shortest = course.order.copy(), makespan
-        guesses = [(course.guess(move), move) for move in moves(course)]
+            best, shortest = timing.order.copy(), makespan
+        guesses = [(timing.guess(move), move) for move in moves(timing)]
         if not guesses:
             break
         guesses.sort(key=itemgetter(0))
@@ -65,7 +65,7 @@ def _searched(shop: Shop, order: Sequence[int], rounds: int) -> list[int]:
         until = now + _TENURE + chance.randrange(_TENURE)
         for earlier, later in move.turned():
             tabu[later, earlier] = until
-        course.take(move)
+        timing.take(move)
     return best
 
 
@@ -93,9 +93,9 @@ class Move(NamedTuple):
         return ((earlier, self.issues[-1]) for earlier in self.issues[:-1])
 
 
-def moves(course: Course) -> list[Move]:
+def moves(timing: Timing) -> list[Move]:
     """What may shorten a longest chain, and is possible."""
-    blocks = [list(block) for _, block in groupby(course.chain(), course.shop.lane.__getitem__)]
+    blocks = [list(block) for _, block in groupby(timing.chain(), timing.shop.lane.__getitem__)]
     found: list[Move] = []
     for place, block in enumerate(blocks):
         opens, closes = place > 0, place + 1 < len(blocks)
@@ -105,10 +105,10 @@ def moves(course: Course) -> list[Move]:
             found += [Move(block[at:], True) for at in range(len(block) - 2)]
         if closes and len(block) > (2 if opens else 1):
             found.append(Move(block[-2:], False))
-    return [move for move in found if course.allows(move)]
+    return [move for move in found if timing.allows(move)]
 
 
-class Course:
+class Timing:
     """An order, and when each issue starts and ends if all start in it as early as they may.
 
     After a move only what can have changed is looked at: forward from the move on, backward from it
@@ -241,7 +241,7 @@ class Course:
         self._look_ahead(since)
         self._look_back(until)
 
-    def held_for(self) -> Iterator[int]:
+    def reserved_for(self) -> Iterator[int]:
         """Issues that start once their needs are done, when others could have started already.
 
         Or at the same time: what ends at one instant is told one after another.

@@ -43,7 +43,7 @@ class Leftover:
     token: str
 
 
-class Roster:
+class SessionRegistry:
     """The record of the commands that run now, a file each in `directory`."""
 
     def __init__(self, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether a journal is that of the wave at hand, and what has to change in it if it is not quite."""
+"""What has to change in the wave of a journal to make it the wave at hand, and what cannot."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
 
 
-class CapLever:
+class CapControl:
     """Moves the cap of a scheduler, before or during its run, from any thread.
 
     A move holds as soon as the call returns: no session starts that the new level does not

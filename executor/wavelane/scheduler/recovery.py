@@ -31,7 +31,7 @@ from wavelane_model.outcomes import Blocked, Merged
 log = logging.getLogger("wavelane")
 
 
-async def account_of(
+async def finding_of(
     pipeline: Pipeline, issue: Assignment, state: State, *, was_open: bool
 ) -> Event:
     """What is left of an issue that was in flight in `state`, told as an event.

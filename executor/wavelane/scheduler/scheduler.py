@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wavelane.control.requests import carried_out
-from wavelane.control.wakeup import Bell, hang_bell
+from wavelane.control.wakeup import WakeupPipe, open_wakeup
 from wavelane.journal.encoding import JournalError
 from wavelane.journal.journal import Command, Entry, Journal, Settings, Standing
 from wavelane.pipeline import Assignment, Pipeline, assignment
@@ -41,10 +41,10 @@ from wavelane.replay.amendment import amendment_of
 from wavelane.replay.loading import past_of
 from wavelane.replay.report import Recorder, Report, standings_after
 from wavelane.replay.status import LaneStatus, Overview, Status, lanes_of, overview_of, status_of
-from wavelane.scheduler.cap_control import CapLever
+from wavelane.scheduler.cap_control import CapControl
 from wavelane.scheduler.merge_turns import MergeTurns
 from wavelane.scheduler.notices import Audience, Notice, NoticeStream
-from wavelane.scheduler.recovery import account_of
+from wavelane.scheduler.recovery import finding_of
 from wavelane.scheduler.sessions import outcome_of
 from wavelane.scheduler.timers import Timers
 from wavelane.steps import KINDS, StartOrder
@@ -53,7 +53,7 @@ from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
     Effect,
-    EndHoldAt,
+    EndReservationAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -67,13 +67,13 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
-    HoldEnded,
     MergeTurnRequested,
     MergeTurnReturned,
     OrderPlanned,
     ParkRequested,
     PauseEnded,
     PostponementEnded,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     StopRequested,
@@ -85,7 +85,7 @@ from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Failed, Outcome, Postponed, Stopped
 from wavelane_model.state import Record, WaveState
-from wavelane_model.step import IllegalEvent, step, withdrawn
+from wavelane_model.step import IllegalEvent, start_veto, step
 from wavelane_model.wave import Issue, Wave
 
 log = logging.getLogger("wavelane")
@@ -93,7 +93,7 @@ log = logging.getLogger("wavelane")
 _NO_LIMITS_GIVEN = Limits()
 
 
-class _Told(NamedTuple):
+class StepResult(NamedTuple):
     """An event, when it happened, its orders, and where the issues stand that it moved."""
 
     at: float
@@ -163,11 +163,11 @@ class Scheduler:
         self._plan_wanted = plan
         self._replanner = Replanner(wave, plan)
         self._planning: asyncio.Task[None] | None = None
-        self.cap = CapLever(lambda: self._state, self._tell, self._hold)
+        self.cap = CapControl(lambda: self._state, self._tell, self._hold)
         """The lever on the cap."""
 
         self._lock = threading.RLock()
-        self._outbox: list[_Told] = []
+        self._outbox: list[StepResult] = []
         self._early: list[Event] | None = None if journal is None else []
         """What was asked for before the journal was opened."""
         self._answers: list[tuple[int, str]] = []
@@ -185,7 +185,7 @@ class Scheduler:
 
         self._journal: Journal | None = None
         self._writer: ThreadPoolExecutor | None = None
-        self._bell: Bell | None = None
+        self._bell: WakeupPipe | None = None
         self._rung = False
         self._group = asyncio.TaskGroup()
         self._sessions: dict[str, _Session] = {}
@@ -204,7 +204,7 @@ class Scheduler:
             EndSession: self._end_session,
             WakeAt: self._wake_at,
             ResumeAt: self._resume_at,
-            EndHoldAt: self._end_hold_at,
+            EndReservationAt: self._end_reservation_at,
             GrantMergeTurn: self._grant_turn,
             AnnounceCap: self._announce_cap,
             FinishWave: self._finish,
@@ -231,11 +231,11 @@ class Scheduler:
             self.open_journal()
             if self._journal is not None:
                 self._writer = ThreadPoolExecutor(1, "wavelane-journal")
-                self._bell = hang_bell(self._journal.path, self._loop, self._rang)
+                self._bell = open_wakeup(self._journal.path, self._loop, self._rang)
                 self._take_commands(self._journal.unanswered(), self._journal.holder.since)
                 if not self._journal.is_new:
                     await self._settle()
-            await self._account_for_the_past()
+            await self._ask_about_the_past()
             await self._plan()
             await self._drive()
         except BaseExceptionGroup as group:
@@ -411,15 +411,15 @@ class Scheduler:
                 f"{refusal}"
             ) from refusal
 
-    async def _account_for_the_past(self) -> None:
+    async def _ask_about_the_past(self) -> None:
         """Ask the pipeline about each issue in flight, and tell what it answers."""
         async with asyncio.TaskGroup() as group:
             for position in [*self._state.flight]:
-                group.create_task(self._account_for(self._state.records[position]))
+                group.create_task(self._ask_about(self._state.records[position]))
 
-    async def _account_for(self, record: Record) -> None:
+    async def _ask_about(self, record: Record) -> None:
         issue = self._assignment(record)
-        found = await account_of(self._pipeline, issue, record.state, was_open=record.open)
+        found = await finding_of(self._pipeline, issue, record.state, was_open=record.open)
         with suppress(IllegalEvent):  # it was parked or cancelled in the meantime
             self._tell(found)
 
@@ -436,7 +436,7 @@ class Scheduler:
             self._replanner.note(at, event, effects, self._state.wave)
             asked_for = self._journal_path is not None or self._audience.listens
             standings = standings_after(self._state, self._recorder, effects) if asked_for else {}
-            self._outbox.append(_Told(at, event, effects, standings))
+            self._outbox.append(StepResult(at, event, effects, standings))
             self._hold(event)
         if threading.get_ident() == self._thread:
             self._awake.set()
@@ -449,7 +449,7 @@ class Scheduler:
         if self._early is not None:
             self._early.append(event)
 
-    def _take_outbox(self) -> list[_Told]:
+    def _take_outbox(self) -> list[StepResult]:
         self._awake.clear()
         with self._lock:
             taken, self._outbox = self._outbox, []
@@ -528,7 +528,7 @@ class Scheduler:
                 if self._planning is not None:
                     self._planning.cancel()
 
-    async def _write(self, taken: list[_Told]) -> None:
+    async def _write(self, taken: list[StepResult]) -> None:
         if self._journal is not None and self._loop is not None:
             append = self._journal.append
             rows, answers = _rows(taken), self._take_answers()
@@ -536,7 +536,7 @@ class Scheduler:
             writing.add_done_callback(_looked_at)
             await asyncio.shield(writing)  # what was taken is written, even if the run is cancelled
 
-    def _carry_out(self, told: _Told) -> None:
+    def _carry_out(self, told: StepResult) -> None:
         for effect in told.effects:
             if isinstance(effect, AnnounceIssue):
                 if self._audience.listens:
@@ -606,7 +606,7 @@ class Scheduler:
     async def _run_session(self, order: StartOrder) -> None:
         session = self._sessions[order.issue]
         with self._lock:
-            if instead := withdrawn(self._state, order.issue, order.session):
+            if instead := start_veto(self._state, order.issue, order.session):
                 del self._sessions[order.issue]
                 self._tell(instead)
                 return
@@ -662,8 +662,8 @@ class Scheduler:
     def _resume_at(self, at: float, order: ResumeAt) -> None:
         self._timers.set(order.until, PauseEnded(order.until))
 
-    def _end_hold_at(self, at: float, order: EndHoldAt) -> None:
-        self._timers.set(order.until, HoldEnded(order.issue, order.until), order.issue)
+    def _end_reservation_at(self, at: float, order: EndReservationAt) -> None:
+        self._timers.set(order.until, ReservationEnded(order.issue, order.until), order.issue)
 
     def _tell_what_is_due(self) -> None:
         for event in self._timers.take_due():
@@ -673,7 +673,7 @@ class Scheduler:
     def _grant_turn(self, at: float, order: GrantMergeTurn) -> None:
         self._turns.grant(order.ticket)
 
-    def _announce_issue(self, told: _Told, order: AnnounceIssue) -> None:
+    def _announce_issue(self, told: StepResult, order: AnnounceIssue) -> None:
         issue = self.wave[order.issue]
         standing = told.standings.get(order.issue)
         self._audience.tell(
@@ -697,7 +697,7 @@ class Scheduler:
         self._audience.tell(Notice(at, "end", reason=order.outcome))
 
 
-def _rows(taken: list[_Told]) -> tuple[list[Entry], list[tuple[str, Standing]]]:
+def _rows(taken: list[StepResult]) -> tuple[list[Entry], list[tuple[str, Standing]]]:
     """The journal's rows: the events, and where the issues stand after them."""
     standings: dict[str, Standing] = {}
     for told in taken:

@@ -6,7 +6,7 @@
 `wavelane.testing.strategies` has Hypothesis strategies for waves; it needs `wavelane[testing]`.
 """
 
-from wavelane.testing.lawful import assert_lawful
+from wavelane.testing.assertion import assert_keeps_the_rules
 from wavelane.testing.scripted import Call, ScriptedPipeline
 from wavelane.testing.virtual import Deadlock, VirtualLoop, run_virtual, virtual_clock
 
@@ -15,7 +15,7 @@ __all__ = [
     "Deadlock",
     "ScriptedPipeline",
     "VirtualLoop",
-    "assert_lawful",
+    "assert_keeps_the_rules",
     "run_virtual",
     "virtual_clock",
 ]

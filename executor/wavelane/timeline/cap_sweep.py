@@ -32,7 +32,7 @@ class Setback(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class CapSweep:
     """What is expected of a wave at each cap, in seconds or sessions as `expected` says.
 
     `cap` is the chosen one, `chosen` the forecast at it, and `highest` the highest that was asked
@@ -78,7 +78,7 @@ def look_ahead(
     cap: int | None = None,
     lane_release: LaneRelease = "done",
     plan: bool | None = None,
-) -> Outlook:
+) -> CapSweep:
     """The outlook on a wave from its estimates, at each cap up to `cap` and the number of repos.
 
     `cap` defaults to the number of repos; `plan` is as for the scheduler. Raises `ValueError` for a
@@ -98,7 +98,7 @@ def look_ahead(
     def begin(at: int) -> tuple[Event, ...]:
         return opening(wave, at, lane_release=lane_release, wanted=plan)
 
-    return Outlook(
+    return CapSweep(
         wave=wave,
         expected=expected,
         cap=chosen,

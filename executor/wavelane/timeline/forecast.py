@@ -21,7 +21,7 @@ from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceIssue,
     Effect,
-    EndHoldAt,
+    EndReservationAt,
     EndSession,
     ResumeAt,
     RunOutcome,
@@ -29,7 +29,14 @@ from wavelane_model.effects import (
     StartMerging,
     StartReviewing,
 )
-from wavelane_model.events import Event, Hold, HoldEnded, PauseEnded, SessionEnded, WaveStarted
+from wavelane_model.events import (
+    Event,
+    PauseEnded,
+    Reservation,
+    ReservationEnded,
+    SessionEnded,
+    WaveStarted,
+)
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome, Stopped
 from wavelane_model.state import WaveState
@@ -226,7 +233,7 @@ class _Simulation:
         self._start = start
         self._clock = 0.0
         self._count = 0
-        self._due: list[tuple[float, int, SessionEnded | PauseEnded | Hold]] = []
+        self._due: list[tuple[float, int, SessionEnded | PauseEnded | Reservation]] = []
         self._ending: dict[str, int] = {}
         """Sessions that were ended before their time, by issue."""
         self._times: dict[str, list[float]] = {}
@@ -243,9 +250,9 @@ class _Simulation:
             if isinstance(event, PauseEnded):
                 if event.until == self._state.resume_at:
                     self.take(event)
-            elif isinstance(event, Hold):
+            elif isinstance(event, Reservation):
                 if self._state.holds.get(self._state.find(event.issue).position) == event.until:
-                    self.take(HoldEnded(event.issue, event.until))
+                    self.take(ReservationEnded(event.issue, event.until))
             elif self._ending.get(event.issue) != event.session or event.outcome == Stopped():
                 self.take(event)
 
@@ -266,8 +273,10 @@ class _Simulation:
                     self._set(0.0, SessionEnded(issue, session, Stopped()))
                 case ResumeAt(until):
                     self._set(max(0.0, until - self._start - self._clock), PauseEnded(until))
-                case EndHoldAt(issue, until):
-                    self._set(max(0.0, until - self._start - self._clock), Hold(issue, until))
+                case EndReservationAt(issue, until):
+                    self._set(
+                        max(0.0, until - self._start - self._clock), Reservation(issue, until)
+                    )
                 case _:
                     pass
 
@@ -287,7 +296,7 @@ class _Simulation:
             case StartMerging():
                 return self._merge_seconds
 
-    def _set(self, seconds: float, event: SessionEnded | PauseEnded | Hold) -> None:
+    def _set(self, seconds: float, event: SessionEnded | PauseEnded | Reservation) -> None:
         self._count += 1
         heappush(self._due, (self._clock + seconds, self._count, event))
 
@@ -306,7 +315,7 @@ class _Simulation:
         """What `admitted` got from the event with which it was admitted."""
         if isinstance(event, PauseEnded):
             return Cause("pause")
-        if isinstance(event, HoldEnded):
+        if isinstance(event, ReservationEnded):
             return Cause("hold")
         if not isinstance(event, SessionEnded):
             return Cause("start")

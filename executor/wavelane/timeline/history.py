@@ -15,13 +15,13 @@ from typing import Any, Final
 
 from wavelane.control.journal_status import Phase
 from wavelane.journal.journal import Entry, JournalReader, Settings
-from wavelane.lock import holder_of
+from wavelane.lock import owner_of
 from wavelane.replay.loading import past_of
 from wavelane.replay.report import IssueReport, Report
 from wavelane.steps import Step
 from wavelane.timeline.estimates import expected_seconds
 from wavelane.timeline.forecast import Forecast, covered, forecast
-from wavelane.timeline.spans import Chronicle, Count, RunSpan, SessionSpan
+from wavelane.timeline.spans import Count, RunSpan, SessionSpan, SpanRecorder
 from wavelane.timeline.waits import Wait
 from wavelane_model.events import MergeTurnRequested, MergeTurnReturned, RunCutOff
 from wavelane_model.state import WaveState
@@ -142,20 +142,20 @@ def history_of_journal(path: Path, now: float | None = None) -> History:
     running = _is_run(path)
     with JournalReader(path) as reader:
         settings = reader.settings()
-    chronicle = Chronicle()
-    past = past_of(path, settings, chronicle.follow)
+    spans = SpanRecorder()
+    past = past_of(path, settings, spans.follow)
     state = past.state
     report = past.recorder.report()
     phase = _phase(state, running or _is_run(path))  # it may have begun meanwhile
     if phase == "cut off" and not state.ended:
-        chronicle.follow(state, Entry(chronicle.now, RunCutOff()), step(state, RunCutOff()))
+        spans.follow(state, Entry(spans.now, RunCutOff()), step(state, RunCutOff()))
     until = (time.time() if now is None else now) if phase == "running" else None
-    chronicle.close(state, until)
-    return _history(path, settings, phase, state, report, chronicle)
+    spans.close(state, until)
+    return _history(path, settings, phase, state, report, spans)
 
 
 def _is_run(path: Path) -> bool:
-    holder = holder_of(path)
+    holder = owner_of(path)
     return holder is not None and not holder.briefly
 
 
@@ -173,38 +173,38 @@ def _history(
     phase: Phase,
     state: WaveState,
     report: Report,
-    chronicle: Chronicle,
+    spans: SpanRecorder,
 ) -> History:
-    sessions = tuple(chronicle.sessions)
-    runs = tuple(chronicle.runs)
+    sessions = tuple(spans.sessions)
+    runs = tuple(spans.runs)
     return History(
         journal=path,
         name=settings.name,
         phase=phase,
         began=runs[0].began if runs else None,
-        ended=chronicle.now,
+        ended=spans.now,
         ceiling=settings.ceiling,
         report=report,
-        repos=tuple(_repos(state.wave.repos, sessions, runs, chronicle.now)),
-        issues=tuple(_issues(report, sessions, chronicle)),
+        repos=tuple(_repos(state.wave.repos, sessions, runs, spans.now)),
+        issues=tuple(_issues(report, sessions, spans)),
         sessions=sessions,
-        waits=tuple(chronicle.waits),
-        gaps=tuple(chronicle.gaps),
-        cap=tuple(chronicle.cap),
-        flight=tuple(chronicle.flight),
+        waits=tuple(spans.waits),
+        gaps=tuple(spans.gaps),
+        cap=tuple(spans.cap),
+        flight=tuple(spans.flight),
         runs=runs,
-        planned=_planned(settings, chronicle),
+        planned=_planned(settings, spans),
     )
 
 
 def _issues(
-    report: Report, sessions: Iterable[SessionSpan], chronicle: Chronicle
+    report: Report, sessions: Iterable[SessionSpan], spans: SpanRecorder
 ) -> Iterable[IssueHistory]:
     worked: defaultdict[str, dict[Step, float]] = defaultdict(lambda: dict.fromkeys(_STEPS, 0.0))
     for session in sessions:
-        worked[session.issue][session.step] += _end(session, chronicle.now) - session.began
+        worked[session.issue][session.step] += _end(session, spans.now) - session.began
     for issue in report.issues.values():
-        yield IssueHistory(issue, worked[issue.id], chronicle.waited(issue.id))
+        yield IssueHistory(issue, worked[issue.id], spans.waited(issue.id))
 
 
 def _repos(
@@ -223,8 +223,8 @@ def _end(span: SessionSpan | RunSpan, now: float) -> float:
     return now if span.ended is None else span.ended
 
 
-def _planned(settings: Settings, chronicle: Chronicle) -> Forecast | None:
-    wave = chronicle.first_wave
+def _planned(settings: Settings, spans: SpanRecorder) -> Forecast | None:
+    wave = spans.first_wave
     if wave is None:
         return None
     expected = expected_seconds(wave)
@@ -235,8 +235,8 @@ def _planned(settings: Settings, chronicle: Chronicle) -> Forecast | None:
         expected.lengths,
         settings.ceiling,
         lane_release=settings.lane_release,
-        opening=[one for one in chronicle.opening if not isinstance(one, _TURNS)],
-        start=chronicle.runs[0].began,
+        opening=[one for one in spans.opening if not isinstance(one, _TURNS)],
+        start=spans.runs[0].began,
         gaps=False,
     )
 

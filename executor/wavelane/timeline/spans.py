@@ -1,6 +1,6 @@
 """A chronicle: what the events of a journal come to over time, told in spans.
 
-A `Chronicle` follows a fold, step by step, and notes each session from its order to its end (one
+A `SpanRecorder` follows a fold, step by step, and notes each session from its order to its end (one
 that was withheld was none), the cap, how many issues are in flight, the runs, and by
 `wavelane.timeline.waits` who waited for what.
 
@@ -108,7 +108,7 @@ class Count(NamedTuple):
     number: int
 
 
-class Chronicle:
+class SpanRecorder:
     """Follows the fold of a journal: give `follow` to it, then `close`."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ happened, and judged by four:
    stands. Sessions are started by the model alone, so every end has to be that of a session that
    the rules allowed to start, and no session ends twice. Of a session whose run was cut off no
    end is told, but what is left of its issue, before the next run starts.
-3. *Rules.* After each step the `Referee` looks at what was announced and ordered, and every so
+3. *Rules.* After each step the `RuleMonitor` looks at what was announced and ordered, and every so
    often, and at the end, the named properties of `wavelane_model.properties` look at the state. How
    often depends on the size of the wave, so that the cost of a step does not.
 4. *Standings.* The rows of the issues say what the fold says, and the seal is that of the events.
@@ -29,11 +29,11 @@ from typing import Any, Final
 from wavelane.journal.encoding import JournalError, sealed, storable
 from wavelane.journal.journal import Entry, JournalReader, Row, Settings, Standing
 from wavelane.replay.report import Recorder
-from wavelane.verify.objection import objection
-from wavelane.verify.referee import Breach, Referee
+from wavelane.verify.monitor import Breach, RuleMonitor
+from wavelane.verify.refusal import explain_refusal
 from wavelane_model.cap import Cap
-from wavelane_model.effects import Effect, EndHoldAt, RunOutcome, WakeAt
-from wavelane_model.events import Event, HoldEnded, PauseEnded, PostponementEnded
+from wavelane_model.effects import Effect, EndReservationAt, RunOutcome, WakeAt
+from wavelane_model.events import Event, PauseEnded, PostponementEnded, ReservationEnded
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, step
@@ -129,9 +129,9 @@ def verify(path: str | Path) -> Verdict:
             first_seal = reader.first_seal()
         except (JournalError, TypeError) as error:
             return Verdict(False, 0, (Finding("meta", str(error)),), "unfinished")
-        hearing = _Hearing(fold, first_seal)
-        hearing.hear(reader)
-        return hearing.verdict(reader)
+        check = _JournalCheck(fold, first_seal)
+        check.hear(reader)
+        return check.verdict(reader)
 
 
 class _Fold:
@@ -145,7 +145,7 @@ class _Fold:
             limits=settings.limits,
         )
         self.recorder = Recorder(self.state)
-        self.referee = Referee(
+        self.monitor = RuleMonitor(
             settings.wave, ceiling=settings.ceiling, lane_release=settings.lane_release
         )
         self.due: dict[str, float] = {}
@@ -161,9 +161,9 @@ class _Fold:
         try:
             effects = step(self.state, event)
         except IllegalEvent as refusal:
-            return [objection(self.state, event, str(refusal))]
+            return [explain_refusal(self.state, event, str(refusal))]
         self.recorder.note(at, event, effects)
-        breaches = [*self._wait(at, event, effects), *self.referee.watch(event, effects)]
+        breaches = [*self._wait(at, event, effects), *self.monitor.watch(event, effects)]
         self._steps += 1
         if not breaches and self._steps % self._every == 0:
             breaches = self.properties()
@@ -189,21 +189,21 @@ class _Fold:
                 )
         if isinstance(event, PauseEnded) and at < event.until - CLOCK_SLACK:
             yield Breach("wait", f"the pause ended {event.until - at:g} s before its time")
-        if isinstance(event, HoldEnded):
+        if isinstance(event, ReservationEnded):
             until = self.held_until.pop(event.issue, at)
             if at < until - CLOCK_SLACK:
                 yield Breach(
                     "hold", f"the hold for {event.issue} ended {until - at:g} s before its time"
                 )
         for effect in effects:
-            if isinstance(effect, EndHoldAt):
+            if isinstance(effect, EndReservationAt):
                 self.held_until[effect.issue] = effect.until
             if isinstance(effect, WakeAt):
                 delay = self.state.limits.postpone_delay
                 self.due[effect.issue] = at + delay if effect.until is None else effect.until
 
 
-class _Hearing:
+class _JournalCheck:
     """One journal on its way to a verdict."""
 
     def __init__(self, fold: _Fold, seal: str) -> None:
@@ -286,7 +286,7 @@ class _Hearing:
         for breach in self._fold.properties():
             self._find(breach.rule, f"after the last event, {breach.text}")
         is_cut_off = self._fold.state.outcome == "unfinished"
-        for issue, session in self._fold.referee.open_sessions.items():
+        for issue, session in self._fold.monitor.open_sessions.items():
             self._notes.append(
                 f"session {session} of {issue} was cut off; what is left of it is not told yet"
                 if is_cut_off

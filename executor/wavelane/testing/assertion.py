@@ -7,7 +7,7 @@ from pathlib import Path
 from wavelane.verify.verdict import Verdict, verify
 
 
-def assert_lawful(journal: str | Path) -> Verdict:
+def assert_keeps_the_rules(journal: str | Path) -> Verdict:
     """Fail with all that `verify` finds in a journal; else return its verdict.
 
     An unfinished run may be lawful: ask the verdict for its `outcome`. Raises `AssertionError`, and

@@ -33,7 +33,7 @@ from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
     Effect,
-    EndHoldAt,
+    EndReservationAt,
     EndSession,
     FinishWave,
     GrantMergeTurn,
@@ -50,14 +50,14 @@ from wavelane_model.events import (
     AttemptUnclear,
     CapMoved,
     Event,
-    Hold,
-    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     OrderPlanned,
     PauseEnded,
     PostponementEnded,
+    Reservation,
+    ReservationEnded,
     RunCutOff,
     SessionEnded,
     SessionWithheld,
@@ -93,7 +93,7 @@ DURING_A_RUN: Final = (
     SessionEnded,
     SessionWithheld,
     PostponementEnded,
-    HoldEnded,
+    ReservationEnded,
     PauseEnded,
     RunCutOff,
 )
@@ -118,7 +118,7 @@ _REPORTS: Final[dict[Trigger, tuple[type[Event], type[Merged | Approved] | None,
 """Moves that somebody has to report: by which event, with which outcome, and in a word."""
 
 
-class Referee:
+class RuleMonitor:
     """Watches the runs of a wave, from the first event."""
 
     def __init__(self, wave: Wave, *, ceiling: int, lane_release: LaneRelease) -> None:
@@ -194,7 +194,7 @@ class Referee:
                 yield from self._amended(issues, done)
             case OrderPlanned(order, holds):
                 yield from self._planned(order, holds)
-            case HoldEnded(issue, until):
+            case ReservationEnded(issue, until):
                 if self._holds.pop(issue, None) != until:
                     yield Breach("hold", f"a hold for {issue} ends that was not to end then")
             case PostponementEnded(issue):
@@ -239,21 +239,21 @@ class Referee:
         if self._holds:
             self._urgency = _inherited_priorities(self._wave)
 
-    def _planned(self, order: Sequence[str], holds: Sequence[Hold]) -> Iterator[Breach]:
+    def _planned(self, order: Sequence[str], holds: Sequence[Reservation]) -> Iterator[Breach]:
         self._place = {issue: place for place, issue in enumerate(order)}
         if unknown := [one for one in order if one not in self._state]:
             yield Breach("hold", f"a plan names {', '.join(unknown)}: there are no such issues")
         self._holds = {
             hold.issue: min(hold.until, self._holds.get(hold.issue, hold.until))
             for hold in holds
-            if self._may_be_awaited(hold.issue)
+            if self._may_be_reserved_for(hold.issue)
             and (hold.issue in self._holds or hold.issue not in self._awaited)
         }
         self._awaited.update(self._holds)
         if self._holds:
             self._urgency = _inherited_priorities(self._wave)
 
-    def _may_be_awaited(self, issue: str) -> bool:
+    def _may_be_reserved_for(self, issue: str) -> bool:
         return self._state.get(issue) == "queued" and not any(
             self._state[needed] in ("parked", "cancelled") for needed in self._needs(issue)
         )
@@ -269,7 +269,7 @@ class Referee:
         return found
 
     def _holds_told(self, effects: Sequence[Effect]) -> Iterator[Breach]:
-        told = {effect.issue for effect in effects if isinstance(effect, EndHoldAt)}
+        told = {effect.issue for effect in effects if isinstance(effect, EndReservationAt)}
         for issue in sorted(self._holds.keys() - told):
             yield Breach("hold", f"the lane of {issue} is held, and nobody is to end that in time")
 
@@ -337,7 +337,7 @@ class Referee:
         self._state[issue] = target
         self._waiting.discard(issue)
         if self._holds:
-            self._keep_holds(issue, target)
+            self._update_reservations(issue, target)
         self._keep(issue, trigger, source, target)
 
     def _admitted(self, issue: str) -> Iterator[Breach]:
@@ -379,14 +379,14 @@ class Referee:
             return self._urgency[first] > self._urgency[second]
         return self._place[first] < self._place.get(second, len(self._place))
 
-    def _keep_holds(self, issue: str, target: State) -> None:
+    def _update_reservations(self, issue: str, target: State) -> None:
         self._holds.pop(issue, None)
         if target in ("parked", "cancelled"):
             self._let_go()
 
     def _let_go(self) -> None:
         """End the holds for what a human has to come before."""
-        for held in [one for one in self._holds if not self._may_be_awaited(one)]:
+        for held in [one for one in self._holds if not self._may_be_reserved_for(one)]:
             del self._holds[held]
 
     def _took_lane(self, issue: str) -> Iterator[Breach]:
@@ -476,7 +476,7 @@ class Referee:
         if order.until != self._lifts:
             yield Breach("pause", f"a pause is to end at {order.until:g}, which nobody asked for")
 
-    def _end_of_hold_ordered(self, order: EndHoldAt) -> Iterator[Breach]:
+    def _end_of_hold_ordered(self, order: EndReservationAt) -> Iterator[Breach]:
         if self._holds.get(order.issue) != order.until:
             yield Breach(
                 "hold",
@@ -555,14 +555,14 @@ def _inherited_priorities(wave: Wave) -> dict[str, int]:
     return found
 
 
-_WATCHERS: Final[dict[type[Effect], Callable[[Referee, Any], Iterator[Breach]]]] = {
-    StartImplementing: Referee._start_ordered,
-    StartReviewing: Referee._start_ordered,
-    StartMerging: Referee._start_ordered,
-    EndSession: Referee._end_ordered,
-    WakeAt: Referee._wait_ordered,
-    ResumeAt: Referee._resumption_ordered,
-    EndHoldAt: Referee._end_of_hold_ordered,
-    GrantMergeTurn: Referee._turn_granted,
-    FinishWave: Referee._finished,
+_WATCHERS: Final[dict[type[Effect], Callable[[RuleMonitor, Any], Iterator[Breach]]]] = {
+    StartImplementing: RuleMonitor._start_ordered,
+    StartReviewing: RuleMonitor._start_ordered,
+    StartMerging: RuleMonitor._start_ordered,
+    EndSession: RuleMonitor._end_ordered,
+    WakeAt: RuleMonitor._wait_ordered,
+    ResumeAt: RuleMonitor._resumption_ordered,
+    EndReservationAt: RuleMonitor._end_of_hold_ordered,
+    GrantMergeTurn: RuleMonitor._turn_granted,
+    FinishWave: RuleMonitor._finished,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wavelane.verify.referee import DURING_A_RUN, Account, Breach
+from wavelane.verify.monitor import DURING_A_RUN, Account, Breach
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
@@ -17,7 +17,6 @@ from wavelane_model.events import (
     CancelRequested,
     CapMoved,
     Event,
-    HoldEnded,
     MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
@@ -25,6 +24,7 @@ from wavelane_model.events import (
     ParkRequested,
     PauseEnded,
     PostponementEnded,
+    ReservationEnded,
     SessionEnded,
     SessionWithheld,
     UnparkRequested,
@@ -33,7 +33,7 @@ from wavelane_model.events import (
 )
 from wavelane_model.outcomes import Outcome, Stopped
 from wavelane_model.state import Record, WaveState
-from wavelane_model.step import ACCOUNTS, outcomes_of
+from wavelane_model.step import RECOVERY_FINDINGS, outcomes_of
 from wavelane_model.why import ReasonCode, why
 
 _RULES: Final[dict[ReasonCode, str]] = {
@@ -55,7 +55,7 @@ _RULES: Final[dict[ReasonCode, str]] = {
 """The rule that keeps an issue where its reason says it is."""
 
 
-def objection(state: WaveState, event: Event, refusal: str) -> Breach:
+def explain_refusal(state: WaveState, event: Event, refusal: str) -> Breach:
     """Why `event`, which the model refused with the text `refusal`, is not legal in `state`."""
     if untimely := _of_time(state, event):
         return untimely
@@ -91,7 +91,7 @@ def objection(state: WaveState, event: Event, refusal: str) -> Breach:
             return Breach("pause", "a pause ended by itself that was not to end then")
         case WaveAmended():
             return Breach("wave", refusal)
-        case OrderPlanned() | HoldEnded():
+        case OrderPlanned() | ReservationEnded():
             return Breach("hold", refusal)
         case MergeTurnRequested() | MergeTurnReturned():
             return Breach("merge", refusal)
@@ -105,7 +105,7 @@ def _of_time(state: WaveState, event: Event) -> Breach | None:
     """What is wrong with an event that belongs into a run, or between two, and comes elsewhere."""
     name = type(event).__name__
     if not state.started:
-        too_early = isinstance(event, (*DURING_A_RUN, *ACCOUNTS))
+        too_early = isinstance(event, (*DURING_A_RUN, *RECOVERY_FINDINGS))
         return Breach("end", f"{name} comes before the run has started") if too_early else None
     if not state.ended and isinstance(event, Account):
         said = _TOLD[type(event)].format(event.issue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wavelane import Issue, Wave
-from wavelane.verify.referee import Breach, Referee
+from wavelane.verify.monitor import Breach, RuleMonitor
 from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
@@ -384,9 +384,9 @@ BROKEN: list[tuple[Story, LaneRelease, Breach]] = [
 def test_the_referee_sees_a_broken_rule_by_itself(
     story: Story, policy: LaneRelease, breach: Breach
 ) -> None:
-    referee = Referee(WAVE, ceiling=2, lane_release=policy)
+    monitor = RuleMonitor(WAVE, ceiling=2, lane_release=policy)
 
-    seen = [list(referee.watch(event, effects)) for event, effects in story]
+    seen = [list(monitor.watch(event, effects)) for event, effects in story]
 
     assert not any(seen[:-1])
     assert breach in seen[-1]
