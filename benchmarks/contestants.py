@@ -1,7 +1,7 @@
 """The contestants: ways to get the same issues through the same sessions.
 
 1. Ours are here, beside bare asyncio, which can neither be slowed down nor fail nor say why.
-2. Each peer is a module in `benchmarks.peers`, imported by nobody until it is its turn, so that
+2. Each peer is a module in `benchmarks.peers`, imported only when it is its turn, so that
    one that is not installed hinders none of the others.
 3. A contestant is *opened* before the clock starts: what a peer needs to be up (a cluster, a
    database with its tables) is not counted. It then runs wave after wave.
@@ -50,7 +50,7 @@ class Contestant:
     durable: str
     """What is still known when the process is killed."""
     package: str | None = None
-    """The distribution whose version is told; None stands for the standard library and ours."""
+    """The distribution whose version is printed; None stands for the standard library and ours."""
 
     @property
     def version(self) -> str | None:

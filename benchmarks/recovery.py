@@ -5,8 +5,9 @@
 
 The journal is that of the wave of `benchmarks.workload`, cut off when half of its issues are done.
 *To go on* is from nothing to the moment at which the first session starts: open the journal, fold
-it through the model, check its seal, ask about what was in flight. Beside it stands what it costs
-to read the same rows from the same file and take their JSON apart, and to do nothing with them.
+it through the model, check its hash chain, ask about what was in flight. Beside it stands what it
+costs to read the same rows from the same file and take their JSON apart, and to do nothing with
+them.
 
 With `--check` the exit code is 1 when an event costs more than `STEEPEST` times what it costs in
 the next smaller journal, or when going on takes more than `DEAREST` times as long as reading.
@@ -35,7 +36,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.modelrun import events_of
-from benchmarks.telling import asked_of, told
+from benchmarks.output import parser_for, report_results
 from benchmarks.workload import CAP, issues
 from wavelane import Approved, Issue, Limits, Scheduler, Wave
 from wavelane.journal.journal import Entry, Journal, Settings, Standing
@@ -74,7 +75,7 @@ class Row:
 
 
 class _FirstSession:
-    """A pipeline that tells when its first session has started, and ends none."""
+    """A pipeline that records when its first session has started, and ends none."""
 
     def __init__(self) -> None:
         self.started = asyncio.Event()
@@ -238,7 +239,7 @@ def table_of(rows: Sequence[Row]) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
-    parser = asked_of(
+    parser = parser_for(
         "benchmarks.recovery",
         "What it costs to go on with a wave whose process was killed in mid-run.",
     )
@@ -249,7 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_one(what, Path(path), int(size)))
         return 0
     rows = [row_of(size, given.repeat) for size in given.sizes]
-    return told(given, {"rows": [asdict(row) for row in rows]}, [table_of(rows)], excesses(rows))
+    return report_results(
+        given, {"rows": [asdict(row) for row in rows]}, [table_of(rows)], excesses(rows)
+    )
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ from benchmarks import goals, starts, steps, waves
 from benchmarks.contestants import CONTESTANTS, OWN, PEERS, Name
 from benchmarks.measurement import Measure
 from benchmarks.measurement import measured_apart as wave_apart
+from benchmarks.output import machine, parser_for, report_results
 from benchmarks.page import Place, markdown_of
 from benchmarks.plot import svg_of
 from benchmarks.starts import MeasureStart
 from benchmarks.steps import MeasureSteps
-from benchmarks.telling import asked_of, machine, told
 
 FOLDER: Final = Path(__file__).parent
 _PROGRAM: Final = "benchmarks.scale"
@@ -65,7 +65,7 @@ class Findings:
         return goals.verdicts_of(self.measured, self.of_steps, self.of_starts)
 
     def tables(self) -> list[Table]:
-        """All tables, in the order in which they are told."""
+        """All tables, in the order in which they are printed."""
         return [
             waves.table_of(self.of_waves),
             waves.rules_of([*OWN, *PEERS]),
@@ -118,7 +118,7 @@ def main(
     if place:
         write(found, place, folder)
     excesses = _lasting_excesses(given, gauges or Gauges(), found) if given.check else []
-    return told(given, found.as_json(), found.tables(), excesses)
+    return report_results(given, found.as_json(), found.tables(), excesses)
 
 
 def _lasting_excesses(given: argparse.Namespace, gauges: Gauges, found: Findings) -> list[str]:
@@ -132,7 +132,7 @@ def _lasting_excesses(given: argparse.Namespace, gauges: Gauges, found: Findings
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = asked_of(
+    parser = parser_for(
         _PROGRAM,
         "What an issue costs as waves grow, beside bare asyncio and our peers in the same run.",
         repeat=5,

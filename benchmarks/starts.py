@@ -1,6 +1,6 @@
 """How long wavelane takes to be there: its import, and the help of its command.
 
-1. Each start is a fresh process, after one that nobody counts, so that compiled files are on disk,
+1. Each start is a fresh process, after one that does not count, so that compiled files are on disk,
    whatever the environment says of writing them.
 2. An import is timed inside its process, without the start of python. Help is timed from outside,
    from the start of the process to its end.

@@ -6,7 +6,7 @@ Both in one process, one after the other. A *step* is an event of the wave of `b
 from the first to the last, with the making of the event: it moves an issue, and starts all that may
 start then. A *trigger* moves one issue along the machine that is made of the same table, with
 guards that are plain functions; nothing follows from it, so it costs the same in any wave. Neither
-waits for anything, so what is told is the time of the processor.
+waits for anything, so what is measured is processor time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from wavelane_model.step import step
 
 _LIFE: Final = ("admit", "begin", "implemented", "approve", "merged")
 _MOST_LIVES: Final = 4_000
-"""A trigger costs the same however often it is pulled, so more than these tell nothing more."""
+"""A trigger costs the same however often it is pulled, so more than these show nothing more."""
 
 
 @dataclass(frozen=True, slots=True)

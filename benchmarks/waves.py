@@ -2,8 +2,8 @@
 
 1. Rounds go over all sizes and contestants in turn, so that a machine that is slow for a while is
    slow for all.
-2. A peer that does not finish a size within the limit, or fails, is told in words; larger sizes
-   are not tried. Bare asyncio and ours have no limit, and a failure of theirs is an error.
+2. A peer that does not finish a size within the limit, or fails, is named with the reason; larger
+   sizes are not tried. Bare asyncio and ours have no limit, and a failure of theirs is an error.
 3. Memory is measured for bare asyncio and ours: `tracemalloc` sees one process and no C library.
 """
 

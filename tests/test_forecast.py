@@ -14,7 +14,7 @@ from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.strategies import lane_releases, waves
 from wavelane.testing.virtual import EPOCH
-from wavelane.timeline.cap_sweep import look_ahead
+from wavelane.timeline.cap_sweep import sweep_caps
 from wavelane.timeline.estimates import amount, expected_seconds
 from wavelane.timeline.forecast import Forecast, Link, covered, forecast, forecasts
 from wavelane_model.events import (
@@ -258,29 +258,29 @@ def test_a_cap_that_is_never_reached_stands_for_all_above() -> None:
 
 
 def test_a_higher_cap_that_is_forecast_to_end_later_is_called_a_setback() -> None:
-    sweep = look_ahead(LATER_AT_CAP_3, plan=False)
+    sweep = sweep_caps(LATER_AT_CAP_3, plan=False)
 
     assert [one.end for one in sweep.forecasts] == [18, 11, 12]
     assert sweep.setbacks == ((3, 2, 1),)
-    assert [one.end for one in look_ahead(LATER_AT_CAP_3).forecasts] == [18, 11, 11]
+    assert [one.end for one in sweep_caps(LATER_AT_CAP_3).forecasts] == [18, 11, 11]
 
 
 def test_the_outlook_goes_up_to_the_number_of_repos_or_the_chosen_cap() -> None:
     wave = wave_of("a#1", "b#1", "c#1")
 
-    assert look_ahead(wave).highest == 3
-    assert look_ahead(wave, cap=2).highest == 3
-    assert look_ahead(wave, cap=9).highest == 9
-    assert look_ahead(wave, cap=9).chosen.end == 1
+    assert sweep_caps(wave).highest == 3
+    assert sweep_caps(wave, cap=2).highest == 3
+    assert sweep_caps(wave, cap=9).highest == 9
+    assert sweep_caps(wave, cap=9).chosen.end == 1
     with pytest.raises(ValueError, match="give 1 or more"):
-        look_ahead(wave, cap=0)
+        sweep_caps(wave, cap=0)
 
 
 def test_in_a_very_large_wave_some_caps_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wavelane.timeline.cap_sweep._EACH", 100)
     wave = wave_of(*(f"r{at}#1" for at in range(20)))
 
-    assert [one.cap for one in look_ahead(wave, cap=7).forecasts] == [1, 2, 4, 7, 8, 16, 20]
+    assert [one.cap for one in sweep_caps(wave, cap=7).forecasts] == [1, 2, 4, 7, 8, 16, 20]
 
 
 # Estimates

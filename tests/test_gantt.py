@@ -19,7 +19,7 @@ from wavelane.gantt.scale import Scale, tick_text
 from wavelane.gantt.svg import escaped, short, shortened, tag, text_width
 from wavelane.testing import run_virtual
 from wavelane.testing.strategies import waves
-from wavelane.timeline.cap_sweep import look_ahead
+from wavelane.timeline.cap_sweep import sweep_caps
 from wavelane.timeline.history import history_of_journal
 
 NAME = "{http://www.w3.org/2000/svg}"
@@ -150,13 +150,13 @@ def test_the_same_journal_gives_the_same_picture(tmp_path: Path) -> None:
 @given(wave=waves(max_issues=9), cap=st.integers(1, 4))
 @settings(max_examples=50, deadline=None)
 def test_the_picture_of_any_forecast_has_a_bar_for_each_issue(wave: Wave, cap: int) -> None:
-    picture = svg(forecast_chart(look_ahead(wave, cap=cap), "any"))
+    picture = svg(forecast_chart(sweep_caps(wave, cap=cap), "any"))
 
     assert bars(picture) == len(wave)
 
 
 def test_a_forecast_shows_what_decides_its_end_and_what_it_counts() -> None:
-    picture = svg(forecast_chart(look_ahead(wave_of("a#1", "b#1 < a#1"))))
+    picture = svg(forecast_chart(sweep_caps(wave_of("a#1", "b#1 < a#1"))))
 
     assert "decides the end" in texts(picture)
     assert "predicted end 2 sessions" in texts(picture)
@@ -166,7 +166,7 @@ def test_a_forecast_shows_what_decides_its_end_and_what_it_counts() -> None:
 def test_a_forecast_says_from_how_many_issues_it_was_learned() -> None:
     wave = Wave([Issue("a#1", "a")], experience=[Finished("a", (), 60)])
 
-    picture = svg(forecast_chart(look_ahead(wave)))
+    picture = svg(forecast_chart(sweep_caps(wave)))
 
     assert "Estimates: 0 given, 1 learned from 1 finished issue." in texts(picture)
 

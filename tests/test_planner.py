@@ -88,8 +88,8 @@ def assert_keeps_the_rules(wave: Wave, plan: Plan, cap: int) -> None:
 
 @given(waves(), st.integers(1, 5), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_a_plan_keeps_dependencies_lanes_and_cap(wave: Wave, cap: int, may_hold: bool) -> None:
-    plan = planned(wave, seconds_of(wave), cap, may_hold=may_hold, effort=EFFORT)
+def test_a_plan_keeps_dependencies_lanes_and_cap(wave: Wave, cap: int, may_reserve: bool) -> None:
+    plan = planned(wave, seconds_of(wave), cap, may_reserve=may_reserve, effort=EFFORT)
 
     assert_keeps_the_rules(wave, plan, cap)
     assert sorted(plan.order) == sorted(plan.spans) == list(range(len(wave)))
@@ -98,9 +98,9 @@ def test_a_plan_keeps_dependencies_lanes_and_cap(wave: Wave, cap: int, may_hold:
 @given(waves(), st.integers(1, 5), st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_a_plan_never_ends_later_than_the_model_would_without_it(
-    wave: Wave, cap: int, may_hold: bool
+    wave: Wave, cap: int, may_reserve: bool
 ) -> None:
-    plan = planned(wave, seconds_of(wave), cap, may_hold=may_hold, effort=EFFORT)
+    plan = planned(wave, seconds_of(wave), cap, may_reserve=may_reserve, effort=EFFORT)
 
     assert plan.makespan <= end_in_the_model(wave, cap)
 
@@ -117,7 +117,7 @@ def test_the_model_ends_when_the_plan_says(wave: Wave, cap: int) -> None:
 @settings(deadline=None, max_examples=60)
 def test_the_same_question_has_the_same_answer(wave: Wave, cap: int) -> None:
     first, second = (
-        planned(wave, seconds_of(wave), cap, may_hold=True, effort=EFFORT) for _ in range(2)
+        planned(wave, seconds_of(wave), cap, may_reserve=True, effort=EFFORT) for _ in range(2)
     )
 
     assert first == second
@@ -134,7 +134,7 @@ def test_what_is_in_flight_goes_on_and_what_is_done_is_left_out(
     elapsed = {at: now - before.spans[at].start for at in todo if before.spans[at].start < now}
 
     plan = planned(
-        wave, seconds_of(wave), cap, elapsed=elapsed, todo=todo, may_hold=True, effort=EFFORT
+        wave, seconds_of(wave), cap, elapsed=elapsed, todo=todo, may_reserve=True, effort=EFFORT
     )
 
     assert_keeps_the_rules(wave, plan, cap)
@@ -154,7 +154,7 @@ def test_a_lane_is_held_for_what_the_end_of_the_wave_waits_for() -> None:
     )
 
     greedy = planned(wave, seconds_of(wave), 2)
-    holding = planned(wave, seconds_of(wave), 2, may_hold=True)
+    holding = planned(wave, seconds_of(wave), 2, may_reserve=True)
 
     assert (greedy.makespan, holding.makespan) == (15.0, 11.0)
     assert holding.reserved_for == {wave.position["web#1"]}
@@ -163,9 +163,9 @@ def test_a_lane_is_held_for_what_the_end_of_the_wave_waits_for() -> None:
 @given(waves(), st.integers(1, 5), st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_a_plan_for_scattering_estimates_keeps_the_rules_too(
-    wave: Wave, cap: int, may_hold: bool
+    wave: Wave, cap: int, may_reserve: bool
 ) -> None:
-    plan = planned(wave, seconds_of(wave), cap, may_hold=may_hold, scatter=0.3, effort=EFFORT)
+    plan = planned(wave, seconds_of(wave), cap, may_reserve=may_reserve, scatter=0.3, effort=EFFORT)
 
     assert_keeps_the_rules(wave, plan, cap)
     assert sorted(plan.order) == list(range(len(wave)))
@@ -189,7 +189,7 @@ def test_the_more_urgent_goes_first_whatever_it_costs() -> None:
         ]
     )
 
-    plan = planned(wave, seconds_of(wave), 2, may_hold=True)
+    plan = planned(wave, seconds_of(wave), 2, may_reserve=True)
 
     assert plan.order[0] == 0
 
@@ -197,13 +197,13 @@ def test_the_more_urgent_goes_first_whatever_it_costs() -> None:
 def test_more_in_flight_than_a_lowered_cap_allows_are_all_expected_to_end() -> None:
     wave = Wave([Issue(f"r{at}#1", f"r{at}", estimate=10) for at in range(4)])
 
-    plan = planned(wave, seconds_of(wave), 1, elapsed={0: 2.0, 1: 4.0, 2: 6.0}, may_hold=True)
+    plan = planned(wave, seconds_of(wave), 1, elapsed={0: 2.0, 1: 4.0, 2: 6.0}, may_reserve=True)
 
     assert plan.spans[3] == (8.0, 18.0)
 
 
 def test_nothing_left_to_do_is_an_empty_plan() -> None:
-    plan = planned(Wave([Issue("api#1", "api")]), [1.0], 1, todo=(), may_hold=True)
+    plan = planned(Wave([Issue("api#1", "api")]), [1.0], 1, todo=(), may_reserve=True)
 
     assert (plan.order, plan.makespan) == ((), 0.0)
 
@@ -216,6 +216,6 @@ def test_a_cap_of_nothing_is_refused() -> None:
 def test_sessions_that_take_no_time_are_planned_too() -> None:
     wave = Wave([Issue("api#1", "api"), Issue("web#1", "web", ["api#1"]), Issue("api#2", "api")])
 
-    plan = planned(wave, [0.0, 0.0, 5.0], 1, may_hold=True)
+    plan = planned(wave, [0.0, 0.0, 5.0], 1, may_reserve=True)
 
     assert plan.makespan == pytest.approx(5.0, abs=0.01)

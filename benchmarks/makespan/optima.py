@@ -55,7 +55,7 @@ def optimum(wave: Wave, cap: int, seconds: float, workers: int, starts: Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Search, tell what became better, and write it after each instance."""
+    """Search, print what became better, and write it after each instance."""
     given = _parser().parse_args(arguments)
     store = Store()
     for collection in given.sets.split(","):
@@ -76,7 +76,7 @@ def _proved(best: Best) -> bool:
 
 
 def _searched(wave: Wave, cap: int, seconds: float, workers: int) -> Best:
-    plan = planned(wave, [issue.estimate or 0.0 for issue in wave.issues], cap, may_hold=True)
+    plan = planned(wave, [issue.estimate or 0.0 for issue in wave.issues], cap, may_reserve=True)
     starts = [plan.spans[at].start for at in range(len(wave))]
     found = optimum(wave, cap, seconds, workers, starts)
     return Best(min(found.makespan, plan.makespan), found.bound)

@@ -2,7 +2,8 @@
 
 Every order the model gives is carried out at once and ends after its time: `step` alone decides
 what starts when. Sessions that end at the same instant are reported in the order in which they
-started. A replanner is asked whenever all that happened at an instant is told, as in a real run.
+started. A replanner is asked whenever all that happened at an instant has been applied, as in a
+real run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def simulated(
 ) -> float:
     """When `wave` ends whose implementing sessions take `seconds`, by position; the rest no time.
 
-    `opening`: what is told before the start. Raises `RuntimeError` when not every issue was done.
+    `opening`: the events before the start. Raises `RuntimeError` when not every issue was done.
     """
     simulation = _Simulation(wave, seconds, cap, replanner)
     for event in opening:
@@ -102,7 +103,7 @@ class _Simulation:
         return self._state.holds.get(self._state.wave.position[event.issue]) == event.until
 
     def _plan(self) -> None:
-        """Ask and tell; planning takes no simulated time."""
+        """Ask and apply; planning takes no simulated time."""
         if self._replanner is None:
             return
         question = self._replanner.question(self._clock, self._state, self._recorder)

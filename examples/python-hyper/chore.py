@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def settings() -> list[str]:
-    """What ruff is told where the project tells it nothing."""
+    """The settings for ruff where the project has none."""
     project = Path("pyproject.toml")
     if project.exists() and "ruff" in tomllib.loads(project.read_text()).get("tool", {}):
         return []

@@ -1,7 +1,7 @@
 """The implementing session of the "floor" issues: ask for Python 3.11 or later in the metadata.
 
 It raises what the package requires, drops the classifiers of older versions (and names 3.11 where
-no later one was named), and tells ruff which Python the code is for.
+no later one was named), and passes ruff the Python version that the code is for.
 """
 
 from __future__ import annotations

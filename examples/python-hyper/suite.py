@@ -24,7 +24,7 @@ AGENT_BRANCH = os.environ.get("WAVELANE_AGENT_BRANCH", "wavelane/python-hyper/ag
 NEEDS = {"h2": ("hpack", "hyperframe"), "wsproto": ("h11",)}
 OPTIONS = {
     # Its conftest.py lists the stories of the fixtures, which its source release leaves out
-    # together with the tests that tell them.
+    # together with the tests that need them.
     "hpack": ["--noconftest"],
 }
 
@@ -47,7 +47,7 @@ def test_merged(repo: str) -> int:
 def test(repo: str, tree: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         trees = [tree, *(merged(needed, Path(folder)) for needed in NEEDS.get(repo, ()))]
-        told = {
+        settings = {
             "HYPOTHESIS_STORAGE_DIRECTORY": folder,
             "PYTEST_ADDOPTS": "-p no:asyncio",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -57,7 +57,7 @@ def test(repo: str, tree: Path) -> int:
         return subprocess.run(
             [*command, f"--rootdir={tree}", f"-c={settings(tree)}", *OPTIONS.get(repo, [])],
             cwd=tree,
-            env={**os.environ, **told},
+            env={**os.environ, **settings},
             check=False,
         ).returncode
 

@@ -79,7 +79,7 @@ class SimulatedPlanner:
     def _chosen(self, question: Question) -> Plan:
         chooser = self._chooser
         order = chooser.one_of((self._shuffled, _from_the_end))(question)
-        held = frozenset(one for one in order if question.may_hold and chooser.number(3))
+        held = frozenset(one for one in order if question.may_reserve and chooser.number(3))
         spans = {one: self._span(question.seconds[one]) for one in sorted(question.todo)}
         makespan = max(span.end for span in spans.values())
         return Plan(order, held, spans, makespan, chooser.one_of((makespan, makespan, 0.0)))

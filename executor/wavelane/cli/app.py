@@ -183,7 +183,7 @@ def plan(
     with explained():
         from wavelane.cli.wave_run import pipeline_of
         from wavelane.replay.experience import experience_of
-        from wavelane.timeline.cap_sweep import look_ahead
+        from wavelane.timeline.cap_sweep import sweep_caps
         from wavelane.timeline.preview import preview
 
         file = _load(wave)
@@ -191,7 +191,7 @@ def plan(
         asyncio.run(pipeline_of(file, checked).check())
         level = _checked_cap(cap) or file.cap
         found = preview(checked, cap=level, lane_release=file.lane_release)
-        sweep = look_ahead(checked, cap=level, lane_release=file.lane_release, plan=ahead)
+        sweep = sweep_caps(checked, cap=level, lane_release=file.lane_release, plan=ahead)
         if svg is not None:
             from wavelane.gantt.charts import forecast_chart
 

@@ -18,7 +18,7 @@ from typing import Final
 from wavelane.diagrams.drawing import Drawing, Edge, Node, Role
 
 PACKAGES: Final[dict[str, str]] = {
-    "wavelane": "wavelane, the executor: waits, reads, writes and tells the time",
+    "wavelane": "wavelane, the executor: waits, reads, writes and knows the time",
     "wavelane_model": "wavelane_model, the pure core: decides",
 }
 _LEFT_OUT: Final = frozenset({"wavelane.testing"})

@@ -64,8 +64,8 @@ def _words(svg: bytes) -> list[str] | None:
         root = ElementTree.fromstring(svg)
     except ElementTree.ParseError:
         return None
-    told = (one for one in root.iter() if one.tag in (f"{_SVG}text", f"{_SVG}title"))
-    return ["".join(one.itertext()) for one in told]
+    texts = (one for one in root.iter() if one.tag in (f"{_SVG}text", f"{_SVG}title"))
+    return ["".join(one.itertext()) for one in texts]
 
 
 def _contents() -> dict[str, str]:

@@ -6,7 +6,7 @@ event its transitions with their conditions. Only three things are decided here:
 1. Moves with the same source and target share an edge.
 2. A move that every state in flight can make, to the same target under the same conditions, leads
    once from the frame around them.
-3. A move of the cap that leads from every state to every other one is told, not drawn.
+3. A move of the cap that leads from every state to every other one is written, not drawn.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ def _framed(found: list[Transition]) -> Iterator[Transition]:
     sources: dict[Transition, set[str]] = {}
     for one in found:
         sources.setdefault(one._replace(source=FLIGHT), set()).add(one.source)
-    told: set[Transition] = set()
+    written: set[Transition] = set()
     for one in found:
         shared = one._replace(source=FLIGHT)
         if one.source not in lifecycle.IN_FLIGHT or lifecycle.IN_FLIGHT - sources[shared]:
             yield one
-        elif shared not in told:
-            told.add(shared)
+        elif shared not in written:
+            written.add(shared)
             yield shared
 
 
@@ -196,10 +196,10 @@ def _leads_everywhere(trigger: str, found: Iterable[Transition]) -> bool:
 
 
 def _cases(trigger: str, names: list[str], found: Iterable[Transition]) -> str:
-    """Which condition leads where, for a move that is told in words."""
+    """Which condition leads where, for a move that is written in words."""
     cases = {one.label: one.target for one in found if one.trigger == trigger}
-    told = sorted(cases.items(), key=lambda case: names.index(case[1]))
-    return ", ".join(f"{label} to {target}" for label, target in told)
+    written = sorted(cases.items(), key=lambda case: names.index(case[1]))
+    return ", ".join(f"{label} to {target}" for label, target in written)
 
 
 def _cap_node(name: str) -> Node:

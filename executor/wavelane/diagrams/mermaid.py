@@ -1,6 +1,6 @@
 """Drawings in Mermaid, which GitHub and many editors show where they find it in a page.
 
-Mermaid lays a drawing out by itself and has one style for all edges, so roles are not told. It
+Mermaid lays a drawing out by itself and has one style for all edges, so roles are not shown. It
 reads better when it meets the states in the order of the path and the path before other edges.
 """
 

@@ -1,6 +1,6 @@
-"""What is to be scheduled: the issues of a wave that are still to do, numbered anew.
+"""The job shop behind a wave: the issues that are still to do, numbered anew.
 
-Repos are its lanes. Those in flight come first; what is done is left out.
+Lanes are its machines. Issues in flight come first; what is done is left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SHORTEST_SECONDS: Final = 0.001
 """Something, so that what depends on an issue never starts together with it."""
 
 
-class Shop(NamedTuple):
+class JobShop(NamedTuple):
     """What is left to do, within which lanes and cap."""
 
     ids: list[int]
@@ -32,7 +32,7 @@ class Shop(NamedTuple):
     """Smaller is more urgent; no plan goes against it."""
     cap: int
 
-    def backward(self) -> Shop:
+    def backward(self) -> JobShop:
         """The same, seen from its end."""
         return self._replace(
             needs=self.dependents,
@@ -53,15 +53,15 @@ class Shop(NamedTuple):
         return rank
 
 
-def shop_of(
+def job_shop_of(
     ids: list[int],
     running: Mapping[int, float],
     wave: Wave,
     seconds: Sequence[float],
     cap: int,
     keys: Sequence[AdmissionKey],
-) -> Shop:
-    """Of the issues at the positions `ids`, of which `running` have been in flight for so long."""
+) -> JobShop:
+    """The job shop of the issues at the positions `ids`, of which `running` have been in flight for so long."""
     place = {position: at for at, position in enumerate(ids)}
     needs = [
         [place[need] for need in wave.dependencies[position] if need in place]
@@ -73,7 +73,7 @@ def shop_of(
     for at, needed in enumerate(needs):
         for need in needed:
             dependents[need].append(at)
-    return Shop(
+    return JobShop(
         ids,
         len(running),
         [wave.repo_of[position] for position in ids],

@@ -2,8 +2,8 @@
 
 *Forward and backward*: what ends last in a schedule is scheduled first on the way back from the
 end, and what must start early on the way back is scheduled first on the way forward. From order to
-order this straightens a schedule (justification; Li and Willis 1992). It begins anew from blurred
-copies of the best schedule, with a fixed seed.
+order this justifies a schedule (Li and Willis 1992). It restarts from perturbed copies of the best
+schedule, with a fixed seed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
-from wavelane.planning.job_shop import Shop
+from wavelane.planning.job_shop import JobShop
 
 PASSES: Final = 20
-"""Forward and backward, before the first new beginning."""
+"""Forward and backward, before the first restart."""
 
-_PASSES_AFRESH: Final = 3
+_PASSES_AFTER_RESTART: Final = 3
 _COST_OF_A_PASS: Final = 13
-"""For each issue, in issues that swaps look at."""
+"""For each issue, in issues that the tabu search looks at."""
 
 
 class Schedule(NamedTuple):
@@ -41,15 +41,17 @@ class Schedule(NamedTuple):
         return sorted(range(len(self.rank)), key=lambda at: (self.start[at], self.rank[at]))
 
 
-def scheduled(shop: Shop, rank: list[int], reserved_for: frozenset[int] = frozenset()) -> Schedule:
+def scheduled(
+    shop: JobShop, rank: list[int], reserved_for: frozenset[int] = frozenset()
+) -> Schedule:
     """What the model would do: start what may start, first by rank, until nothing more may."""
     by_rank = sorted(range(len(rank)), key=rank.__getitem__)
     lane_of, seconds, cap = shop.lane, shop.seconds, shop.cap
     unmet = [len(needed) for needed in shop.needs]
     ready: list[list[int]] = [[] for _ in range(shop.lanes)]
-    awaited: list[list[int]] = [[] for _ in range(shop.lanes)]
+    reserved: list[list[int]] = [[] for _ in range(shop.lanes)]
     for at in reserved_for:
-        heappush(awaited[lane_of[at]], rank[at])
+        heappush(reserved[lane_of[at]], rank[at])
     start = [0.0] * len(rank)
     holders = [0] * shop.lanes
     idle: list[tuple[int, int]] = []
@@ -58,7 +60,7 @@ def scheduled(shop: Shop, rank: list[int], reserved_for: frozenset[int] = frozen
 
     def propose(lane: int) -> None:
         first = ready[lane]
-        if first and not holders[lane] and not (awaited[lane] and awaited[lane][0] < first[0]):
+        if first and not holders[lane] and not (reserved[lane] and reserved[lane][0] < first[0]):
             heappush(idle, (first[0], lane))
 
     def begin(at: int) -> None:
@@ -78,8 +80,8 @@ def scheduled(shop: Shop, rank: list[int], reserved_for: frozenset[int] = frozen
             first, lane = heappop(idle)
             if not holders[lane] and ready[lane] and ready[lane][0] == first:
                 heappop(ready[lane])
-                if awaited[lane] and awaited[lane][0] == first:
-                    heappop(awaited[lane])
+                if reserved[lane] and reserved[lane][0] == first:
+                    heappop(reserved[lane])
                 begin(by_rank[first])
         if not ends:
             return Schedule(clock, start, rank, reserved_for)
@@ -93,10 +95,10 @@ def scheduled(shop: Shop, rank: list[int], reserved_for: frozenset[int] = frozen
                 propose(lane_of[dependent])
 
 
-def held_in_time(
-    shop: Shop, rank: list[int], reserved_for: frozenset[int], latest: Mapping[int, float]
+def reserved_in_time(
+    shop: JobShop, rank: list[int], reserved_for: frozenset[int], latest: Mapping[int, float]
 ) -> Schedule:
-    """As `scheduled`, but no lane is held for an issue that would start after its `latest`."""
+    """As `scheduled`, but no lane is reserved for an issue that would start after its `latest`."""
     found = scheduled(shop, rank, reserved_for)
     while late := {at for at in reserved_for if found.start[at] > latest.get(at, math.inf)}:
         reserved_for -= late
@@ -107,26 +109,26 @@ def held_in_time(
 # Forward and backward
 
 
-def improved(shop: Shop, rank: Sequence[float], effort: int, beginnings: int) -> Schedule:
+def improved(shop: JobShop, rank: Sequence[float], effort: int, restarts: int) -> Schedule:
     """The best list schedule found, `rank` being where it starts.
 
-    It begins anew so many times, or less often where that would be more than the `effort`.
+    It restarts so many times, or less often where that would be more than the `effort`.
     """
     best = justified(shop, shop.ranks(rank), PASSES)
     chance = random.Random(0)
-    affordable = effort // (_COST_OF_A_PASS * _PASSES_AFRESH * (len(shop.ids) + 1))
-    for _ in range(min(beginnings, affordable)):
-        blurred = [
+    affordable = effort // (_COST_OF_A_PASS * _PASSES_AFTER_RESTART * (len(shop.ids) + 1))
+    for _ in range(min(restarts, affordable)):
+        perturbed = [
             start + chance.gauss(0.0, length)
             for start, length in zip(best.start, shop.seconds, strict=True)
         ]
-        found = justified(shop, shop.ranks(blurred), _PASSES_AFRESH)
+        found = justified(shop, shop.ranks(perturbed), _PASSES_AFTER_RESTART)
         if found.makespan <= best.makespan:
             best = found
     return best
 
 
-def justified(shop: Shop, rank: list[int], passes: int) -> Schedule:
+def justified(shop: JobShop, rank: list[int], passes: int) -> Schedule:
     """The best of the schedules from `rank` on, forward and backward in turn."""
     backward = shop.backward()
     best = schedule = scheduled(shop, rank)
@@ -141,5 +143,5 @@ def justified(shop: Shop, rank: list[int], passes: int) -> Schedule:
     return best
 
 
-def _ends(shop: Shop, start: Sequence[float]) -> list[float]:
+def _ends(shop: JobShop, start: Sequence[float]) -> list[float]:
     return [begin + length for begin, length in zip(start, shop.seconds, strict=True)]

@@ -4,10 +4,11 @@ It orders admissions within what the rules allow; what starts is decided by the 
 predicts is what the model would do if every session took as long as is expected.
 
 1. *List schedules*, forward and backward in turn (`wavelane.planning.list_schedule`).
-2. *Swaps*, where lanes may be held idle for a more urgent issue (`wavelane.planning.tabu_search`).
-   The best order is taken if it ends sooner, lanes held as it needs.
+2. *Tabu search*, where a lane may be reserved for a more urgent issue
+   (`wavelane.planning.tabu_search`). The best order is taken if it ends sooner, with the
+   reservations that it needs.
 3. *Scenarios*, where estimates are known to scatter: of the orders found above, and of some found
-   for blurred estimates, that is taken which ends soonest on average over blurred estimates.
+   for perturbed estimates, the one that ends soonest on average over perturbed estimates is taken.
 
 An issue holds its lane until it is done; with `lane_release="review"` the wave may end sooner.
 """
@@ -20,24 +21,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from wavelane.planning.job_shop import Shop, shop_of
+from wavelane.planning.job_shop import JobShop, job_shop_of
 from wavelane.planning.list_schedule import (
     Schedule,
-    held_in_time,
     improved,
     justified,
+    reserved_in_time,
     scheduled,
 )
-from wavelane.planning.tabu_search import with_holds
+from wavelane.planning.tabu_search import with_reservations
 from wavelane_model.order import admission_keys
 from wavelane_model.wave import Wave
 
 EFFORT: Final = 200_000
-"""How many issues are looked at in the search by swaps, and in new beginnings, at most."""
+"""How many issues are looked at in the tabu search, and in restarts, at most."""
 
-_BEGINNINGS: Final = 40
-_BEGINNINGS_BEFORE_SWAPS: Final = 5
-"""Where there is a slot for each lane: there swaps find more in the same time."""
+_RESTARTS: Final = 40
+_RESTARTS_BEFORE_TABU_SEARCH: Final = 5
+"""Where there is a slot for each lane: there the tabu search finds more in the same time."""
 _SCENARIOS: Final = 30
 _JUDGES: Final = 40
 _PASSES_ELSEWHERE: Final = 6
@@ -56,7 +57,7 @@ class Plan:
 
     `order` holds positions of issues that are not in flight yet; of those that are ready the first
     is admitted first.
-    `reserved_for` are those for which their lane is kept idle: while one of them is queued, none
+    `reserved_for` are those for which their lane is reserved: while one of them is queued, none
     that comes later in `order` is admitted in its repo. `spans` are of all issues still to do.
     """
 
@@ -77,9 +78,9 @@ def planned(
     elapsed: Mapping[int, float] | None = None,
     todo: Collection[int] | None = None,
     start_from: Sequence[int] | None = None,
-    may_hold: bool = False,
-    holds: Mapping[int, float] | None = None,
-    unheld: Collection[int] = (),
+    may_reserve: bool = False,
+    reservations: Mapping[int, float] | None = None,
+    unreservable: Collection[int] = (),
     scatter: float = 0.0,
     effort: int = EFFORT,
 ) -> Plan:
@@ -88,11 +89,11 @@ def planned(
     `seconds` is how long each issue is expected to take, by position. `elapsed`: for issues in
     flight, how long they have been. `todo`: what is left, in flight or not (default: all); other
     issues count as done. `start_from`: the order to start from, e.g. that of the plan before
-    (default: the model's); by `seconds`, the plan ends no later than it would. `holds`: for which
-    issues lanes are held now, and for how many seconds more at most. `unheld`: for which none may
-    be. `may_hold`: whether lanes may be held idle at all. `scatter`: the standard deviation of the
-    logarithm of what sessions take by what was expected; with it, the plan ends no later than
-    `start_from` on average.
+    (default: the model's); by `seconds`, the plan ends no later than it would. `reservations`:
+    for which issues lanes are reserved now, and for how many seconds more at most. `unreservable`:
+    for which none may be. `may_reserve`: whether lanes may be reserved at all. `scatter`: the
+    standard deviation of the logarithm of what sessions take by what was expected; with it, the
+    plan ends no later than `start_from` on average.
     Raises `ValueError` for a cap below 1.
     """
     if cap < 1:
@@ -100,19 +101,19 @@ def planned(
     running = dict(elapsed or {})
     queued = sorted(set(range(len(wave)) if todo is None else todo).difference(running))
     keys = admission_keys(wave)
-    shop = shop_of([*sorted(running), *queued], running, wave, seconds, cap, keys)
+    shop = job_shop_of([*sorted(running), *queued], running, wave, seconds, cap, keys)
     first = sorted(queued, key=keys.__getitem__) if start_from is None else start_from
     rank = {at: place for place, at in enumerate(first)}
     given = shop.ranks([rank.get(at, len(wave)) for at in shop.ids])
-    until = {**(holds or {}), **dict.fromkeys(unheld, 0.0)}
+    until = {**(reservations or {}), **dict.fromkeys(unreservable, 0.0)}
     latest = {at: until[one] for at, one in enumerate(shop.ids) if one in until}
-    held = frozenset(at for at, one in enumerate(shop.ids) if one in (holds or {}))
-    may_swap = may_hold and len(set(shop.urgency[shop.running :])) == 1
-    few = may_swap and shop.cap >= shop.lanes
-    found = [improved(shop, given, effort, _BEGINNINGS_BEFORE_SWAPS if few else _BEGINNINGS)]
-    if may_swap:
-        found.append(with_holds(shop, found[0], effort, latest))
-    usual = held_in_time(shop, given, held, latest)
+    reserved = frozenset(at for at, one in enumerate(shop.ids) if one in (reservations or {}))
+    may_search = may_reserve and len(set(shop.urgency[shop.running :])) == 1
+    few = may_search and shop.cap >= shop.lanes
+    found = [improved(shop, given, effort, _RESTARTS_BEFORE_TABU_SEARCH if few else _RESTARTS)]
+    if may_search:
+        found.append(with_reservations(shop, found[0], effort, latest))
+    usual = reserved_in_time(shop, given, reserved, latest)
     best, sooner = _most_robust(shop, usual, given, found, scatter)
     return Plan(
         order=tuple(shop.ids[at] for at in best.by_rank() if at >= shop.running),
@@ -130,7 +131,7 @@ def planned(
 
 
 def _most_robust(
-    shop: Shop,
+    shop: JobShop,
     usual: Schedule,
     given: list[int],
     found: Sequence[Schedule],
@@ -139,22 +140,22 @@ def _most_robust(
     """The schedule whose order ends soonest on average, over scenarios of what sessions take.
 
     And by how much sooner than as `usual`: in the order that is `given`, with the lanes that are
-    held now. It is judged by scenarios that did not choose it.
+    reserved now. It is judged by scenarios that did not choose it.
     """
     if not scatter:
         return found[-1], usual.makespan - found[-1].makespan
     chance = random.Random(0)
     candidates = [usual, scheduled(shop, given), *found]
     for _ in range(_SCENARIOS):
-        elsewhere = justified(_blurred(shop, scatter, chance), given, _PASSES_ELSEWHERE)
+        elsewhere = justified(_perturbed(shop, scatter, chance), given, _PASSES_ELSEWHERE)
         candidates.append(scheduled(shop, elsewhere.rank))
-    choosing = [_blurred(shop, scatter, chance) for _ in range(_SCENARIOS)]
+    choosing = [_perturbed(shop, scatter, chance) for _ in range(_SCENARIOS)]
     best = min(candidates, key=lambda one: _mean_makespan(one, choosing))
-    judging = [_blurred(shop, scatter, chance) for _ in range(_JUDGES)]
+    judging = [_perturbed(shop, scatter, chance) for _ in range(_JUDGES)]
     return best, _mean_makespan(usual, judging) - _mean_makespan(best, judging)
 
 
-def _mean_makespan(candidate: Schedule, scenarios: Sequence[Shop]) -> float:
+def _mean_makespan(candidate: Schedule, scenarios: Sequence[JobShop]) -> float:
     ends = [
         scheduled(scenario, candidate.rank, candidate.reserved_for).makespan
         for scenario in scenarios
@@ -162,7 +163,7 @@ def _mean_makespan(candidate: Schedule, scenarios: Sequence[Shop]) -> float:
     return sum(ends) / len(ends)
 
 
-def _blurred(shop: Shop, scatter: float, chance: random.Random) -> Shop:
+def _perturbed(shop: JobShop, scatter: float, chance: random.Random) -> JobShop:
     return shop._replace(
         seconds=[one * math.exp(chance.gauss(0.0, scatter)) for one in shop.seconds]
     )

@@ -72,9 +72,9 @@ class Question(NamedTuple):
     elapsed: Mapping[int, float]
     todo: frozenset[int]
     order: tuple[int, ...]
-    holds: Mapping[int, float]
-    unheld: frozenset[int]
-    may_hold: bool
+    reservations: Mapping[int, float]
+    unreservable: frozenset[int]
+    may_reserve: bool
 
 
 class Answer(NamedTuple):
@@ -100,9 +100,9 @@ def answered(question: Question, *, scatter: float = SCATTER, effort: int = EFFO
         elapsed=question.elapsed,
         todo=question.todo,
         start_from=question.order,
-        holds={one: until - question.at for one, until in question.holds.items()},
-        unheld=question.unheld,
-        may_hold=question.may_hold,
+        reservations={one: until - question.at for one, until in question.reservations.items()},
+        unreservable=question.unreservable,
+        may_reserve=question.may_reserve,
         scatter=scatter,
         effort=effort,
     )
@@ -196,9 +196,11 @@ class Replanner:
             },
             todo=todo,
             order=tuple(queued),
-            holds=dict(state.holds),
-            unheld=frozenset(one for one in queued if state.reservation_spent(state.records[one])),
-            may_hold=state.lane_release == "done" and in_seconds,
+            reservations=dict(state.holds),
+            unreservable=frozenset(
+                one for one in queued if state.reservation_spent(state.records[one])
+            ),
+            may_reserve=state.lane_release == "done" and in_seconds,
         )
 
     def told(self, answer: Answer) -> OrderPlanned | None:

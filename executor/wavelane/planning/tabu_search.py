@@ -1,6 +1,6 @@
-"""Swaps: an order in which lanes are held idle for a more urgent issue, where that ends sooner.
+"""Tabu search for an order in which lanes are reserved for more urgent issues, if it ends sooner.
 
-A tabu search changes the blocks of a longest chain. A chain is issues that follow one another
+The search changes the blocks of a longest chain. A chain is issues that follow one another
 without a gap up to the end, through dependencies and lanes; a block is those of one lane. Only a
 change at an end of a block can shorten the chain: an issue goes behind the last of its block or
 ahead of the first (Balas and Vazacopoulos 1998). The change that promises most is made, better or
@@ -18,31 +18,33 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from wavelane.planning.job_shop import Shop
-from wavelane.planning.list_schedule import Schedule, held_in_time
+from wavelane.planning.job_shop import JobShop
+from wavelane.planning.list_schedule import Schedule, reserved_in_time
 
 _MOST_ROUNDS: Final = 1_000
 """Of the search; small waves gain nothing by more."""
 _TENURE: Final = 8
-_NOBODY: Final = -1
+_NO_ISSUE: Final = -1
 """An index for "no issue before" or "after": the last place of a list, which stays 0."""
 
 
-def with_holds(shop: Shop, best: Schedule, effort: int, latest: Mapping[int, float]) -> Schedule:
+def with_reservations(
+    shop: JobShop, best: Schedule, effort: int, latest: Mapping[int, float]
+) -> Schedule:
     """The schedule of the best order that the search finds, if it ends sooner than `best`.
 
-    `latest`: for some issues, when they have to start for a lane to be held for them.
+    `latest`: for some issues, when they have to start for a lane to be reserved for them.
     """
     rounds = min(_MOST_ROUNDS, effort // (len(best.rank) + 1))
     timing = Timing(shop, _searched(shop, best.by_start(), rounds))
     rank = [0] * len(best.rank)
     for place, at in enumerate((*range(shop.running), *timing.order)):
         rank[at] = place
-    found = held_in_time(shop, rank, frozenset(timing.reserved_for()), latest)
+    found = reserved_in_time(shop, rank, frozenset(timing.reserved_for()), latest)
     return min(best, found, key=lambda one: one.makespan)
 
 
-def _searched(shop: Shop, order: Sequence[int], rounds: int) -> list[int]:
+def _searched(shop: JobShop, order: Sequence[int], rounds: int) -> list[int]:
     """The order of the shortest schedule that a tabu search from `order` comes by."""
     chance = random.Random(0)
     tabu: dict[tuple[int, int], int] = {}
@@ -72,7 +74,7 @@ def _searched(shop: Shop, order: Sequence[int], rounds: int) -> list[int]:
 # Moves
 
 
-class Move(NamedTuple):
+class Insertion(NamedTuple):
     """Of issues that follow one another in a lane, one goes to the other end.
 
     The first goes `behind` the last, or else the last ahead of the first.
@@ -93,18 +95,18 @@ class Move(NamedTuple):
         return ((earlier, self.issues[-1]) for earlier in self.issues[:-1])
 
 
-def moves(timing: Timing) -> list[Move]:
+def moves(timing: Timing) -> list[Insertion]:
     """What may shorten a longest chain, and is possible."""
     blocks = [list(block) for _, block in groupby(timing.chain(), timing.shop.lane.__getitem__)]
-    found: list[Move] = []
+    found: list[Insertion] = []
     for place, block in enumerate(blocks):
         opens, closes = place > 0, place + 1 < len(blocks)
         if opens:
-            found += [Move(block[:count], False) for count in range(2, len(block) + 1)]
+            found += [Insertion(block[:count], False) for count in range(2, len(block) + 1)]
         if closes:
-            found += [Move(block[at:], True) for at in range(len(block) - 2)]
+            found += [Insertion(block[at:], True) for at in range(len(block) - 2)]
         if closes and len(block) > (2 if opens else 1):
-            found.append(Move(block[-2:], False))
+            found.append(Insertion(block[-2:], False))
     return [move for move in found if timing.allows(move)]
 
 
@@ -115,24 +117,24 @@ class Timing:
     to the beginning.
     """
 
-    def __init__(self, shop: Shop, order: Sequence[int]) -> None:
+    def __init__(self, shop: JobShop, order: Sequence[int]) -> None:
         count = len(shop.ids) + 1
         self.shop = shop
         self.order = [at for at in order if at >= shop.running]
         self.start = [0.0] * count
-        """When each issue starts; the place after the last is nobody's, here and below."""
+        """When each issue starts; the place after the last belongs to no issue, here and below."""
         self.end = [*shop.seconds[: shop.running], *[0.0] * (count - shop.running)]
         self.left = [0.0] * count
         """How much is left from the start of each issue to the end."""
-        self._in_lane = [_NOBODY] * count
-        """Who comes before each issue; and after it, below."""
-        self._next_in_lane = [_NOBODY] * count
+        self._in_lane = [_NO_ISSUE] * count
+        """The issue before each one; and after it, below."""
+        self._next_in_lane = [_NO_ISSUE] * count
         self._line_up()
         self._look_ahead(0)
         self._look_back(len(self.order))
 
     def _line_up(self) -> None:
-        last = [_NOBODY] * self.shop.lanes
+        last = [_NO_ISSUE] * self.shop.lanes
         for at in sorted(range(self.shop.running), key=self.end.__getitem__):
             last[self.shop.lane[at]] = at
         for at in self.order:
@@ -141,10 +143,10 @@ class Timing:
             last[lane] = at
 
     def _follow(self, before: int, at: int) -> None:
-        """In their lane, `at` comes right after `before`; either may be nobody."""
-        if at != _NOBODY:
+        """In their lane, `at` comes right after `before`; either may be `_NO_ISSUE`."""
+        if at != _NO_ISSUE:
             self._in_lane[at] = before
-        if before != _NOBODY:
+        if before != _NO_ISSUE:
             self._next_in_lane[before] = at
 
     def _look_ahead(self, since: int) -> None:
@@ -183,8 +185,8 @@ class Timing:
         chain.reverse()
         return chain
 
-    def allows(self, move: Move) -> bool:
-        """Whether nothing would have to start before what it needs, as far as times tell."""
+    def allows(self, move: Insertion) -> bool:
+        """Whether nothing would have to start before what it needs, as far as times show."""
         first, last = move.issues[0], move.issues[-1]
         if first < self.shop.running or first in self.shop.needs[last]:
             return False
@@ -194,7 +196,7 @@ class Timing:
             _latest(self.end, self.shop.needs[last], 0.0) <= self.end[first]
         )
 
-    def guess(self, move: Move) -> float:
+    def guess(self, move: Insertion) -> float:
         """How long the longest chain through any of the issues would be after the move."""
         shop, end, left, after = self.shop, self.end, self.left, move.after()
         first, last = move.issues[0], move.issues[-1]
@@ -217,7 +219,7 @@ class Timing:
                 longest = whole
         return longest
 
-    def take(self, move: Move) -> None:
+    def take(self, move: Insertion) -> None:
         """Change the order, and see who starts when.
 
         What the last may need goes ahead of both, what may need the first goes behind them.
@@ -244,7 +246,7 @@ class Timing:
     def reserved_for(self) -> Iterator[int]:
         """Issues that start once their needs are done, when others could have started already.
 
-        Or at the same time: what ends at one instant is told one after another.
+        Or at the same time: what ends at one instant is applied one event after another.
         """
         queues: dict[int, list[int]] = {}
         for at in self.order:

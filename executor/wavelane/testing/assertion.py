@@ -1,4 +1,4 @@
-"""A journal has to tell a lawful run: for the end of a test, or of an engine's real run."""
+"""A journal has to keep the rules: for the end of a test, or of an engine's real run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from wavelane.verify.verdict import Verdict, verify
 def assert_keeps_the_rules(journal: str | Path) -> Verdict:
     """Fail with all that `verify` finds in a journal; else return its verdict.
 
-    An unfinished run may be lawful: ask the verdict for its `outcome`. Raises `AssertionError`, and
-    `JournalError` for a file that is no journal.
+    An unfinished run may keep the rules: ask the verdict for its `outcome`. Raises
+    `AssertionError`, and `JournalError` for a file that is no journal.
     """
     verdict = verify(journal)
     if not verdict.lawful:

@@ -1,4 +1,4 @@
-"""The outlook on a wave: when it is expected to end at each cap, what decides that, who is idle.
+"""The cap sweep: when a wave is expected to end at each cap, what decides that, and who is idle.
 
 It promises nothing: see `wavelane.timeline.forecast`. Where a higher cap is expected to end later,
 it says so.
@@ -58,7 +58,7 @@ class CapSweep:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, for JSON; the issues are told at the chosen cap alone."""
+        """The same as plain values, for JSON; issues are listed at the chosen cap alone."""
         return {
             "unit": self.expected.unit,
             "with_estimate": self.expected.given,
@@ -72,14 +72,14 @@ class CapSweep:
         }
 
 
-def look_ahead(
+def sweep_caps(
     wave: Wave,
     *,
     cap: int | None = None,
     lane_release: LaneRelease = "done",
     plan: bool | None = None,
 ) -> CapSweep:
-    """The outlook on a wave from its estimates, at each cap up to `cap` and the number of repos.
+    """Forecast a wave from its estimates, at each cap up to `cap` and the number of repos.
 
     `cap` defaults to the number of repos; `plan` is as for the scheduler. Raises `ValueError` for a
     cap below 1.

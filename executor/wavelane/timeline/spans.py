@@ -1,11 +1,11 @@
-"""A chronicle: what the events of a journal come to over time, told in spans.
+"""Spans: what the events of a journal amount to over time.
 
-A `SpanRecorder` follows a fold, step by step, and notes each session from its order to its end (one
-that was withheld was none), the cap, how many issues are in flight, the runs, and by
+A `SpanRecorder` follows a replay, step by step, and notes each session from its order to its end
+(one that was withheld was none), the cap, how many issues are in flight, the runs, and by
 `wavelane.timeline.waits` who waited for what.
 
 Time does not run back here: where a clock was set back, it stands still until it is caught up. What
-was cut off ends with the last that its run wrote down.
+was cut off ends with the last event that its run wrote.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Count(NamedTuple):
 
 
 class SpanRecorder:
-    """Follows the fold of a journal: give `follow` to it, then `close`."""
+    """Follows the replay of a journal: give `follow` to it, then `close`."""
 
     def __init__(self) -> None:
         self.runs: list[RunSpan] = []
@@ -120,7 +120,7 @@ class SpanRecorder:
         self.first_wave: Wave | None = None
         """The wave with which the first run started."""
         self.now = 0.0
-        """The time up to which it is told."""
+        """The time up to which spans are recorded."""
         self._waits = Waits()
         self._sessions: list[SessionSpan | None] = []
         self._open: dict[str, int] = {}
@@ -156,7 +156,7 @@ class SpanRecorder:
             if not isinstance(event, WaveStarted):
                 return
             self.first_wave = state.wave
-        if not isinstance(event, RunCutOff):  # it is told long after
+        if not isinstance(event, RunCutOff):  # it is recorded long after
             self._wait_until(entry.at)
         self._note_run(state, event)
         self._note_end(state, event)

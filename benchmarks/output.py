@@ -1,4 +1,4 @@
-"""How a benchmark is asked and how it answers: the same options, table and exit code."""
+"""What every benchmark shares: its options, how it prints its results, and its exit code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 
-def asked_of(program: str, description: str, repeat: int = 3) -> argparse.ArgumentParser:
+def parser_for(program: str, description: str, repeat: int = 3) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument(
@@ -31,7 +31,7 @@ def asked_of(program: str, description: str, repeat: int = 3) -> argparse.Argume
     return parser
 
 
-def told(
+def report_results(
     given: argparse.Namespace,
     found: dict[str, Any],
     tables: Sequence[Table],

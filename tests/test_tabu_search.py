@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavelane import Issue, Wave
-from wavelane.planning.job_shop import Shop, shop_of
+from wavelane.planning.job_shop import JobShop, job_shop_of
 from wavelane.planning.planner import planned
 from wavelane.planning.tabu_search import Timing, moves
 from wavelane_model.order import admission_keys
@@ -36,7 +36,7 @@ def six_by_six() -> Wave:
 
 
 @st.composite
-def shops(draw: st.DrawFn) -> Shop:
+def shops(draw: st.DrawFn) -> JobShop:
     """Some issues in one to four lanes, the first of them in flight or none."""
     chance = random.Random(draw(st.integers(0, 10_000)))
     issues: list[Issue] = []
@@ -47,12 +47,12 @@ def shops(draw: st.DrawFn) -> Shop:
     wave = Wave(issues)
     seconds = [float(chance.randrange(1, 6)) for _ in issues]
     running = {0: 0.0} if draw(st.booleans()) else {}
-    return shop_of([*range(len(wave))], running, wave, seconds, 4, admission_keys(wave))
+    return job_shop_of([*range(len(wave))], running, wave, seconds, 4, admission_keys(wave))
 
 
 @given(shops(), st.integers(0, 10_000))
 @settings(deadline=None, max_examples=100)
-def test_after_any_move_all_times_are_as_if_looked_at_anew(shop: Shop, seed: int) -> None:
+def test_after_any_move_all_times_are_as_if_looked_at_anew(shop: JobShop, seed: int) -> None:
     chance = random.Random(seed)
     timing = Timing(shop, range(len(shop.ids)))
 
@@ -69,7 +69,7 @@ def test_after_any_move_all_times_are_as_if_looked_at_anew(shop: Shop, seed: int
 
 @given(shops())
 @settings(deadline=None, max_examples=100)
-def test_no_wave_ends_before_what_is_guessed_of_a_swap(shop: Shop) -> None:
+def test_no_wave_ends_before_what_is_guessed_of_a_move(shop: JobShop) -> None:
     timing = Timing(shop, range(len(shop.ids)))
 
     for move in moves(timing):
@@ -83,13 +83,13 @@ def test_the_classic_six_by_six_ends_as_soon_as_it_can() -> None:
     wave = six_by_six()
     seconds = [issue.estimate or 0.0 for issue in wave.issues]
 
-    assert planned(wave, seconds, 6, may_hold=True).makespan == 55.0
+    assert planned(wave, seconds, 6, may_reserve=True).makespan == 55.0
 
 
 def test_a_lane_is_held_for_what_is_ready_at_the_instant_when_another_is() -> None:
     needs, seconds = [[], [], [0], [1]], [2.0, 2.0, 1.0, 5.0]
     dependents = [[2], [3], [], []]
-    shop = Shop([0, 1, 2, 3], 0, [0, 1, 2, 2], 3, seconds, needs, dependents, [0] * 4, 3)
+    shop = JobShop([0, 1, 2, 3], 0, [0, 1, 2, 2], 3, seconds, needs, dependents, [0] * 4, 3)
 
     assert list(Timing(shop, [0, 1, 3, 2]).reserved_for()) == [3]
 
@@ -99,7 +99,7 @@ def test_lanes_are_held_too_where_slots_are_fewer_than_lanes() -> None:
     seconds = [issue.estimate or 0.0 for issue in wave.issues]
 
     greedy = planned(wave, seconds, 5)
-    holding = planned(wave, seconds, 5, may_hold=True)
+    holding = planned(wave, seconds, 5, may_reserve=True)
 
     assert holding.makespan < greedy.makespan
     assert holding.reserved_for
