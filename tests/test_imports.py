@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,26 @@ MODEL_MAY_IMPORT = {
     *("itertools", "functools", "enum"),
 }
 IN_FUNCTIONS_TOO = {"transitions"}
+SMALL_THINGS = {"steps", "times", "lock", "pipeline"}
+"""Modules at the top that any wing may import; `pipeline` is what an engine implements."""
+WINGS: Mapping[str, Set[str]] = {
+    "journal": set(),
+    "processes": set(),
+    "replay": {"journal"},
+    "verify": {"journal", "replay"},
+    "control": {"journal", "replay"},
+    "planning": {"replay"},
+    "scheduler": {"control", "journal", "planning", "replay"},
+    "timeline": {"control", "journal", "planning", "replay"},
+    "gantt": {"timeline"},
+    "git": {"processes"},
+    "commands": {"git", "processes"},
+    "wavefile": {"processes"},
+    "diagrams": set(),
+    "demo": {"git"},
+    "testing": {"verify"},
+}
+"""What each wing may import of the others, ground floor first. `cli` may import them all."""
 
 
 def imports(tree: ast.AST, *, inside: bool = False) -> Iterator[tuple[str, bool]]:
@@ -99,6 +119,46 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
             del waiting[name]
 
     assert waiting == {}
+
+
+def test_each_wing_imports_only_the_wings_that_it_may() -> None:
+    assert {*WINGS, "cli"} == {path.name for path in EXECUTOR.iterdir() if is_a_wing(path)}
+
+    arrows = wings_imported_by_wing()
+    trespasses = {wing: arrows[wing] - allowed for wing, allowed in WINGS.items()}
+    unused = {wing: allowed - arrows[wing] for wing, allowed in WINGS.items()}
+
+    assert {wing: found for wing, found in trespasses.items() if found} == {}
+    assert {wing: found for wing, found in unused.items() if found} == {}
+
+
+def test_wings_stand_on_one_another_in_one_direction() -> None:
+    floors = [*WINGS]
+
+    assert [wing for at, wing in enumerate(floors) if not WINGS[wing] <= {*floors[:at]}] == []
+
+
+def test_few_modules_stand_outside_the_wings() -> None:
+    outside = {path.stem for path in EXECUTOR.glob("*.py")}
+
+    assert outside == {"__init__", "__main__", *SMALL_THINGS}
+
+
+def is_a_wing(path: Path) -> bool:
+    return (path / "__init__.py").is_file()
+
+
+def wings_imported_by_wing() -> dict[str, set[str]]:
+    paths = modules(EXECUTOR)
+    arrows: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        imported = {wing_of(one) for one in imported_modules(path, paths)}
+        arrows.setdefault(wing_of(name), set()).update(imported)
+    return {wing: found - SMALL_THINGS - {wing} for wing, found in arrows.items()}
+
+
+def wing_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else "wavelane"
 
 
 def test_the_model_is_imported_without_the_executor() -> None:

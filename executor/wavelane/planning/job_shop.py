@@ -61,7 +61,7 @@ def job_shop_of(
     cap: int,
     keys: Sequence[AdmissionKey],
 ) -> JobShop:
-    """The job shop of the issues at the positions `ids`, of which `running` have been in flight for so long."""
+    """The job shop of the issues at `ids`; `running`: for how long those in flight have been."""
     place = {position: at for at, position in enumerate(ids)}
     needs = [
         [place[need] for need in wave.dependencies[position] if need in place]
