@@ -196,7 +196,7 @@ class Replanner:
             },
             todo=todo,
             order=tuple(queued),
-            holds=dict(state.holds),
+            holds=dict(state.reservations),
             unheld=frozenset(one for one in queued if state.reservation_spent(state.records[one])),
             may_hold=state.lane_release == "done" and in_seconds,
         )
