@@ -144,7 +144,7 @@ MUTANTS: Final = (
     _breaks(
         "lane",
         REWORK,
-        "rework takes a lane that is reserved",
+        "rework takes a lane that is held",
         (_REWORK, _REWORK.replace("lane[r] == NOBODY && ", "")),
     ),
     _breaks("cap", STRICT, "the cap is not asked", (_ADMIT, _ADMIT.replace("slots", "0"))),
@@ -264,7 +264,7 @@ MUTANTS: Final = (
         WIDE,
         "new admissions go before rework",
         ("    give_lanes();\n", ""),
-        ("    admit();\n", "    admit();\n    give_lanes();\n    start_held();\n"),
+        ("    admit();\n", "    admit();\n    give_lanes();\n    start_startable();\n"),
     ),
     _differs(
         PIPE,
