@@ -409,35 +409,37 @@ FORGERIES: Final = (
         PLANNED,
         lambda f: f.insert(3, ReservationEnded("web#2", 1_000_000_180.0)),
         "hold",
-        'no lane is held for issue "web#2"',
+        'no lane is reserved for issue "web#2"',
     ),
     Forgery(
         "a session in a lane that is held",
         PLANNED,
         lambda f: f.insert(3, SessionEnded("web#2", 1, Implemented())),
         "hold",
-        "session 1 of web#2 ended with Implemented, but web#2 was never started: held for web#1",
+        "session 1 of web#2 ended with Implemented, but web#2 was never started: "
+        "lane web reserved for web#1",
     ),
     Forgery(
         "a hold that was never ended",
         PLANNED,
         lambda f: f.drop(4),
         "hold",
-        "session 1 of web#2 ended with Implemented, but web#2 was never started: held for web#1",
+        "session 1 of web#2 ended with Implemented, but web#2 was never started: "
+        "lane web reserved for web#1",
     ),
     Forgery(
         "a hold that was put off",
         PLANNED,
         _put_off,
         "hold",
-        'no lane is held for issue "web#1" until 1000000240.0',
+        'no lane is reserved for issue "web#1" until 1000000240.0',
     ),
     Forgery(
         "a hold that was given again",
         PLANNED,
         _held_again,
         "hold",
-        'no lane is held for issue "web#1" until 1000000240.0',
+        'no lane is reserved for issue "web#1" until 1000000240.0',
     ),
     Forgery(
         "a plan of what is not there",

@@ -192,7 +192,7 @@ class ForgetsWhoWasToBeTakenOut(Scheduler):
     def _continue(self, journal: Journal, early: list[Event]) -> None:
         super()._continue(journal, early)
         for record in self._state.records:
-            record.sentence = None
+            record.pending_removal = None
 
 
 class BeginsAJournalAnew(Scheduler):
@@ -216,7 +216,7 @@ BROKEN: dict[type[Scheduler], tuple[tuple[Plan, ...], str]] = {
     StartsBeforeItIsTold: (TELLING, "recovery"),
     AsksTwice: (TELLING, "recovery"),
     PutsTheCapUp: ((BY_NAME["cap falls to 1"],), "kept"),
-    PlansWhateverWasAsked: ((BY_NAME["a lane is held too long"],), "plan"),
+    PlansWhateverWasAsked: ((BY_NAME["a lane is reserved too long"],), "plan"),
     ForgetsWhoWasToBeTakenOut: ((BY_NAME["parked, cancelled, unparked"],), "kept"),
     BeginsAJournalAnew: (TELLING, "journal"),
     ParksWhatItAsksAbout: (TELLING, "same"),

@@ -218,7 +218,7 @@ class ModelMachine(RuleBasedStateMachine):
         issue = data.draw(st.sampled_from(sorted(self.observer.open)), "issue")
         record = self.state.find(issue)
         may = may_start(self.state, issue, record.session)
-        to_be_withheld = not may and record.sentence is None
+        to_be_withheld = not may and record.pending_removal is None
         assert self.take(SessionWithheld(issue, record.session)) == to_be_withheld
 
     @rule(move=st.sampled_from(("step_down", "step_up", "pause", "resume")))

@@ -101,7 +101,7 @@ def test_all_rules_are_proved_of_the_tables() -> None:
         ),
         ("merged", "merging", "done", "session_open", "stages", "what is done was merged"),
         ("withhold", "running", "queued", "start_revoked", "glide", "only when it is revoked"),
-        ("withhold", "running", "admitted", "fresh", "cap", "admitted, fresh"),
+        ("withhold", "running", "admitted", "untouched", "cap", "admitted, untouched"),
         ("checkpoint", "running", "admitted", "checkpoints_left", "limits", "checkpoints "),
         ("fail", "review", "review", "failures_left", "limits", "failures "),
     ],

@@ -287,7 +287,7 @@ class ForgetsToWake(Scheduler):
         pass
 
 
-class ForgetsToEndAHold(Scheduler):
+class ForgetsToEndAReservation(Scheduler):
     def _end_reservation_at(self, at: float, order: EndReservationAt) -> None:
         pass
 
@@ -327,7 +327,7 @@ BROKEN: dict[type[Scheduler], set[str]] = {
     ForgetsWhatIsLeftAtTheEnd: {"told", "journal"},
     SwallowsTheErrorOfAWrite: {"durable", "ended"},
     ForgetsToWake: {"progress"},
-    ForgetsToEndAHold: {"hold"},
+    ForgetsToEndAReservation: {"reservation"},
     KeepsItsPlansToItself: {"plan"},
     PlansWhileItPlans: {"plan"},
     LeavesATaskBehind: {"leftover"},

@@ -173,7 +173,7 @@ def test_a_move_that_one_state_in_flight_lacks_leaves_the_frame(
 def test_a_changed_row_makes_the_committed_files_out_of_date(
     written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = Row("approve", "review", "merging", ("session_open", "fresh"))
+    changed = Row("approve", "review", "merging", ("session_open", "untouched"))
     table = tuple(changed if row.trigger == "approve" else row for row in TABLE)
     monkeypatch.setattr(lifecycle, "TABLE", table)
 

@@ -150,7 +150,7 @@ def test_an_issue_whose_lane_is_held_for_another_says_so(tmp_path: Path) -> None
     found = history(tmp_path, *wave, deeds=((1.0, lambda one: one._tell(plan)),))
 
     assert waited(found, "web#2") == {"dependencies": 6}
-    assert waited(found, "web#3") == {"lane": 6, "hold": 3}
+    assert waited(found, "web#3") == {"lane": 6, "reserved": 3}
 
 
 def test_a_change_request_is_told_with_its_words(tmp_path: Path) -> None:

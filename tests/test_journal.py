@@ -52,8 +52,10 @@ from wavelane_model.events import (
     Event,
     MergeTurnRequested,
     MergeTurnReturned,
+    OrderPlanned,
     ParkRequested,
     Reservation,
+    ReservationEnded,
     SessionEnded,
     StopRequested,
     WaveAmended,
@@ -97,7 +99,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "experience": st.none()
     | st.lists(st.builds(Finished, TEXTS, st.lists(TEXTS), st.floats(0, 1e12))).map(tuple),
     "order": st.lists(TEXTS).map(tuple),
-    "holds": st.lists(
+    "reservations": st.lists(
         st.builds(Reservation, TEXTS, st.floats(allow_nan=False, allow_infinity=False))
     ).map(tuple),
 }
@@ -117,6 +119,16 @@ def test_every_event_with_every_outcome_is_read_back_as_it_was_written(event: Ev
 def test_every_kind_of_event_and_outcome_is_among_those() -> None:
     assert len(get_args(Event)) == 20
     assert len(get_args(Outcome)) == 10
+
+
+def test_a_plan_and_the_end_of_a_reservation_stand_under_their_first_names_on_disk() -> None:
+    """Journals that are there already say "holds" and "HoldEnded"."""
+    plan = OrderPlanned(("web#1",), (Reservation("web#1", 9.0),))
+    stored = ("OrderPlanned", None, '{"order":["web#1"],"holds":[{"issue":"web#1","until":9.0}]}')
+
+    assert encoded(plan) == stored
+    assert decoded(*stored) == plan
+    assert encoded(ReservationEnded("web#1", 9.0)) == ("HoldEnded", "web#1", '{"until":9.0}')
 
 
 def columns_of(event: Event) -> list[str]:

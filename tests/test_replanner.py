@@ -65,7 +65,7 @@ def wave_of(lengths: Mapping[str, float | None], needs: Mapping[str, list[str]])
 HELD = wave_of(
     {"api#1": 10, "web#1": 50, "api#2": 50, "web#2": 50}, {"web#1": ["api#1"], "api#2": ["web#1"]}
 )
-"""It ends after 110 minutes if lane web is held for web#1, else after 150."""
+"""It ends after 110 minutes if lane web is reserved for web#1, else after 150."""
 
 
 def pipeline(
@@ -146,7 +146,7 @@ def test_why_says_for_whom_a_lane_is_held() -> None:
         await running
         return text
 
-    assert run_virtual(scenario) == "held for web#1"
+    assert run_virtual(scenario) == "lane web reserved for web#1"
 
 
 def test_what_is_late_is_not_waited_for_for_ever(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def in_a_slow_thread(
 
 
 def holds_web(*args: object, start_from: tuple[int, ...], **kwargs: object) -> Plan:
-    """A plan that could not be better: lane web is held for web#1."""
+    """A plan that could not be better: lane web is reserved for web#1."""
     web, span = HELD.position["web#1"], Span(50 * MINUTE, 100 * MINUTE)
     return Plan(start_from, frozenset({web}), {web: span}, span.end, sooner=span.end)
 
@@ -264,7 +264,7 @@ class Watched:
 
     def end_reservations(self, at: float) -> None:
         """End the holds whose time has come."""
-        for held, until in [*self.state.holds.items()]:
+        for held, until in [*self.state.reservations.items()]:
             if until <= at:
                 self.take(until, ReservationEnded(self.state.wave.issues[held].id, until))
 
@@ -464,7 +464,7 @@ def test_while_a_session_hangs_and_the_cap_trembles_the_others_of_a_held_lane_go
 
 def test_no_lane_is_asked_for_that_the_model_would_not_hold() -> None:
     watched = begun()
-    [until] = watched.state.holds.values()
+    [until] = watched.state.reservations.values()
     watched.take(until, ReservationEnded("web#1", until))
 
     question = watched.ask(until)
@@ -476,7 +476,7 @@ def test_no_lane_is_asked_for_that_the_model_would_not_hold() -> None:
 
 def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None:
     watched = begun()
-    [until] = watched.state.holds.values()
+    [until] = watched.state.reservations.values()
     watched.take(5 * MINUTE, CapMoved("set", 1))
     question = watched.ask(5 * MINUTE)
     assert question is not None
@@ -491,9 +491,9 @@ def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None
     plan = watched.replanner.told(answer._replace(plan=held))
 
     assert plan is not None
-    assert plan.holds[0].until > until
+    assert plan.reservations[0].until > until
     watched.take(5 * MINUTE, plan)
-    assert watched.state.holds == {HELD.position["web#1"]: until}
+    assert watched.state.reservations == {HELD.position["web#1"]: until}
 
 
 def test_a_wave_that_goes_on_without_planning_drops_its_plan(tmp_path: Path) -> None:
@@ -540,6 +540,6 @@ def test_a_hold_is_given_some_time_beyond_the_planned_start() -> None:
     plan = Watched(HELD).plan(0.0)
 
     assert plan is not None
-    [hold] = plan.holds
+    [hold] = plan.reservations
     assert hold.issue == "web#1"
     assert hold.until == pytest.approx(13 * MINUTE)

@@ -100,7 +100,7 @@ class _Simulation:
         heappush(self._due, (at, self._count, event))
 
     def _is_held(self, event: ReservationEnded) -> bool:
-        return self._state.holds.get(self._state.wave.position[event.issue]) == event.until
+        return self._state.reservations.get(self._state.wave.position[event.issue]) == event.until
 
     def _plan(self) -> None:
         """Ask and apply; planning takes no simulated time."""

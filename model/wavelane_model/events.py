@@ -87,10 +87,10 @@ class WaveAmended:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The lane of `issue` is held for it until `until` at the latest, in seconds since the epoch.
+    """The lane of `issue` is reserved for it until `until` (seconds since the epoch) at the latest.
 
     While it is queued, no issue that comes after it in the order is admitted in its repo. A lane is
-    held for an issue at most once, until a human queues it again.
+    reserved for an issue at most once, until a human queues it again.
     """
 
     issue: str
@@ -101,19 +101,19 @@ class Reservation:
 class OrderPlanned:
     """Issues of equal inherited priority are to be admitted in `order`, before all others.
 
-    It replaces an earlier plan. What `order` does not name follows in the usual order. `holds` are
-    the lanes that are better left idle for a while: one that is held already is held on, until the
-    earlier of the two times; none is held for what has had its hold, or for what a human has to
-    come before.
+    It replaces an earlier plan. What `order` does not name follows in the usual order.
+    `reservations` are the lanes that are better left idle for a while: one that is reserved already
+    stays so until the earlier of the two times; none is reserved for what has had its reservation,
+    or for what a human has to come before.
     """
 
     order: tuple[str, ...]
-    holds: tuple[Reservation, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReservationEnded:
-    """The time `until`, until which the lane of `issue` was to be held for it, has come."""
+    """The time `until`, until which the lane of `issue` was to be reserved for it, has come."""
 
     issue: str
     until: float

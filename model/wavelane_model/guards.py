@@ -55,12 +55,12 @@ def session_open(state: WaveState, record: Record) -> bool:
 
 def start_revoked(state: WaveState, record: Record) -> bool:
     return not sessions_allowed(state, record) or (
-        record.fresh and state.in_flight > state.cap.level
+        record.untouched and state.in_flight > state.cap.level
     )
 
 
-def fresh(state: WaveState, record: Record) -> bool:
-    return record.fresh
+def untouched(state: WaveState, record: Record) -> bool:
+    return record.untouched
 
 
 def checkpoints_left(state: WaveState, record: Record) -> bool:
@@ -91,7 +91,7 @@ PREDICATES: Final[dict[Guard, Callable[[WaveState, Record], bool]]] = {
     "has_merge_turn": has_merge_turn,
     "session_open": session_open,
     "start_revoked": start_revoked,
-    "fresh": fresh,
+    "untouched": untouched,
     "checkpoints_left": checkpoints_left,
     "rounds_left": rounds_left,
     "conflicts_left": conflicts_left,

@@ -57,25 +57,25 @@ class Record:
 
     __slots__ = (
         "attempts",
-        "awaited",
         "checkpoints",
         "conflicts",
         "failures",
         "feedback",
-        "fresh",
+        "had_reservation",
         "implemented",
         "lane",
         "listed",
         "open",
+        "pending_removal",
         "position",
         "postponed",
         "reason",
         "rounds",
-        "sentence",
         "session",
         "state",
         "unmet",
         "until",
+        "untouched",
     )
 
     def __init__(self, position: int, lane: int, unmet: int) -> None:
@@ -88,7 +88,7 @@ class Record:
         """The number of sessions and merges so far; also the name of the latest."""
         self.open = False
         """Whether that session or merge is under way."""
-        self.fresh = False
+        self.untouched = False
         self.implemented = False
         self.postponed = False
         self.until: float | None = None
@@ -102,9 +102,9 @@ class Record:
         """What the next session of it should know."""
         self.reason = ""
         """Why it is parked or postponed."""
-        self.sentence: PendingRemoval | None = None
-        self.awaited = False
-        """Whether a lane is or was held for it, since a human queued it last."""
+        self.pending_removal: PendingRemoval | None = None
+        self.had_reservation = False
+        """Whether a lane is or was reserved for it, since a human queued it last."""
         self.listed = False
         """Whether it has an entry in its lane's heap of ready issues."""
 
@@ -118,15 +118,15 @@ class Record:
         return (
             self.state,
             self.open,
-            self.fresh,
+            self.untouched,
             self.implemented,
             self.postponed,
             self.checkpoints,
             self.rounds,
             self.conflicts,
             self.failures,
-            self.sentence and self.sentence.trigger,
-            self.awaited,
+            self.pending_removal and self.pending_removal.trigger,
+            self.had_reservation,
         )
 
 
@@ -167,9 +167,7 @@ class WaveState:
         "cap",
         "done",
         "flight",
-        "held",
         "highest_cap",
-        "holds",
         "idle",
         "lane_release",
         "lane_states",
@@ -183,7 +181,9 @@ class WaveState:
         "rank",
         "ready",
         "records",
+        "reservations",
         "resume_at",
+        "startable",
         "started",
         "stopping",
         "tickets",
@@ -228,13 +228,13 @@ class WaveState:
         ]
         self.plan: tuple[int, ...] = ()
         """Issues in the order that was planned."""
-        self.holds: dict[int, float] = {}
-        """Queued issues for which their lane is held, and until when at the latest."""
+        self.reservations: dict[int, float] = {}
+        """Queued issues for which their lane is reserved, and until when at the latest."""
         self.by_rank: list[int] = []
         self.rank: list[int] = []
         self.idle: list[tuple[int, int]] = []
         """Heap of (rank of an issue that is ready, its lane), for lanes that may be free."""
-        self.held: OrderedDict[int, None] = OrderedDict()
+        self.startable: OrderedDict[int, None] = OrderedDict()
         """Issues whose session may start as soon as sessions are allowed."""
         self.lanes_due: OrderedDict[int, None] = OrderedDict()
         """Lanes that are free and have rework waiting."""
@@ -280,7 +280,7 @@ class WaveState:
             self._update_merge_queue(record, source, target)
             if target == "queued" or was_ready:
                 self._update_ready_index(record, was_ready)
-            if self.holds:
+            if self.reservations:
                 self._update_reservations(record)
         elif row.trigger == "take_lane":
             self._take_lane(record)
@@ -318,53 +318,53 @@ class WaveState:
                 heappush(self.idle, (first, at))
         return None
 
-    def adopt_plan(self, plan: Iterable[int], holds: dict[int, float]) -> None:
-        """Admit in the order of `plan` from now on, and hold lanes as it asks for.
+    def adopt_plan(self, plan: Iterable[int], reservations: dict[int, float]) -> None:
+        """Admit in the order of `plan` from now on, and reserve lanes as it asks for.
 
-        Those are left out for which no lane may be held, and no hold is put off.
+        Those are left out for which no lane may be reserved, and no reservation is put off.
         """
         self.plan = tuple(plan)
-        self.holds = {
-            position: min(until, self.holds.get(position, until))
-            for position, until in holds.items()
+        self.reservations = {
+            position: min(until, self.reservations.get(position, until))
+            for position, until in reservations.items()
             if self.may_be_reserved_for(self.records[position])
             and not self.reservation_spent(self.records[position])
         }
-        for position in self.holds:
-            self.records[position].awaited = True
+        for position in self.reservations:
+            self.records[position].had_reservation = True
         self._rank()
 
     def end_reservations(self) -> None:
-        """Hold no lane any longer."""
-        for position in [*self.holds]:
+        """Reserve no lane any longer."""
+        for position in [*self.reservations]:
             self.end_reservation(position)
 
     def end_reservation(self, position: int) -> None:
-        """Hold the lane of an issue for it no longer."""
-        del self.holds[position]
+        """Reserve the lane of an issue for it no longer."""
+        del self.reservations[position]
         lane = self.lanes[self.records[position].lane]
         if lane.holder is None and not lane.rework:
             self._propose(self.records[position].lane)
 
     def may_be_reserved_for(self, record: Record) -> bool:
-        """Whether a lane may be held for an issue: it is queued, and no human has to come first."""
+        """Whether a lane may be reserved for an issue: it is queued and waits for no human."""
         return record.state == "queued" and not any(
             needed.state in TAKEN_OUT for needed in self._still_needed(record)
         )
 
     def reservation_spent(self, record: Record) -> bool:
-        """Whether a lane was held for an issue and is no longer: then none is held for it again."""
-        return record.awaited and record.position not in self.holds
+        """Whether a lane was reserved for an issue and is no longer; none is a second time."""
+        return record.had_reservation and record.position not in self.reservations
 
     def reserved_for(self, record: Record) -> list[int]:
-        """The issues that come before `record` and for which its lane is held."""
-        if not self.holds:
+        """The issues that come before `record` and for which its lane is reserved."""
+        if not self.reservations:
             return []
         rank = self.rank[record.position]
         return [
-            held
-            for held in self.holds
-            if self.rank[held] < rank and self.records[held].lane == record.lane
+            reserved
+            for reserved in self.reservations
+            if self.rank[reserved] < rank and self.records[reserved].lane == record.lane
         ]
 
     def join_merges(self, at: int, who: int | str) -> None:
@@ -464,9 +464,9 @@ class WaveState:
             record.state == "review"
             or (record.state == "admitted" and self.lanes[record.lane].holder == record.position)
         ):
-            self.held[record.position] = None
+            self.startable[record.position] = None
         else:
-            self.held.pop(record.position, None)
+            self.startable.pop(record.position, None)
 
     def _settle_dependents(self, record: Record) -> None:
         for position in self.wave.dependents[record.position]:
@@ -493,11 +493,11 @@ class WaveState:
             heappush(self.idle, (first, at))
 
     def _update_reservations(self, record: Record) -> None:
-        """A hold ends when its issue goes, and when what that waits for needs a human."""
-        if record.position in self.holds:
+        """A reservation ends when its issue goes, and when what that waits for needs a human."""
+        if record.position in self.reservations:
             self.end_reservation(record.position)
         if record.state in TAKEN_OUT:
-            for position in [*self.holds]:
+            for position in [*self.reservations]:
                 if not self.may_be_reserved_for(self.records[position]):
                     self.end_reservation(position)
 
@@ -518,7 +518,7 @@ class WaveState:
             return None
         first = self._first_ready(lane)
         if (
-            self.holds
+            self.reservations
             and first is not None
             and self.reserved_for(self.records[self.by_rank[first]])
         ):
@@ -557,15 +557,15 @@ class WaveState:
             Record(at, wave.repo_of[at], 0) for at in range(len(self.records), len(wave))
         )
         for at in changed:
-            self.holds.pop(at, None)
+            self.reservations.pop(at, None)
             record = self.records[at]
             record.lane = wave.repo_of[at]
             record.unmet = sum(
                 self.records[needed].state != "done" for needed in wave.dependencies[at]
             )
-        for at in [*self.holds]:
+        for at in [*self.reservations]:
             if not self.may_be_reserved_for(self.records[at]):
-                del self.holds[at]
+                del self.reservations[at]
         self._rank()
 
     def _rank(self) -> None:
@@ -606,9 +606,9 @@ class WaveState:
         twin.records = [copy(record) for record in self.records]
         twin.lanes = [lane.clone() for lane in self.lanes]
         twin.idle = self.idle.copy()
-        twin.holds = self.holds.copy()
+        twin.reservations = self.reservations.copy()
         twin.flight = self.flight.copy()
-        twin.held = self.held.copy()
+        twin.startable = self.startable.copy()
         twin.lanes_due = self.lanes_due.copy()
         twin.turns_due = self.turns_due.copy()
         return twin
@@ -627,7 +627,7 @@ class WaveState:
                 (lane.holder, tuple(lane.rework), tuple(lane.merges), lane.turn)
                 for lane in self.lanes
             ),
-            tuple(self.held),
+            tuple(self.startable),
             self.plan,
-            tuple(sorted(self.holds.items())),
+            tuple(sorted(self.reservations.items())),
         )

@@ -6,7 +6,7 @@ it starts all that may start, until nothing more may:
 
 1. free merge turns go to the first in each queue, paused or not;
 2. free lanes go to rework;
-3. sessions that were held start, if sessions are allowed;
+3. sessions that may start do, if sessions are allowed;
 4. issues are admitted in order, and begin.
 
 None of these enables an earlier one, so one pass in this order is the fixpoint. Because every step
@@ -178,7 +178,7 @@ def start_veto(
 ) -> SessionEnded | SessionWithheld | None:
     """What to report of an ordered session right before it would start, if it is not to start."""
     record = state.find(issue_id)
-    if record.sentence is not None:
+    if record.pending_removal is not None:
         return SessionEnded(issue_id, session, Stopped())
     if _is_revoked(state, record, session):
         return SessionWithheld(issue_id, session)
@@ -200,14 +200,14 @@ def dispatch(state: WaveState, effects: list[Effect]) -> None:
     while state.lanes_due:
         lane = state.lanes[next(iter(state.lanes_due))]
         _fire(state, state.records[next(iter(lane.rework))], "take_lane", effects)
-    _start_held(state, effects)
+    _start_startable(state, effects)
     while (record := state.candidate()) is not None:
         row = enabled_row(state, record, "admit")
         if row is None:
             break
-        record.fresh = True
+        record.untouched = True
         state.move(record, row, effects)
-        _start_held(state, effects)
+        _start_startable(state, effects)
     outcome = _outcome(state)
     if outcome is not None:
         _end_run(state, outcome)
@@ -225,9 +225,9 @@ def _give_turn(state: WaveState, at: int, effects: list[Effect]) -> None:
         effects.append(GrantMergeTurn(state.wave.repos[at], first))
 
 
-def _start_held(state: WaveState, effects: list[Effect]) -> None:
-    while state.held:
-        record = state.records[next(iter(state.held))]
+def _start_startable(state: WaveState, effects: list[Effect]) -> None:
+    while state.startable:
+        record = state.records[next(iter(state.startable))]
         trigger: Trigger = "begin" if record.state == "admitted" else "begin_review"
         row = enabled_row(state, record, trigger)
         if row is None:
@@ -294,11 +294,11 @@ def _end_run(state: WaveState, outcome: RunOutcome) -> None:
 def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect]) -> None:
     record = _with_open_session(state, event.issue, event.session)
     outcome = event.outcome
-    sentence = record.sentence
+    removal = record.pending_removal
     trigger: Trigger
-    if sentence is not None and not isinstance(outcome, Merged):
-        trigger = sentence.trigger
-        outcome = Blocked(sentence.reason)
+    if removal is not None and not isinstance(outcome, Merged):
+        trigger = removal.trigger
+        outcome = Blocked(removal.reason)
     elif isinstance(outcome, Stopped):
         raise IllegalEvent(
             f'nobody asked for the end of session {event.session} of "{event.issue}"'
@@ -311,8 +311,8 @@ def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect])
             f'issue "{event.issue}" is {record.state}, '
             f"where a session cannot end with {type(outcome).__name__}"
         )
-    record.sentence = None
-    record.fresh = False
+    record.pending_removal = None
+    record.untouched = False
     _note(state, record, row, outcome)
     state.move(record, row, effects)
     if record.postponed:
@@ -362,14 +362,14 @@ def _too_often(parks: bool, what: str, count: int, text: str) -> str:
 
 def _session_withheld(state: WaveState, event: SessionWithheld, effects: list[Effect]) -> None:
     record = _with_open_session(state, event.issue, event.session)
-    if record.sentence is not None:
+    if record.pending_removal is not None:
         raise IllegalEvent(f'session {event.session} of "{event.issue}" is being ended')
     was_implementing = record.state == "running"
     _fire(state, record, "withhold", effects)
     if was_implementing:
         record.attempts -= 1
     if record.state == "queued":
-        record.fresh = False
+        record.untouched = False
 
 
 def _postponement_ended(state: WaveState, event: PostponementEnded, effects: list[Effect]) -> None:
@@ -406,11 +406,11 @@ def _account(
     record = _find(state, issue_id)
     if record.state not in IN_FLIGHT:
         raise IllegalEvent(f'issue "{issue_id}" is {record.state}: it was not in flight')
-    if record.sentence is not None and trigger != "find_merged":
-        trigger, reason = record.sentence
+    if record.pending_removal is not None and trigger != "find_merged":
+        trigger, reason = record.pending_removal
     _fire(state, record, trigger, effects)
-    record.sentence = None
-    record.fresh = False
+    record.pending_removal = None
+    record.untouched = False
     record.reason = reason
     return record
 
@@ -430,16 +430,16 @@ def _wave_amended(state: WaveState, event: WaveAmended, effects: list[Effect]) -
 
 
 def _order_planned(state: WaveState, event: OrderPlanned, effects: list[Effect]) -> None:
-    named = (*event.order, *(hold.issue for hold in event.holds))
+    named = (*event.order, *(one.issue for one in event.reservations))
     records = {one: _find(state, one) for one in named}
     if len(set(event.order)) < len(event.order):
         raise IllegalEvent("the order of a plan names an issue twice")
-    if len({hold.issue for hold in event.holds}) < len(event.holds):
-        raise IllegalEvent("the holds of a plan name an issue twice")
-    if late := [hold.issue for hold in event.holds if hold.issue not in event.order]:
-        raise IllegalEvent(f"a plan holds lanes for {', '.join(late)}, which its order lacks")
-    holds = {records[hold.issue].position: hold.until for hold in event.holds}
-    state.adopt_plan((records[one].position for one in event.order), holds)
+    if len({one.issue for one in event.reservations}) < len(event.reservations):
+        raise IllegalEvent("the reservations of a plan name an issue twice")
+    if late := [one.issue for one in event.reservations if one.issue not in event.order]:
+        raise IllegalEvent(f"a plan reserves lanes for {', '.join(late)}, which its order lacks")
+    reservations = {records[one.issue].position: one.until for one in event.reservations}
+    state.adopt_plan((records[one].position for one in event.order), reservations)
     if state.started and not state.ended:
         effects.extend(_ends_of_reservations(state))
 
@@ -447,14 +447,14 @@ def _order_planned(state: WaveState, event: OrderPlanned, effects: list[Effect])
 def _ends_of_reservations(state: WaveState) -> list[EndReservationAt]:
     return [
         EndReservationAt(state.wave.issues[position].id, until)
-        for position, until in state.holds.items()
+        for position, until in state.reservations.items()
     ]
 
 
 def _reservation_ended(state: WaveState, event: ReservationEnded, effects: list[Effect]) -> None:
     record = _find(state, event.issue)
-    if state.holds.get(record.position) != event.until:
-        raise IllegalEvent(f'no lane is held for issue "{event.issue}" until {event.until}')
+    if state.reservations.get(record.position) != event.until:
+        raise IllegalEvent(f'no lane is reserved for issue "{event.issue}" until {event.until}')
     state.end_reservation(record.position)
 
 
@@ -502,25 +502,25 @@ def _cancel_requested(state: WaveState, event: CancelRequested, effects: list[Ef
 
 
 def _take_out(
-    state: WaveState, issue_id: str, sentence: PendingRemoval, effects: list[Effect]
+    state: WaveState, issue_id: str, removal: PendingRemoval, effects: list[Effect]
 ) -> None:
     """Park or cancel: at once where no session is open, else when it has ended."""
     record = _find(state, issue_id)
     if not record.open:
         was_postponed = record.postponed
-        _fire(state, record, sentence.trigger, effects)
-        record.reason = sentence.reason
-        record.fresh = False
+        _fire(state, record, removal.trigger, effects)
+        record.reason = removal.reason
+        record.untouched = False
         if was_postponed:
             state.come_due(record)
         return
-    if enabled_row(state, record, sentence.trigger) is None or (
-        record.sentence is not None and record.sentence.trigger == "cancel"
+    if enabled_row(state, record, removal.trigger) is None or (
+        record.pending_removal is not None and record.pending_removal.trigger == "cancel"
     ):
         raise IllegalEvent(f'issue "{issue_id}" is being cancelled already')
-    if record.sentence is None:
+    if record.pending_removal is None:
         effects.append(EndSession(issue_id, record.session))
-    record.sentence = sentence
+    record.pending_removal = removal
 
 
 def _unpark_requested(state: WaveState, event: UnparkRequested, effects: list[Effect]) -> None:
@@ -528,7 +528,7 @@ def _unpark_requested(state: WaveState, event: UnparkRequested, effects: list[Ef
     _fire(state, record, "unpark", effects)
     record.checkpoints = record.rounds = record.conflicts = record.failures = 0
     record.reason = record.feedback = ""
-    record.implemented = record.awaited = False
+    record.implemented = record.had_reservation = False
 
 
 def _stop_requested(state: WaveState, event: StopRequested, effects: list[Effect]) -> None:

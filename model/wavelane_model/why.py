@@ -15,7 +15,7 @@ ReasonCode = Literal[
     "stopping",
     "paused",
     "lane",
-    "hold",
+    "reserved",
     "cap",
     "merge_turn",
     "parked",
@@ -70,7 +70,7 @@ def _under_way(state: WaveState, record: Record) -> Reason:
     text = {"running": "implementing", "review": "being reviewed", "merging": "being merged"}
     ending = {"block": ", to be parked", "cancel": ", to be cancelled"}
     cut_off = " when the run was cut off" if state.ended else ""
-    suffix = cut_off + (ending[record.sentence.trigger] if record.sentence else "")
+    suffix = cut_off + (ending[record.pending_removal.trigger] if record.pending_removal else "")
     return Reason("under_way", text.get(record.state, record.state) + suffix)
 
 
@@ -85,8 +85,8 @@ def _why_queued(state: WaveState, record: Record) -> Reason:
     blocker = lane.holder if lane.holder is not None else next(iter(lane.rework), None)
     if blocker is not None:
         return _lane_held(state, record, blocker)
-    if held := state.reserved_for(record):
-        return _reserved(state, held)
+    if reserved := state.reserved_for(record):
+        return _reserved(state, reserved)
     return Reason("cap", f"cap {state.in_flight} of {state.cap.level}")
 
 
@@ -143,10 +143,11 @@ def _lane_held(state: WaveState, record: Record, holder: int) -> Reason:
     return Reason("lane", f"lane {repo} held by {held_by}", (held_by,))
 
 
-def _reserved(state: WaveState, held: list[int]) -> Reason:
-    ids = tuple(state.wave.issues[one].id for one in held)
-    until = max(state.holds[one] for one in held)
-    return Reason("hold", f"held for {', '.join(ids)}", ids, until)
+def _reserved(state: WaveState, reserved: list[int]) -> Reason:
+    ids = tuple(state.wave.issues[one].id for one in reserved)
+    repo = state.wave.repos[state.records[reserved[0]].lane]
+    until = max(state.reservations[one] for one in reserved)
+    return Reason("reserved", f"lane {repo} reserved for {', '.join(ids)}", ids, until)
 
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")

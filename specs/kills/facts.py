@@ -109,7 +109,7 @@ def _counted(events: Iterable[Event]) -> Counter[str]:
     for event in events:
         found[type(event).__name__] += 1
         if isinstance(event, OrderPlanned):
-            found[Reservation.__name__] += len(event.holds)
+            found[Reservation.__name__] += len(event.reservations)
     return found
 
 

@@ -152,14 +152,14 @@ EXECUTOR: Final = (
         "            self._tell(StopRequested())",
         "            pass",
     ),
-    _scheduler("a hold is never ended in time", _END_HOLD, "        pass"),
+    _scheduler("a reservation is never ended in time", _END_HOLD, "        pass"),
     _scheduler(
-        "a hold is ended too late",
+        "a reservation is ended too late",
         _END_HOLD,
         _END_HOLD.replace("(order.until, ReservationEnded", "(order.until + 60, ReservationEnded"),
     ),
     _scheduler(
-        "the end of one hold is forgotten for that of another",
+        "the end of one reservation is forgotten for that of another",
         _END_HOLD,
         _END_HOLD.replace(", order.issue)", ")"),
     ),

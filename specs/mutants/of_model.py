@@ -52,8 +52,8 @@ ROWS: Final = (
     ),
     _row(
         "a withheld start keeps its slot",
-        'Row("withhold", "running", "queued", ("session_open", "start_revoked", "fresh")),',
-        'Row("withhold", "running", "admitted", ("session_open", "start_revoked", "fresh")),',
+        'Row("withhold", "running", "queued", ("session_open", "start_revoked", "untouched")),',
+        'Row("withhold", "running", "admitted", ("session_open", "start_revoked", "untouched")),',
     ),
     _row(
         "what is blocked stays in flight",
@@ -130,20 +130,20 @@ ROWS: Final = (
     _guard(
         "a start is not revoked when the cap is full",
         """not sessions_allowed(state, record) or (
-        record.fresh and state.in_flight > state.cap.level
+        record.untouched and state.in_flight > state.cap.level
     )""",
         "not sessions_allowed(state, record)",
     ),
     _guard(
         "a start is revoked when the cap is just reached",
         """not sessions_allowed(state, record) or (
-        record.fresh and state.in_flight > state.cap.level
+        record.untouched and state.in_flight > state.cap.level
     )""",
         """not sessions_allowed(state, record) or (
-        record.fresh and state.in_flight >= state.cap.level
+        record.untouched and state.in_flight >= state.cap.level
     )""",
     ),
-    _guard("nothing is ever fresh", "record.fresh", "False"),
+    _guard("nothing is ever untouched", "record.untouched", "False"),
     _guard(
         "one checkpoint too many",
         "record.checkpoints + 1 < state.limits.checkpoints",
@@ -260,8 +260,8 @@ STEPS: Final = (
         "a cancel beats a merge that is in",
         "step",
         _STEP,
-        "if sentence is not None and not isinstance(outcome, Merged):",
-        "if sentence is not None:",
+        "if removal is not None and not isinstance(outcome, Merged):",
+        "if removal is not None:",
     ),
     Mutant(
         "a session's number is not compared",
@@ -325,29 +325,33 @@ BETWEEN_RUNS: Final = (
         "a cancel is lost with the run that is cut off",
         "step",
         _STEP,
-        'if record.sentence is not None and trigger != "find_merged":',
+        'if record.pending_removal is not None and trigger != "find_merged":',
         "if False:",
     ),
     Mutant(
         "a cancel goes before a merge that is found",
         "step",
         _STEP,
-        'if record.sentence is not None and trigger != "find_merged":',
-        "if record.sentence is not None:",
+        'if record.pending_removal is not None and trigger != "find_merged":',
+        "if record.pending_removal is not None:",
     ),
     Mutant(
         "a cancel holds on to an issue of which all is told",
         "step",
         _STEP,
-        "    record.sentence = None\n    record.fresh = False\n    record.reason = reason",
-        "    record.fresh = False\n    record.reason = reason",
+        "    record.pending_removal = None\n"
+        "    record.untouched = False\n"
+        "    record.reason = reason",
+        "    record.untouched = False\n    record.reason = reason",
     ),
     Mutant(
-        "what is told leaves an issue fresh",
+        "what is told leaves an issue untouched",
         "step",
         _STEP,
-        "    record.sentence = None\n    record.fresh = False\n    record.reason = reason",
-        "    record.sentence = None\n    record.reason = reason",
+        "    record.pending_removal = None\n"
+        "    record.untouched = False\n"
+        "    record.reason = reason",
+        "    record.pending_removal = None\n    record.reason = reason",
     ),
     Mutant(
         "what was discarded counts as implemented",
@@ -472,110 +476,110 @@ PLANS: Final = (
         "        place[planned] = len(plan) - 1 - at",
     ),
     Mutant(
-        "a lane is held against what comes before, too",
+        "a lane is reserved against what comes before, too",
         "step",
         _STATE,
-        "            if self.rank[held] < rank and self.records[held].lane == record.lane",
-        "            if self.rank[held] != rank and self.records[held].lane == record.lane",
+        "            if self.rank[reserved] < rank and self.records[reserved].lane == record.lane",
+        "            if self.rank[reserved] != rank and self.records[reserved].lane == record.lane",
     ),
     Mutant(
-        "all lanes are held",
+        "all lanes are reserved",
         "step",
         _STATE,
-        "            if self.rank[held] < rank and self.records[held].lane == record.lane",
-        "            if self.rank[held] < rank",
+        "            if self.rank[reserved] < rank and self.records[reserved].lane == record.lane",
+        "            if self.rank[reserved] < rank",
     ),
     Mutant(
-        "a hold goes on when its issue has gone",
+        "a reservation goes on when its issue has gone",
         "step",
         _STATE,
-        "        if record.position in self.holds:\n",
+        "        if record.position in self.reservations:\n",
         "        if False:\n",
     ),
     Mutant(
-        "a hold goes on when what it waits for is parked",
+        "a reservation goes on when what it waits for is parked",
         "step",
         _STATE,
         "            needed.state in TAKEN_OUT for needed in self._still_needed(record)",
         '            needed.state == "cancelled" for needed in self._still_needed(record)',
     ),
     Mutant(
-        "a hold goes on when what it waits for indirectly is parked",
+        "a reservation goes on when what it waits for indirectly is parked",
         "step",
         _STATE,
         "                    ahead.append(needed)\n",
         "",
     ),
     Mutant(
-        "a hold goes on when a change makes it wait for a human",
+        "a reservation goes on when a change makes it wait for a human",
         "step",
         _STATE,
-        "                del self.holds[at]",
+        "                del self.reservations[at]",
         "                pass",
     ),
     Mutant(
-        "a hold is put off by the next plan",
+        "a reservation is put off by the next plan",
         "step",
         _STATE,
-        "            position: min(until, self.holds.get(position, until))",
+        "            position: min(until, self.reservations.get(position, until))",
         "            position: until",
     ),
     Mutant(
-        "a lane is held twice for an issue",
+        "a lane is reserved twice for an issue",
         "step",
         _STATE,
-        "        return record.awaited and record.position not in self.holds",
+        "        return record.had_reservation and record.position not in self.reservations",
         "        return False",
     ),
     Mutant(
-        "a hold that was withdrawn is forgotten",
+        "a reservation that was withdrawn is forgotten",
         "step",
         _STATE,
         "        self.plan = tuple(plan)\n",
         "        self.plan = tuple(plan)\n"
-        "        for position in self.holds:\n"
-        "            self.records[position].awaited = False\n",
+        "        for position in self.reservations:\n"
+        "            self.records[position].had_reservation = False\n",
     ),
     Mutant(
-        "what a human has queued again is never awaited again",
+        "what a human has queued again is never reserved for again",
         "step",
         _STEP,
-        "    record.implemented = record.awaited = False",
+        "    record.implemented = record.had_reservation = False",
         "    record.implemented = False",
     ),
     Mutant(
-        "a lane is held for what waits for a human",
+        "a lane is reserved for what waits for a human",
         "step",
         _STATE,
         "            if self.may_be_reserved_for(self.records[position])\n            and",
         "            if",
     ),
     Mutant(
-        "a run does not say until when lanes are held",
+        "a run does not say until when lanes are reserved",
         "step",
         _STEP,
         "    effects.extend(_ends_of_reservations(state))\n    if state.postponed",
         "    if state.postponed",
     ),
     Mutant(
-        "a hold outlives its run",
+        "a reservation outlives its run",
         "step",
         _STEP,
         "    state.end_reservations()\n",
         "",
     ),
     Mutant(
-        "a hold outlives the plan that asked for it",
+        "a reservation outlives the plan that asked for it",
         "step",
         _STATE,
-        "        self.holds = {\n            position: min(",
-        "        self.holds = self.holds | {\n            position: min(",
+        "        self.reservations = {\n            position: min(",
+        "        self.reservations = self.reservations | {\n            position: min(",
     ),
     Mutant(
-        "a hold goes on when its issue is changed",
+        "a reservation goes on when its issue is changed",
         "step",
         _STATE,
-        "            self.holds.pop(at, None)\n",
+        "            self.reservations.pop(at, None)\n",
         "",
     ),
     Mutant(
@@ -586,14 +590,14 @@ PLANS: Final = (
         "        self.wave = wave\n        self.plan = ()\n        self.records.extend(",
     ),
     Mutant(
-        "a hold ends at the time of an earlier one",
+        "a reservation ends at the time of an earlier one",
         "step",
         _STEP,
-        "    if state.holds.get(record.position) != event.until:",
-        "    if record.position not in state.holds:",
+        "    if state.reservations.get(record.position) != event.until:",
+        "    if record.position not in state.reservations:",
     ),
     Mutant(
-        "a plan does not say until when lanes are held",
+        "a plan does not say until when lanes are reserved",
         "step",
         _STEP,
         "    if state.started and not state.ended:\n"
@@ -601,7 +605,7 @@ PLANS: Final = (
         "    if False:\n        effects.extend(_ends_of_reservations(state))",
     ),
     Mutant(
-        "a lane that is held no longer is not proposed",
+        "a lane that is reserved no longer is not proposed",
         "liveness",
         _STATE,
         "            self._propose(self.records[position].lane)",
@@ -621,9 +625,9 @@ LIVENESS: Final = (
         "a wake-up is lost on resume",
         "liveness",
         _STEP,
-        "    _start_held(state, effects)\n    while",
+        "    _start_startable(state, effects)\n    while",
         "    if effects and not isinstance(effects[0], AnnounceCap):\n"
-        "        _start_held(state, effects)\n"
+        "        _start_startable(state, effects)\n"
         "    while",
     ),
     Mutant(

@@ -119,7 +119,7 @@ HARMLESS: Final[dict[str, str]] = {
         _IS_RUNNING,
     ),
     "withhold review → queued, without session_open": (
-        "only a start of a fresh issue is withheld so, and a fresh review starts at once"
+        "only a start of an untouched issue is withheld so, and an untouched review starts at once"
     ),
     "begin_merge merging → merging, even if session_open": (
         "the issue whose merge is under way has the turn, and then nobody is offered one"

@@ -29,14 +29,14 @@ ALWAYS: Final[dict[str, str]] = {
     "pause": "no session starts at level 0",
     "bound": "never more in flight than the highest level in force since the run began",
     "glide": "no move of the cap ends a session",
-    "hold": "what comes after an issue is not admitted while its lane is held for that; a hold "
-    "ends with its run, when its issue goes, and when what that needs, directly or not, waits for "
-    "a human",
+    "reservation": "what comes after an issue is not admitted while its lane is reserved for that; "
+    "a reservation ends with its run, when its issue goes, and when what that needs, directly or "
+    "not, waits for a human",
     "plan": "of all that could be admitted the first goes first: by priority, and then by the plan",
 }
 EVENTUALLY: Final[dict[str, str]] = {
-    "progress": "if sessions end, holds end at their time, and the cap is above 0 again and again, "
-    "the wave ends, however often plans are told",
+    "progress": "if sessions end, reservations end at their time, and the cap is above 0 again and "
+    "again, the wave ends, however often plans are told",
     "drain": "paused or not, what runs ends and merges that were ready go through",
     "continuation": "after a run that was cut off comes another one",
 }
@@ -44,15 +44,15 @@ SOMETIMES: Final[dict[str, str]] = {
     "pause_for_ever": "a wave that is paused for ever does not end",
     "full_cap": "as many issues are in flight as the ceiling allows",
     "lowered_cap": "more issues are in flight than the cap, which was lowered, allows now",
-    "held_review": "a review is held until the pause is over",
+    "waiting_review": "a review waits until the pause is over",
     "merge_queue": "an approved issue waits for its merge turn",
     "rework_queue": "an issue that is to be changed waits for its lane",
     "blocked_end": "the wave ends blocked",
     "complete_end": "the wave ends complete",
     "cut_off_merge": "a run is cut off during a merge",
     "second_cut_off": "a run that goes on after one that was cut off is cut off too",
-    "wait_for_time": "a wave that is not paused waits for nothing but the time of a hold",
-    "hold_between_runs": "a lane is to be held in the next run",
+    "wait_for_time": "a wave that is not paused waits for nothing but the time of a reservation",
+    "reservation_between_runs": "a lane is to be reserved in the next run",
     "unfair_run": "without fairness the wave need not end",
 }
 _SHOWN: Final = 5

@@ -1,11 +1,11 @@
 """The states and transitions of a world, by the real `step` and by spin, and how they differ.
 
 Both are written in the line that `tell` prints in wave.pml. Nothing is known of a state but its
-line: what a line leaves out (the order of held sessions, what has no use in these worlds) must not
-matter, and that it does not is checked. The real step is explored by `WaveState.key()`; where two
-keys have one line, their transitions have to be the same. A hold ends late where the `step` has
-ordered that in the run that is under way, and in spin wherever there is one: so an order that is
-missing is a difference.
+line: what a line leaves out (the order of startable sessions, what has no use in these worlds) must
+not matter, and that it does not is checked. The real step is explored by `WaveState.key()`; where
+two keys have one line, their transitions have to be the same. A reservation ends late where the
+`step` has ordered that in the run that is under way, and in spin wherever there is one: so an order
+that is missing is a difference.
 
 Spin's search takes each transition from each stored state once and prints both ends of it, so its
 transitions are a multiset of pairs of lines. Its own counts are tied to them:
@@ -17,9 +17,9 @@ transitions are a multiset of pairs of lines. Its own counts are tied to them:
 The processes of the issues have one place each where they wait, so that where they are tells no
 states apart.
 
-So there is no offset of init steps. Layer 2, whose key has the order of held sessions, counts as
-many states behind each line as k held sessions have orders, k!: 812 for the 756 lines of "three
-repos, four issues, cap moves", and 394 for the 394 of "one repo, three issues, pipelined".
+So there is no offset of init steps. Layer 2, whose key has the order of startable sessions, counts
+as many states behind each line as k startable sessions have orders, k!: 812 for the 756 lines of
+"three repos, four issues, cap moves", and 394 for the 394 of "one repo, three issues, pipelined".
 
 Where a rule is broken, the judge's own variables tell states apart that have one line; there the
 counts do not fit, and nothing is compared.
@@ -113,7 +113,7 @@ def by_step(world: World) -> Graph:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A state, and the ends of holds that were ordered and may still come."""
+    """A state, and the ends of reservations that were ordered and may still come."""
 
     state: WaveState
     due: tuple[ReservationEnded, ...] = ()
@@ -157,8 +157,8 @@ class _Moment:
         )
         ordered = {*self.due, *told}
         ends = (
-            ReservationEnded(state.wave.issues[held].id, until)
-            for held, until in sorted(state.holds.items())
+            ReservationEnded(state.wave.issues[one].id, until)
+            for one, until in sorted(state.reservations.items())
         )
         return tuple(one for one in ends if one in ordered)
 
@@ -238,7 +238,7 @@ def line(state: WaveState) -> str:
 def _issue(state: WaveState, record: Record) -> str:
     at = record.position
     place = state.plan.index(at) if at in state.plan else NONE
-    planned = f"{place} {state.holds.get(at, 0):g} {record.awaited:d}"
+    planned = f"{place} {state.reservations.get(at, 0):g} {record.had_reservation:d}"
     return f"issue {record.state} {record.open:d} {record.rounds} {planned}"
 
 

@@ -72,9 +72,9 @@ _PLANS: Final = (
     OrderPlanned(("web#2", "api#2", "api#1", "web#1"), (Reservation("api#2", 20.0),)),
 )
 _EVERYWHERE: Final = frozenset(
-    ("pause_for_ever", "full_cap", "lowered_cap", "held_review", "complete_end")
+    ("pause_for_ever", "full_cap", "lowered_cap", "waiting_review", "complete_end")
 )
-_OF_PAUSES: Final = frozenset(("pause_for_ever", "lowered_cap", "held_review"))
+_OF_PAUSES: Final = frozenset(("pause_for_ever", "lowered_cap", "waiting_review"))
 _OF_REWORK: Final = frozenset(("merge_queue", "rework_queue", "blocked_end"))
 STRICT: Final = Model("three_repos.pml", THREE_REPOS, _EVERYWHERE)
 PIPE: Final = Model("pipelined.pml", PIPELINED, _EVERYWHERE | {"merge_queue"})
@@ -105,7 +105,7 @@ CUT_OFF: Final = Model(
 PLANNED: Final = Model(
     "planned.pml",
     World(
-        "two repos, four issues, plans and holds, cap moves",
+        "two repos, four issues, plans and reservations, cap moves",
         _PLANNED,
         ceiling=2,
         outcomes=(*SMOOTH, Blocked),
@@ -120,7 +120,7 @@ PLANNED: Final = Model(
 PLANNED_CUT_OFF: Final = Model(
     "planned_cut_off.pml",
     World(
-        "two repos, four issues, plans and holds, runs are cut off",
+        "two repos, four issues, plans and reservations, runs are cut off",
         _PLANNED,
         ceiling=2,
         outcomes=(*SMOOTH, Blocked),
@@ -133,8 +133,8 @@ PLANNED_CUT_OFF: Final = Model(
         between=True,
     ),
     _EVERYWHERE - _OF_PAUSES
-    | {"blocked_end", "wait_for_time", "held_review", "merge_queue"}
-    | {"hold_between_runs", "cut_off_merge", "second_cut_off"},
+    | {"blocked_end", "wait_for_time", "waiting_review", "merge_queue"}
+    | {"reservation_between_runs", "cut_off_merge", "second_cut_off"},
 )
 URGENT: Final = Model(
     "urgent.pml",

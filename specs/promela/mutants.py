@@ -106,18 +106,18 @@ def _differs(model: Model, name: str, *edits: tuple[str, str]) -> Mutant:
 
 _ADMIT: Final = "is[i] == queued && met && !back && lane[REPO(i)] == NOBODY && slots < level ->"
 _ADMITTED: Final = """            start_session(i, running);
-            hold[i] = 0
+            reserved[i] = 0
 """
 _ORDER: Final = "(place[a] < place[b] || (place[a] == place[b] && a < b))))"
 _FIRST: Final = "(i == NOBODY || BEFORE(j, i))"
-_GONE: Final = "is[i] != queued -> hold[i] = 0"
+_GONE: Final = "is[i] != queued -> reserved[i] = 0"
 _STUCK: Final = "TAKEN_OUT(i) -> stuck = stuck | (1 << i)"
 _STUCK_BEHIND: Final = "NEEDS(i, j) && (stuck & (1 << j)) -> stuck = stuck | (1 << i)"
-_SPENT: Final = "awaited[k] && UNTIL(p, k) > hold[k] -> skip"
-_HELD_BACK: Final = "hold[j] && REPO(j) == REPO(one) && BEFORE(j, one) -> back = true"
-_LATE: Final = "end_hold(_pid); settle()"
+_SPENT: Final = "had_reservation[k] && UNTIL(p, k) > reserved[k] -> skip"
+_RESERVED: Final = "reserved[j] && REPO(j) == REPO(one) && BEFORE(j, one) -> back = true"
+_LATE: Final = "end_reservation(_pid); settle()"
 _CUT_OFF: Final = """        outcome = unfinished;
-        end_all_holds();
+        end_all_reservations();
 """
 _LEFT: Final = """    slots--;
     leave_lane(me)
@@ -264,7 +264,7 @@ MUTANTS: Final = (
         WIDE,
         "new admissions go before rework",
         ("    give_lanes();\n", ""),
-        ("    admit();\n", "    admit();\n    give_lanes();\n    start_held();\n"),
+        ("    admit();\n", "    admit();\n    give_lanes();\n    start_startable();\n"),
     ),
     _differs(
         PIPE,
@@ -276,7 +276,7 @@ MUTANTS: Final = (
         "one admission a step",
         (_ADMITTED, _ADMITTED.rstrip() + ";\n            break\n"),
     ),
-    _differs(PIPE, "the lane is held to the end", (_RELEASE, "skip")),
+    _differs(PIPE, "the lane is kept to the end", (_RELEASE, "skip")),
     _differs(STRICT, "resuming goes to the ceiling", (_RESUME, "level == 0 -> move_to(CEILING)")),
     _differs(
         STRICT,
@@ -296,80 +296,90 @@ MUTANTS: Final = (
         "one change request too many",
         (":: rounds[me] > ROUNDS ->", ":: rounds[me] > ROUNDS + 1 ->"),
     ),
-    _breaks("hold", PLANNED, "holds are not asked", (_ADMIT, _ADMIT.replace(" && !back", ""))),
     _breaks(
-        "hold",
+        "reservation",
         PLANNED,
-        "a hold goes on when its issue starts",
-        (_ADMITTED, _ADMITTED.replace(";\n            hold[i] = 0", "")),
+        "reservations are not asked",
+        (_ADMIT, _ADMIT.replace(" && !back", "")),
     ),
     _breaks(
-        "hold",
+        "reservation",
         PLANNED,
-        "a hold goes on when its issue is parked",
+        "a reservation goes on when its issue starts",
+        (_ADMITTED, _ADMITTED.replace(";\n            reserved[i] = 0", "")),
+    ),
+    _breaks(
+        "reservation",
+        PLANNED,
+        "a reservation goes on when its issue is parked",
         (_GONE, _GONE.replace("!= queued", "!= queued && is[i] != parked")),
     ),
     _breaks(
-        "hold",
+        "reservation",
         PLANNED,
-        "a hold goes on when what its issue needs is parked",
+        "a reservation goes on when what its issue needs is parked",
         (_STUCK, _STUCK.replace("TAKEN_OUT(i)", "is[i] == cancelled")),
     ),
     _breaks(
-        "hold",
+        "reservation",
         PLANNED,
-        "a hold goes on when what its issue needs is cancelled",
+        "a reservation goes on when what its issue needs is cancelled",
         (_STUCK, _STUCK.replace("TAKEN_OUT(i)", "is[i] == parked")),
     ),
     _breaks(
-        "hold",
+        "reservation",
         PLANNED,
-        "a hold goes on when what its issue needs indirectly is parked",
+        "a reservation goes on when what its issue needs indirectly is parked",
         (_STUCK_BEHIND, _STUCK_BEHIND.replace("(stuck & (1 << j))", "false")),
     ),
     _breaks(
         "plan", PLANNED, "plans are not followed", (_FIRST, _FIRST.replace("BEFORE(j, i)", "j < i"))
     ),
-    _refutes("progress", PLANNED, "no hold is ever late", ("started && hold[_pid] ->", "false ->")),
     _refutes(
         "progress",
         PLANNED,
-        "a hold that ends late wakes nobody",
+        "no reservation is ever late",
+        ("started && reserved[_pid] ->", "false ->"),
+    ),
+    _refutes(
+        "progress",
+        PLANNED,
+        "a reservation that ends late wakes nobody",
         (_LATE, _LATE.replace("settle", "rest")),
     ),
     _refutes(
         "progress",
         PLANNED,
-        "a lane is held twice for an issue",
-        (_SPENT, "hold[k] && UNTIL(p, k) > hold[k] -> skip"),
+        "a lane is reserved twice for an issue",
+        (_SPENT, "reserved[k] && UNTIL(p, k) > reserved[k] -> skip"),
     ),
     _differs(
         PLANNED,
-        "a hold is put off by the next plan",
-        (_SPENT, "awaited[k] && !hold[k] -> skip"),
+        "a reservation is put off by the next plan",
+        (_SPENT, "had_reservation[k] && !reserved[k] -> skip"),
     ),
     _differs(
         PLANNED,
-        "what comes before it in the plan is held back, too",
-        (_HELD_BACK, _HELD_BACK.replace("BEFORE(j, one)", "j != one")),
+        "what comes before it in the plan has to wait, too",
+        (_RESERVED, _RESERVED.replace("BEFORE(j, one)", "j != one")),
     ),
     _differs(
         PLANNED,
-        "all lanes are held",
-        (_HELD_BACK, _HELD_BACK.replace(" && REPO(j) == REPO(one)", "")),
+        "all lanes are reserved",
+        (_RESERVED, _RESERVED.replace(" && REPO(j) == REPO(one)", "")),
     ),
     _differs(
         PLANNED,
-        "holds of the plan before go on",
+        "reservations of the plan before go on",
         (
-            ":: else -> hold[k] = UNTIL(p, k)",
-            ":: else -> hold[k] = (UNTIL(p, k) -> UNTIL(p, k) : hold[k])",
+            ":: else -> reserved[k] = UNTIL(p, k)",
+            ":: else -> reserved[k] = (UNTIL(p, k) -> UNTIL(p, k) : reserved[k])",
         ),
     ),
     _differs(
         PLANNED_CUT_OFF,
-        "a hold outlives a run that is cut off",
-        (_CUT_OFF, _CUT_OFF.replace("        end_all_holds();\n", "")),
+        "a reservation outlives a run that is cut off",
+        (_CUT_OFF, _CUT_OFF.replace("        end_all_reservations();\n", "")),
     ),
     _differs(
         PLANNED_CUT_OFF,
@@ -386,8 +396,8 @@ MUTANTS: Final = (
     ),
     _differs(
         URGENT,
-        "rework waits for the end of a hold",
-        (_REWORK, _REWORK.replace(" ->", " && COUNT(IS_HELD) == 0 ->")),
+        "rework waits for the end of a reservation",
+        (_REWORK, _REWORK.replace(" ->", " && COUNT(IS_RESERVED) == 0 ->")),
     ),
 )
 

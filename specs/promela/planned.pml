@@ -1,9 +1,10 @@
-/* Two repos, four issues, plans and holds, questions: api#1, web#1 after api#1, api#2 after web#1,
-   web#2. People may take out web#1. The first plan is a good one; by the second, lane api is held
-   for an issue that waits for what it holds back. Cap 2 moves, and no run is cut off, unless told.
+/* Two repos, four issues, plans and reservations, questions: api#1, web#1 after api#1, api#2 after
+   web#1, web#2. People may take out web#1. The first plan is a good one; by the second, lane api is
+   reserved for an issue that waits for what has to wait for it. Cap 2 moves, and no run is cut off,
+   unless told.
 
-   plan 0: api#1, web#1, api#2; lanes held for web#1 until 10 and for api#2 until 11
-   plan 1: web#2, api#2, api#1, web#1; lane held for api#2 until 20 */
+   plan 0: api#1, web#1, api#2; lanes reserved for web#1 until 10 and for api#2 until 11
+   plan 1: web#2, api#2, api#1, web#1; lane reserved for api#2 until 20 */
 #define ISSUES 4
 #define REPOS 2
 #define CEILING 2

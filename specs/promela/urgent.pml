@@ -1,7 +1,7 @@
 /* Two repos, four issues, pipelined, one change request each, cap 2 that does not move; two are more
    urgent: web#1, which api#1 needs, and api#1. Then api#2, and api#3 after api#2.
 
-   plan 0: api#2, api#3, api#1, web#1; lane held for api#3 until 10 */
+   plan 0: api#2, api#3, api#1, web#1; lane reserved for api#3 until 10 */
 #define ISSUES 4
 #define REPOS 2
 #define CEILING 2

@@ -22,14 +22,14 @@
  *   PLANS               how many plans there are (2 at most), each of which may be told at any time
  *                       and any number of times; with
  *   PLACE(p, i)         the place of issue i in plan p, 0 for the first; NONE: the plan lacks it
- *   UNTIL(p, i)         until when plan p holds its lane for issue i; 0: it does not
+ *   UNTIL(p, i)         until when plan p reserves its lane for issue i; 0: it does not
  *
  * Each action is one d_step: something happens, and then the scheduler settles, that is, it starts
  * all that may start. So a stored state is the wave between two events, and there are no others.
  *
- * The session of an issue is ended by the issue's process, and so is the hold of a lane for it when
- * its time has come. Weak fairness (pan -f) says: a process that can go on goes on in the end. So
- * each session ends, each hold ends, and after a run that was cut off comes another one.
+ * The session of an issue is ended by the issue's process, and so is the reservation of a lane for
+ * it when its time has come. Weak fairness (pan -f) says: a process that can go on goes on in the end. So
+ * each session ends, each reservation ends, and after a run that was cut off comes another one.
  * The surroundings may also rest (the last choice of Surroundings): nothing makes the cap move, a
  * plan be told, an issue be taken out, or the run be cut off.
  *
@@ -48,11 +48,11 @@ mtype is[ISSUES] = queued;
 bool open[ISSUES];
 byte rounds[ISSUES];
 
-/* What was planned: the place of each issue in the plan, and until when its lane is held for it.
-   Nobody unparks an issue here, so that what was awaited once was so for ever. */
+/* What was planned: the place of each issue in the plan, and until when its lane is reserved for it.
+   Nobody unparks an issue here, so that what had a reservation once had it for ever. */
 byte place[ISSUES] = NONE;
-byte hold[ISSUES];
-bool awaited[ISSUES];   /* its lane is or was held for it */
+byte reserved[ISSUES];
+bool had_reservation[ISSUES];   /* its lane is or was reserved for it */
 
 /* What the scheduler keeps: slots in use; of each repo who holds the lane, who waits for it to
    work once more, who merges, and who waits to merge. */
@@ -77,12 +77,12 @@ byte earlier[ISSUES];
 hidden byte i, j, k, n, r, who, asked, met, back, idle, stuck, needed, all_done, could_go;
 hidden byte flight, at_work, merges, ran, runs;
 hidden byte lane_rule, cap_rule, merge_rule, order_rule, pause_rule, bound_rule, glide_rule;
-hidden byte hold_rule, plan_rule;
+hidden byte reservation_rule, plan_rule;
 
 #ifdef UNJUDGED     /* for the search of LTL properties, which is about nothing else */
-#define KEEP(rule, holds)   skip
+#define KEEP(rule, kept)   skip
 #else
-#define KEEP(rule, holds)   rule = (holds); assert(rule)
+#define KEEP(rule, kept)   rule = (kept); assert(rule)
 #endif
 
 #ifndef URGENCY
@@ -98,7 +98,7 @@ hidden byte hold_rule, plan_rule;
 #define OVER            (outcome == complete || outcome == blocked)
 #define TAKEN_OUT(n)    (is[n] == parked || is[n] == cancelled)
 #define IN_FLIGHT(n)    (is[n] == admitted || is[n] == running || is[n] == review || is[n] == merging)
-#define IS_HELD(n)      (hold[n] > 0)
+#define IS_RESERVED(n)      (reserved[n] > 0)
 #define WAITS_FOR_LANE(n)   (is[n] == admitted && lane[REPO(n)] != n)
 #define ACTIVE(n)       ((!PIPELINED && IN_FLIGHT(n)) || \
                          is[n] == running || (is[n] == admitted && !WAITS_FOR_LANE(n)))
@@ -135,8 +135,8 @@ inline start_session(one, kind) {
     open[one] = true
 }
 
-/* A session that was held starts as soon as the cap is above 0. */
-inline start_held() {
+/* A session that may start does so as soon as the cap is above 0. */
+inline start_startable() {
     for (i : 0 .. ISSUES - 1) {
         if
         :: level > 0 && is[i] == admitted && lane[REPO(i)] == i -> start_session(i, running)
@@ -165,28 +165,28 @@ inline look_at_stuck() {
     }
 }
 
-/* A hold ends when its issue goes, and when what that needs waits for a human. */
-inline end_holds() {
+/* A reservation ends when its issue goes, and when what that needs waits for a human. */
+inline end_reservations() {
     stuck = 0;
-    if :: COUNT(IS_HELD) > 0 -> look_at_stuck() :: else fi;
+    if :: COUNT(IS_RESERVED) > 0 -> look_at_stuck() :: else fi;
     for (i : 0 .. ISSUES - 1) {
-        if :: is[i] != queued -> hold[i] = 0 :: else fi;
+        if :: is[i] != queued -> reserved[i] = 0 :: else fi;
         for (j : 0 .. ISSUES - 1) {
-            if :: NEEDS(i, j) && (stuck & (1 << j)) -> hold[i] = 0 :: else fi
+            if :: NEEDS(i, j) && (stuck & (1 << j)) -> reserved[i] = 0 :: else fi
         }
     }
 }
 
-/* No hold outlives a run that is cut off. */
-inline end_all_holds() {
-    for (i : 0 .. ISSUES - 1) { hold[i] = 0 }
+/* No reservation outlives a run that is cut off. */
+inline end_all_reservations() {
+    for (i : 0 .. ISSUES - 1) { reserved[i] = 0 }
 }
 
-/* What comes after an issue is held back while its lane is held for that. */
-inline look_at_holds(one) {
+/* What comes after an issue waits while its lane is reserved for that. */
+inline look_at_reservations(one) {
     back = false;
     for (j : 0 .. ISSUES - 1) {
-        if :: hold[j] && REPO(j) == REPO(one) && BEFORE(j, one) -> back = true :: else fi
+        if :: reserved[j] && REPO(j) == REPO(one) && BEFORE(j, one) -> back = true :: else fi
     }
 }
 
@@ -199,28 +199,28 @@ inline next_in_order() {
     asked = asked | (1 << i)
 }
 
-/* Issues are admitted in their order: all that they need is done, their lane is free and not held
+/* Issues are admitted in their order: all that they need is done, their lane is free and not reserved
    for another, and fewer are in flight than the cap allows. Their first session starts at once. */
 inline admit() {
     asked = 0;
     for (n : 1 .. ISSUES) {
         next_in_order();
         look_at_needs(i);
-        look_at_holds(i);
+        look_at_reservations(i);
         if
         :: is[i] == queued && met && !back && lane[REPO(i)] == NOBODY && slots < level ->
             judge_admission(i);
             slots++;
             lane[REPO(i)] = i;
             start_session(i, running);
-            hold[i] = 0
+            reserved[i] = 0
         :: else
         fi
     }
 }
 
 /* The wave ends when all is done, or when nothing is in flight and nothing can be admitted. Then all
-   that is left waits for a human, and no lane is held. */
+   that is left waits for a human, and no lane is reserved. */
 inline end_when_over() {
     all_done = true;
     could_go = false;
@@ -237,10 +237,10 @@ inline end_when_over() {
 }
 
 inline settle() {
-    end_holds();
+    end_reservations();
     give_turns();
     give_lanes();
-    start_held();
+    start_startable();
     admit();
     end_when_over();
     printf("to");
@@ -258,15 +258,15 @@ inline count_flight() {
     }
 }
 
-/* What is admitted is not held back, and is the first in the order of all that could be. */
+/* What is admitted waits for no reservation, and is the first in the order of all that could be. */
 inline judge_admission(one) {
     count_flight();
     KEEP(cap_rule, flight < level);
-    look_at_holds(one);
-    KEEP(hold_rule, !back);
+    look_at_reservations(one);
+    KEEP(reservation_rule, !back);
     for (k : 0 .. ISSUES - 1) {
         look_at_needs(k);
-        look_at_holds(k);
+        look_at_reservations(k);
         idle = true;
         for (j : 0 .. ISSUES - 1) {
             if :: REPO(j) == REPO(k) && ACTIVE(j) -> idle = false :: else fi
@@ -301,11 +301,11 @@ inline judge() {
         KEEP(merge_rule, merges <= 1)
     }
     for (k : 0 .. ISSUES - 1) {
-        KEEP(hold_rule, !hold[k] || (is[k] == queued && awaited[k] && !OVER));
+        KEEP(reservation_rule, !reserved[k] || (is[k] == queued && had_reservation[k] && !OVER));
         needed = 0;
-        if :: IS_HELD(k) -> look_at_all_needs(k) :: else fi;
+        if :: IS_RESERVED(k) -> look_at_all_needs(k) :: else fi;
         for (j : 0 .. ISSUES - 1) {
-            KEEP(hold_rule, !(needed & (1 << j)) || !TAKEN_OUT(j));
+            KEEP(reservation_rule, !(needed & (1 << j)) || !TAKEN_OUT(j));
             KEEP(order_rule, !NEEDS(k, j) || is[j] == done || !(IN_FLIGHT(k) || is[k] == done))
         }
     }
@@ -313,7 +313,7 @@ inline judge() {
 
 /* The state in one line, for whoever replays a trace, and to be compared with the real step:
    started, outcome, level, level before the pause, highest level; of each issue where it is, open,
-   change requests, its place in the plan (255: none), until when its lane is held for it (0: it is
+   change requests, its place in the plan (255: none), until when its lane is reserved for it (0: it is
    not), and whether it is or was; of each repo who has the lane and the turn (255: nobody), and who
    waits for them. */
 inline tell() {
@@ -323,7 +323,7 @@ inline tell() {
     for (k : 0 .. ISSUES - 1) {
         printf(" issue ");
         printm(is[k]);
-        printf(" %d %d %d %d %d", open[k], rounds[k], place[k], hold[k], awaited[k])
+        printf(" %d %d %d %d %d", open[k], rounds[k], place[k], reserved[k], had_reservation[k])
     }
     for (r : 0 .. REPOS - 1) {
         printf(" repo %d %d rework", lane[r], turn[r]);
@@ -426,10 +426,10 @@ inline find_merged(me) {
     leave_flight(me)
 }
 
-/* The time has come until which its lane was to be held for an issue. */
-inline end_hold(me) {
-    printf("event the lane of issue %d is held for it no longer\n", me);
-    hold[me] = 0
+/* The time has come until which its lane was to be reserved for an issue. */
+inline end_reservation(me) {
+    printf("event the lane of issue %d is reserved for it no longer\n", me);
+    reserved[me] = 0
 }
 
 inline leave(me, kind) {
@@ -447,7 +447,7 @@ inline take_out(me, kind) {
 }
 
 inline rest() {
-    end_holds();
+    end_reservations();
     printf("to");
     tell();
     judge();
@@ -488,7 +488,7 @@ end:
 #endif
 #ifdef PLANS
     :: d_step {
-        RUNS && started && hold[_pid] -> printf("from"); tell(); end_hold(_pid); settle()
+        RUNS && started && reserved[_pid] -> printf("from"); tell(); end_reservation(_pid); settle()
     }
 #endif
 #ifdef CUTS
@@ -524,21 +524,21 @@ inline move_to(new_level) {
 #define MOVABLE     (started && outcome == under_way)
 #define MAY_TAKE(n) (!OVER && !open[n] && is[n] != done && is[n] != cancelled)
 
-/* Another plan replaces the one before, with its holds. A lane is held for an issue once: what had
-   its hold gets no other, and a hold is not put off. */
+/* Another plan replaces the one before, with its reservations. A lane is reserved for an issue once:
+   what had its reservation gets no other, and a reservation is not put off. */
 inline plan(p) {
     printf("from"); tell();
     printf("event plan %d is told\n", p);
     for (k : 0 .. ISSUES - 1) {
         place[k] = PLACE(p, k);
         if
-        :: awaited[k] && UNTIL(p, k) > hold[k] -> skip
-        :: else -> hold[k] = UNTIL(p, k)
+        :: had_reservation[k] && UNTIL(p, k) > reserved[k] -> skip
+        :: else -> reserved[k] = UNTIL(p, k)
         fi
     }
-    end_holds();
+    end_reservations();
     for (k : 0 .. ISSUES - 1) {
-        if :: IS_HELD(k) -> awaited[k] = true :: else fi
+        if :: IS_RESERVED(k) -> had_reservation[k] = true :: else fi
     }
     settle_or_rest()
 }
@@ -558,7 +558,7 @@ end:
         printf("from"); tell();
         printf("event the run is cut off\n");
         outcome = unfinished;
-        end_all_holds();
+        end_all_reservations();
         rest()
     }
 #endif
@@ -604,13 +604,13 @@ end:
 #define MERGING(n)          (is[n] == merging)
 #define PARKED(n)           (is[n] == parked)
 #define MERGES(n)           (is[n] == merging && open[n])
-#define HELD(n)             (is[n] == review && !open[n])
+#define TO_REVIEW(n)             (is[n] == review && !open[n])
 #define WAITS_FOR_TURN(n)   (is[n] == merging && !open[n])
 
 #define FEW_CUTS            (<> [] !CUT_OFF)
 
-/* If sessions end, holds end at their time, the cap is above 0 again and again, and the run is cut
-   off only so often, the wave ends, however often plans are told. */
+/* If sessions end, reservations end at their time, the cap is above 0 again and again, and the run
+   is cut off only so often, the wave ends, however often plans are told. */
 ltl progress { (([] <> (level > 0)) && FEW_CUTS) -> <> OVER }
 
 /* Paused or not, sessions that run finish their step, and merges that were ready go through. */
@@ -623,12 +623,12 @@ ltl continuation { [] (CUT_OFF -> <> !CUT_OFF) }
 ltl no_pause_for_ever { FEW_CUTS -> <> OVER }
 ltl no_full_cap { [] (COUNT(IN_FLIGHT) < CEILING) }
 ltl no_lowered_cap { [] (level == 0 || COUNT(IN_FLIGHT) <= level) }
-ltl no_held_review { [] (COUNT(HELD) == 0) }
+ltl no_waiting_review { [] (COUNT(TO_REVIEW) == 0) }
 ltl no_merge_queue { [] (COUNT(WAITS_FOR_TURN) == 0) }
 ltl no_rework_queue { [] (COUNT(WAITS_FOR_LANE) == 0) }
 ltl no_blocked_end { [] (outcome != blocked) }
 ltl no_complete_end { [] (outcome != complete) }
 ltl no_cut_off_merge { [] (!CUT_OFF || COUNT(MERGES) == 0) }
 ltl no_wait_for_time { [] (!MOVABLE || level == 0 || COUNT(OPEN) > 0) }
-ltl no_hold_between_runs { [] (!CUT_OFF || COUNT(IS_HELD) == 0) }
+ltl no_reservation_between_runs { [] (!CUT_OFF || COUNT(IS_RESERVED) == 0) }
 ltl no_second_cut_off { [] (CUT_OFF -> [] (RUNS -> [] !CUT_OFF)) }

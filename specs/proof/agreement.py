@@ -10,8 +10,9 @@ it is moved by nothing but the moves of the proof: the event and the orders of t
   for every issue and every level after every step.
 - `same rules`: each rule holds of every such moment, which the proof says of all moments.
 
-What a plan holds back is not said a second time: the proof is for any plan, and the moment is told
-after each step what the state says. What was admitted in it was not held back at that time.
+What a plan reserves is not said a second time: the proof is for any plan, and the moment is told
+after each step what the state says. What was admitted in it was not in a lane reserved for another
+at that time.
 
 Each move has to be made, and each guard to answer both ways, or the walks show nothing. A turn is
 given as soon as it is free, so after a step no issue "has_merge_turn"; that it answers yes is shown
@@ -377,7 +378,7 @@ def read(state: WaveState, tickets: list[tuple[int, str]]) -> Reading:
         for name in _OF_RECORDS
     }
     return fields | {
-        "starting": {one.position: one.fresh and not one.open for one in state.records},
+        "starting": {one.position: one.untouched and not one.open for one in state.records},
         "holds": {at: one.holder == at for at, one in lane.items()},
         "waits": {at: at in one.rework for at, one in lane.items()},
         "queued": {at: at in one.merges for at, one in lane.items()},
@@ -398,7 +399,7 @@ def read(state: WaveState, tickets: list[tuple[int, str]]) -> Reading:
 _OF_RECORDS: Final = (
     "state",
     "open",
-    "fresh",
+    "untouched",
     "implemented",
     "postponed",
     "checkpoints",

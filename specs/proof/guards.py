@@ -65,12 +65,12 @@ def session_open(setting: Setting, now: Moment, issue: Term) -> Formula:
 
 
 def start_revoked(setting: Setting, now: Moment, issue: Term) -> Formula:
-    over = z3.And(now.fresh(issue), now.in_flight > now.level)
+    over = z3.And(now.untouched(issue), now.in_flight > now.level)
     return z3.Or(z3.Not(sessions_allowed(setting, now, issue)), over)
 
 
-def fresh(setting: Setting, now: Moment, issue: Term) -> Formula:
-    return now.fresh(issue)
+def untouched(setting: Setting, now: Moment, issue: Term) -> Formula:
+    return now.untouched(issue)
 
 
 def checkpoints_left(setting: Setting, now: Moment, issue: Term) -> Formula:
@@ -101,7 +101,7 @@ MEANING: Final[dict[Guard, Callable[[Setting, Moment, Term], Formula]]] = {
     "has_merge_turn": has_merge_turn,
     "session_open": session_open,
     "start_revoked": start_revoked,
-    "fresh": fresh,
+    "untouched": untouched,
     "checkpoints_left": checkpoints_left,
     "rounds_left": rounds_left,
     "conflicts_left": conflicts_left,

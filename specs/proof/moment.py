@@ -68,11 +68,11 @@ class Moment:
 
     state: Annotated[Function, ISSUE, STATE]
     open: Annotated[Function, ISSUE, BOOL]
-    fresh: Annotated[Function, ISSUE, BOOL]
+    untouched: Annotated[Function, ISSUE, BOOL]
     implemented: Annotated[Function, ISSUE, BOOL]
     postponed: Annotated[Function, ISSUE, BOOL]
     reserved: Annotated[Function, ISSUE, BOOL]
-    """Its lane is held for another issue: what the plan says may change at any time."""
+    """Its lane is reserved for another issue: what the plan says may change at any time."""
     checkpoints: Annotated[Function, ISSUE, INT]
     rounds: Annotated[Function, ISSUE, INT]
     conflicts: Annotated[Function, ISSUE, INT]

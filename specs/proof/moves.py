@@ -333,11 +333,11 @@ def _with_notes(now: Moment, row: Row) -> Moment:
 
     false, true, zero = z3.BoolVal(False), z3.BoolVal(True), z3.IntVal(0)
     if row.trigger == "admit":
-        return note("fresh", true)
+        return note("untouched", true)
     if row.trigger in ENDS_SESSION | _TAKES_OUT | RECOVERY_FINDINGS:
-        now = note("fresh", false)
+        now = note("untouched", false)
     if row.trigger == "withhold" and row.target == "queued":
-        now = note("fresh", false)
+        now = note("untouched", false)
     match row.trigger:
         case "implemented":
             now = note("implemented", true)

@@ -68,7 +68,9 @@ def starts_within_cap(setting: Setting, now: Moment) -> Formula:
         every(ISSUE, have=lambda i: z3.Implies(now.starting(i), now.in_flight <= now.level)),
         every(
             ISSUE,
-            have=lambda i: z3.Implies(z3.And(now.fresh(i), z3.Not(now.open(i))), now.starting(i)),
+            have=lambda i: z3.Implies(
+                z3.And(now.untouched(i), z3.Not(now.open(i))), now.starting(i)
+            ),
         ),
     )
 
@@ -78,7 +80,7 @@ def admits_below_cap(setting: Setting, move: Move) -> Formula:
     grows = after.in_flight > before.in_flight
     below = z3.Implies(grows, before.in_flight < before.level)
     first_session = move.row is not None and _opens_session(move)
-    within = z3.Implies(before.fresh(WHO), before.in_flight <= before.level)
+    within = z3.Implies(before.untouched(WHO), before.in_flight <= before.level)
     return z3.And(below, within) if first_session else below
 
 
@@ -400,7 +402,7 @@ def keeps_books(setting: Setting, now: Moment) -> Formula:
 
     def starting(i: Formula) -> Formula:
         ready = z3.Or(z3.And(is_at(now, i, "admitted"), now.holds(i)), is_at(now, i, "review"))
-        return z3.Implies(now.starting(i), z3.And(now.fresh(i), z3.Not(now.open(i)), ready))
+        return z3.Implies(now.starting(i), z3.And(now.untouched(i), z3.Not(now.open(i)), ready))
 
     def starts_alone(i: Formula, j: Formula) -> Formula:
         return z3.Implies(z3.And(now.starting(i), now.starting(j)), i == j)
@@ -414,8 +416,8 @@ def keeps_books(setting: Setting, now: Moment) -> Formula:
     )
 
 
-def admits_nothing_held_back(setting: Setting, move: Move) -> Formula:
-    """Whatever a plan holds back."""
+def admits_nothing_against_a_reservation(setting: Setting, move: Move) -> Formula:
+    """Whatever a plan reserves."""
     admits = move.row is not None and move.row.source == "queued" and move.row.target in IN_FLIGHT
     return z3.Not(move.before.reserved(WHO)) if admits else TRUE
 
@@ -456,8 +458,9 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "limits": Rule("what is not parked is within its limits", within_limits),
     "due": Rule("what is postponed waits in the queue until its time comes", waits_its_time),
-    "hold": Rule(
-        "what is held back for another issue is not admitted", at_moves=admits_nothing_held_back
+    "reservation": Rule(
+        "nothing is admitted into a lane that is reserved for another issue",
+        at_moves=admits_nothing_against_a_reservation,
     ),
     "lever": Rule("the cap moves as its table says", keeps_its_lever, moves_its_lever),
     "end": Rule(

@@ -12,11 +12,11 @@ from specs.proof.moves import LEVEL, WHO, WHOSE, Move
 
 _FLAGS: Final = {
     "open": "session open",
-    "fresh": "fresh",
+    "untouched": "untouched",
     "starting": "about to start",
     "implemented": "implemented",
     "postponed": "postponed",
-    "reserved": "held back",
+    "reserved": "its lane reserved",
     "holds": "holds the lane",
     "waits": "waits for the lane",
     "turn": "has the merge turn",

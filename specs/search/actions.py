@@ -6,9 +6,9 @@ surroundings know. That is what lets states with other numbers be one state.
 How an event counts for progress:
 
 - It may *settle* what is *due*: what must happen in the end if it can all the while. A session
-  that is open ends, or what is left of it is told once the run was cut off; the time of a
-  postponed issue comes, and that until which a lane is held; a turn that was given is returned; the
-  wave is started, for the first time and after a run that was cut off.
+  that is open ends, or what is left of it is told once the run was cut off; the time of a postponed
+  issue comes, and that until which a lane is reserved; a turn that was given is returned; the wave
+  is started, for the first time and after a run that was cut off.
 - It may be *rare*: it happens finitely often. A postponement, a withheld start, what people ask
   for (park, unpark, cancel, stop, a merge turn), the end of a run by being cut off.
 - Neither: it may happen for ever, or never. The cap's moves, and new plans.
@@ -78,7 +78,7 @@ OUTCOMES: tuple[Outcome, ...] = (
 Due = tuple[str, ...]
 """Something that must happen in the end: what, and of which issue, or in which repo for whom.
 
-The end of a hold is that at its time: if it were put off, it would not be due all the while.
+The end of a reservation is that at its time: if it were put off, it would not be due all the while.
 """
 
 
@@ -133,9 +133,9 @@ def due(outside: Outside) -> frozenset[Due]:
         for issue, waking in zip(wave.issues, outside.waking, strict=True)
         if waking
     }
-    holds = {
-        ("hold", wave.issues[held].id, f"{until:g}")
-        for held, until in outside.holds.items()
+    reservations = {
+        ("reservation", wave.issues[one].id, f"{until:g}")
+        for one, until in outside.reservations.items()
         if outside.under_way
     }
     turns = {
@@ -146,7 +146,7 @@ def due(outside: Outside) -> frozenset[Due]:
     waits = not outside.started or (outside.cut_off and not sessions)
     start = {("start",)} if waits else set()
     pause = {("pause",)} if outside.lifts is not None and outside.under_way else set()
-    return frozenset[Due]().union(sessions, times, holds, turns, start, pause)
+    return frozenset[Due]().union(sessions, times, reservations, turns, start, pause)
 
 
 def settled_by(event: Event) -> Due | None:
@@ -159,7 +159,7 @@ def settled_by(event: Event) -> Due | None:
         case PostponementEnded(issue):
             return ("time", issue)
         case ReservationEnded(issue, until):
-            return ("hold", issue, f"{until:g}")
+            return ("reservation", issue, f"{until:g}")
         case MergeTurnReturned(repo, ticket):
             return ("turn", repo, ticket)
         case PauseEnded():
@@ -219,8 +219,8 @@ def _about_issues(world: World) -> Iterator[Action]:
 
 
 def _untils(world: World) -> set[float]:
-    """When holds are to end, and when none is."""
-    return {3_000.0, *(hold.until for plan in world.plans for hold in plan.holds)}
+    """When reservations are to end, and when none is."""
+    return {3_000.0, *(one.until for plan in world.plans for one in plan.reservations)}
 
 
 def _accounts_of(issue: str) -> tuple[Account, ...]:

@@ -111,7 +111,7 @@ def a_merge_starts_while_paused(seen: Seen) -> bool:
     )
 
 
-def a_review_is_held(seen: Seen) -> bool:
+def a_review_waits_for_the_cap(seen: Seen) -> bool:
     return any(
         at == "review" and doing is None
         for at, doing in zip(seen.outside.at, seen.outside.open, strict=True)
@@ -209,8 +209,8 @@ def a_run_that_goes_on_with_an_attempt_is_cut_off_too(seen: Seen) -> bool:
         isinstance(seen.event, RunCutOff)
         and not set(WAYS_BACK) & set(seen.world.outcomes)
         and any(
-            doing == "implement" and not fresh
-            for doing, fresh in zip(seen.before.open, seen.before.fresh, strict=True)
+            doing == "implement" and not untouched
+            for doing, untouched in zip(seen.before.open, seen.before.untouched, strict=True)
         )
     )
 
@@ -308,7 +308,7 @@ def an_added_issue_starts_at_once(seen: Seen) -> bool:
     )
 
 
-def a_change_holds_an_issue_back_that_could_have_gone(seen: Seen) -> bool:
+def a_change_makes_an_issue_wait_that_could_have_gone(seen: Seen) -> bool:
     return isinstance(seen.event, WaveAmended) and any(
         at == "queued"
         and needs != before
@@ -326,76 +326,78 @@ def issues_are_added_between_runs(seen: Seen) -> bool:
     return isinstance(seen.event, WaveAmended) and seen.before.ended
 
 
-def a_lane_is_held_idle(seen: Seen) -> bool:
-    """A slot and a lane are free and an issue is ready, and it is held back for another one."""
+def a_lane_is_reserved_and_idle(seen: Seen) -> bool:
+    """A slot and a lane are free and an issue is ready, and its lane is reserved for another."""
     return seen.outside.under_way and any(
-        why(seen.state, issue.id).code == "hold" and seen.outside.in_flight < seen.outside.level
+        why(seen.state, issue.id).code == "reserved" and seen.outside.in_flight < seen.outside.level
         for issue in seen.outside.wave.issues
     )
 
 
-def _a_hold_ends(seen: Seen) -> bool:
-    return bool(seen.before.holds) and not seen.outside.holds and not seen.outside.ended
+def _a_reservation_ends(seen: Seen) -> bool:
+    return (
+        bool(seen.before.reservations) and not seen.outside.reservations and not seen.outside.ended
+    )
 
 
-def a_hold_ends_with_its_issue(seen: Seen) -> bool:
-    return _a_hold_ends(seen) and any(
+def a_reservation_ends_with_its_issue(seen: Seen) -> bool:
+    return _a_reservation_ends(seen) and any(
         isinstance(one, AnnounceIssue)
         and one.trigger == "admit"
-        and seen.outside.wave.position[one.issue] in seen.before.holds
+        and seen.outside.wave.position[one.issue] in seen.before.reservations
         for one in seen.effects
     )
 
 
-def a_hold_ends_because_its_time_has_come(seen: Seen) -> bool:
-    """And what was held back starts at once."""
+def a_reservation_ends_because_its_time_has_come(seen: Seen) -> bool:
+    """And what waited for that starts at once."""
     return isinstance(seen.event, ReservationEnded) and seen.starts() > 0
 
 
-def a_hold_ends_because_what_is_waited_for_is_parked(seen: Seen) -> bool:
+def a_reservation_ends_because_what_is_waited_for_is_parked(seen: Seen) -> bool:
     return (
-        _a_hold_ends(seen)
+        _a_reservation_ends(seen)
         and isinstance(seen.event, SessionEnded)
         and isinstance(seen.event.outcome, Blocked)
         and seen.starts() > 0
     )
 
 
-def a_hold_ends_because_a_human_has_to_come_before_what_is_waited_for(seen: Seen) -> bool:
+def a_reservation_ends_because_a_human_has_to_come_before_what_is_waited_for(seen: Seen) -> bool:
     """By a change, or at the beginning of a chain."""
     outside = seen.outside
-    return _a_hold_ends(seen) and any(
-        outside.at[held] == "queued"
+    return _a_reservation_ends(seen) and any(
+        outside.at[one] == "queued"
         and not isinstance(seen.event, ReservationEnded | OrderPlanned)
-        and not any(outside.at[need] == "parked" for need in outside.wave.dependencies[held])
-        for held in seen.before.holds
+        and not any(outside.at[need] == "parked" for need in outside.wave.dependencies[one])
+        for one in seen.before.reservations
     )
 
 
-def _a_plan_asks_for_a_hold(seen: Seen, wanted: Callable[[int, float], bool]) -> bool:
+def _a_plan_asks_for_a_reservation(seen: Seen, wanted: Callable[[int, float], bool]) -> bool:
     return isinstance(seen.event, OrderPlanned) and any(
-        wanted(seen.outside.wave.position[hold.issue], hold.until) for hold in seen.event.holds
+        wanted(seen.outside.wave.position[one.issue], one.until) for one in seen.event.reservations
     )
 
 
-def a_plan_would_put_a_hold_off(seen: Seen) -> bool:
-    return _a_plan_asks_for_a_hold(
-        seen, lambda issue, until: until > seen.before.holds.get(issue, until)
+def a_plan_would_put_a_reservation_off(seen: Seen) -> bool:
+    return _a_plan_asks_for_a_reservation(
+        seen, lambda issue, until: until > seen.before.reservations.get(issue, until)
     )
 
 
-def a_plan_would_hold_a_lane_again(seen: Seen) -> bool:
+def a_plan_would_reserve_a_lane_again(seen: Seen) -> bool:
     """For what waits in the queue, and for no human."""
-    return _a_plan_asks_for_a_hold(
+    return _a_plan_asks_for_a_reservation(
         seen,
         lambda issue, _: (
             seen.state.may_be_reserved_for(seen.state.records[issue])
-            and issue not in seen.outside.holds
+            and issue not in seen.outside.reservations
         ),
     )
 
 
-def a_run_begins_with_a_lane_held(seen: Seen) -> bool:
+def a_run_begins_with_a_lane_reserved(seen: Seen) -> bool:
     return isinstance(seen.event, WaveStarted) and any(
         isinstance(one, EndReservationAt) for one in seen.effects
     )
@@ -425,7 +427,7 @@ SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     more_in_flight_than_the_level,
     a_merge_goes_in_while_paused,
     a_merge_starts_while_paused,
-    a_review_is_held,
+    a_review_waits_for_the_cap,
     one_move_starts_two,
     a_lane_is_free_and_the_cap_is_full,
     three_repos_at_once,
@@ -455,16 +457,16 @@ SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     a_pause_ends_by_itself,
     a_pause_that_was_to_end_by_itself_goes_on_in_the_next_run,
     an_added_issue_starts_at_once,
-    a_change_holds_an_issue_back_that_could_have_gone,
+    a_change_makes_an_issue_wait_that_could_have_gone,
     issues_are_added_between_runs,
-    a_lane_is_held_idle,
-    a_hold_ends_with_its_issue,
-    a_hold_ends_because_its_time_has_come,
-    a_hold_ends_because_what_is_waited_for_is_parked,
-    a_hold_ends_because_a_human_has_to_come_before_what_is_waited_for,
-    a_plan_would_put_a_hold_off,
-    a_plan_would_hold_a_lane_again,
-    a_run_begins_with_a_lane_held,
+    a_lane_is_reserved_and_idle,
+    a_reservation_ends_with_its_issue,
+    a_reservation_ends_because_its_time_has_come,
+    a_reservation_ends_because_what_is_waited_for_is_parked,
+    a_reservation_ends_because_a_human_has_to_come_before_what_is_waited_for,
+    a_plan_would_put_a_reservation_off,
+    a_plan_would_reserve_a_lane_again,
+    a_run_begins_with_a_lane_reserved,
     a_plan_lets_an_issue_go_before_one_that_came_before_it,
 )
 

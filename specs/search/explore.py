@@ -298,7 +298,7 @@ def everything(state: WaveState) -> tuple[object, ...]:
                 record.feedback,
                 record.reason,
                 record.until,
-                record.sentence,
+                record.pending_removal,
             )
             for record in state.records
         ),
@@ -398,7 +398,7 @@ def _untrue_reasons(state: WaveState, outside: Outside, record: Record) -> Itera
         "paused": waits and outside.level == 0,
         "lane": not outside.open[record.position]
         and _in_flight_beside(state, outside, name) >= set(reason.issues),
-        "hold": waits
+        "reserved": waits
         and at == "queued"
         and {state.wave.position[one] for one in reason.issues}
         == outside.reserved_for(record.position)
@@ -434,9 +434,9 @@ def incomplete_indexes(state: WaveState) -> Iterator[str]:
             continue
         if not set(ready) <= set(lane.ready):
             yield f"index: an issue of {state.wave.repos[at]} is ready and not listed"
-        held = [state.rank[one] for one in state.holds if state.records[one].lane == at]
-        is_held = any(rank < min(ready) for rank in held)
-        if lane.holder is None and not lane.rework and not is_held:
+        reserved = [state.rank[one] for one in state.reservations if state.records[one].lane == at]
+        is_reserved = any(rank < min(ready) for rank in reserved)
+        if lane.holder is None and not lane.rework and not is_reserved:
             proposed = [rank for rank, of in state.idle if of == at]
             if not any(rank <= min(ready) for rank in proposed):
                 yield f"index: {state.wave.repos[at]} is idle and is not proposed"

@@ -12,7 +12,7 @@ The properties that are judged here, at the moment of each order:
 
 announced    each move that is told starts where the issue is, and leads where it should
 lane         a session starts only in a lane in which nobody else is at work
-plan         what is admitted comes first in the plan of all that could be, and no lane is held
+plan         what is admitted comes first in the plan of all that could be, and no lane is reserved
              for an issue before it
 cap          an issue is admitted only while fewer than the level are in flight
 order        an issue is admitted only when all that it depends on is done
@@ -27,7 +27,7 @@ outcome      what a session ended with, or what is told to be left of it, decide
 limits       a step is tried again as often as the limits allow, and then its issue is parked
 lever        the cap moves as its table says, and says so
 wake         the start of a run says of each postponed issue when it is to be woken, and until when
-             each lane is held that is
+             each lane is reserved that is
 end          the run ends exactly when, and as, it should; between runs nothing starts
 """
 
@@ -170,14 +170,12 @@ class Outside:
 
     __slots__ = (
         "at",
-        "awaited",
         "before",
         "ceiling",
         "counts",
         "ending",
-        "fresh",
+        "had_reservation",
         "highest",
-        "holds",
         "implemented",
         "lane_release",
         "level",
@@ -187,10 +185,12 @@ class Outside:
         "outcome",
         "plan",
         "queues",
+        "reservations",
         "session",
         "started",
         "stopping",
         "turns",
+        "untouched",
         "waking",
         "wave",
     )
@@ -211,16 +211,16 @@ class Outside:
         self.outcome: RunOutcome | None = None
         self.plan: tuple[int, ...] = ()
         """The issues in the order in which they are to be admitted."""
-        self.holds: dict[int, float] = {}
-        """For which issues their lane is held, and until when at the latest."""
-        self.awaited: frozenset[int] = frozenset()
+        self.reservations: dict[int, float] = {}
+        """For which issues their lane is reserved, and until when at the latest."""
+        self.had_reservation: frozenset[int] = frozenset()
         """For which issues their lane is or was held, since a human queued them last."""
         self.at: list[State] = ["queued"] * count
         self.open: list[Step | None] = [None] * count
         self.session = [0] * count
         self.ending: list[Ending | None] = [None] * count
         self.waking = [False] * count
-        self.fresh = [False] * count
+        self.untouched = [False] * count
         """By issue: in flight, and no session of it has ended since it was admitted."""
         self.implemented = [False] * count
         """By issue: only its review is still to be made."""
@@ -245,14 +245,14 @@ class Outside:
         twin.stopping = self.stopping
         twin.outcome = self.outcome
         twin.plan = self.plan
-        twin.holds = self.holds.copy()
-        twin.awaited = self.awaited
+        twin.reservations = self.reservations.copy()
+        twin.had_reservation = self.had_reservation
         twin.at = self.at[:]
         twin.open = self.open[:]
         twin.session = self.session[:]
         twin.ending = self.ending[:]
         twin.waking = self.waking[:]
-        twin.fresh = self.fresh[:]
+        twin.untouched = self.untouched[:]
         twin.implemented = self.implemented[:]
         twin.counts = self.counts[:]
         twin.queues = [queue[:] for queue in self.queues]
@@ -271,13 +271,13 @@ class Outside:
             self.stopping,
             self.outcome,
             self.plan,
-            tuple(sorted(self.holds.items())),
-            tuple(sorted(self.awaited)),
+            tuple(sorted(self.reservations.items())),
+            tuple(sorted(self.had_reservation)),
             tuple(self.at),
             tuple(self.open),
             tuple(self.ending),
             tuple(self.waking),
-            tuple(self.fresh),
+            tuple(self.untouched),
             tuple(self.implemented),
             tuple(self.counts),
             tuple(map(tuple, self.queues)),
@@ -309,7 +309,9 @@ class Outside:
     def revoked(self, issue: int) -> bool:
         """Whether a session of `issue` that was ordered and has not started may start no longer."""
         return self.open[issue] in ("implement", "review") and (
-            self.level == 0 or self.stopping or (self.fresh[issue] and self.in_flight > self.level)
+            self.level == 0
+            or self.stopping
+            or (self.untouched[issue] and self.in_flight > self.level)
         )
 
     def legal(self, event: Event) -> bool | None:
@@ -323,10 +325,10 @@ class Outside:
                 return all(self._may_change(issue.id) for issue in issues)
             case PauseEnded(until):
                 return self.under_way and self.lifts == until
-            case OrderPlanned(order, holds):
-                held = {hold.issue for hold in holds}
+            case OrderPlanned(order, reservations):
+                reserved = {one.issue for one in reservations}
                 known = all(one in self.wave for one in order)
-                return known and held <= set(order) and len(set(order)) == len(order)
+                return known and reserved <= set(order) and len(set(order)) == len(order)
             case CapMoved("pause", _, until) if self.level == 0:
                 return until != self.lifts
             case StopRequested():
@@ -368,7 +370,7 @@ class Outside:
             case PostponementEnded():
                 return self.waking[issue]
             case ReservationEnded(_, until):
-                return self.holds.get(issue) == until
+                return self.reservations.get(issue) == until
 
     def _may_change(self, name: str) -> bool:
         if name not in self.wave:
@@ -424,10 +426,10 @@ class Outside:
                 yield from self._told_level(effects)
                 yield from self._told_waits(effects)
                 yield from self._told_lift(self.lifts, effects)
-                yield from self._told_holds(effects)
+                yield from self._told_reservations(effects)
             case RunCutOff():
                 self.outcome = "unfinished"
-                self.holds = {}
+                self.reservations = {}
                 self.stopping = False
                 for at, queue in enumerate(self.queues):
                     self.queues[at] = [who for who in queue if isinstance(who, int)]
@@ -443,16 +445,16 @@ class Outside:
             case PauseEnded():
                 self.lifts = None
                 yield from self._cap_goes_to(self.before, effects)
-            case OrderPlanned(order, holds):
+            case OrderPlanned(order, reservations):
                 self.plan = tuple(self.wave.position[one] for one in order)
-                wished = {self.wave.position[hold.issue]: hold.until for hold in holds}
-                self._hold(wished)
-                yield from self._told_holds(effects)
+                wished = {self.wave.position[one.issue]: one.until for one in reservations}
+                self._reserve(wished)
+                yield from self._told_reservations(effects)
             case ReservationEnded(name, _):
-                del self.holds[self.wave.position[name]]
+                del self.reservations[self.wave.position[name]]
             case WaveAmended(issues, done):
                 for one in issues:
-                    self.holds.pop(self.wave.position.get(one.id, -1), None)
+                    self.reservations.pop(self.wave.position.get(one.id, -1), None)
                 self._grow(self.wave.amended(issues, done))
                 self._let_go()
             case MergeTurnRequested(repo, ticket):
@@ -467,14 +469,14 @@ class Outside:
                 meant = ending if ending and not isinstance(outcome, Merged) else None
                 self._close(issue)
                 yield from self._moved_by(name, meant or MEANT[type(outcome)], effects)
-                self.fresh[issue] = False
+                self.untouched[issue] = False
                 if meant is None:
                     yield from self._counts_on(issue, type(outcome), effects)
             case SessionWithheld(name):
                 issue = self.wave.position[name]
                 self._close(issue)
                 yield from self._moved_by(name, "withhold", effects)
-                if self.fresh[issue] != (_first_move(effects).target == "queued"):
+                if self.untouched[issue] != (_first_move(effects).target == "queued"):
                     yield f"outcome: {name} was withheld and has not the place that it had before"
             case AttemptDiscarded() | AttemptResumed() | MergeFound() | AttemptUnclear():
                 yield from self._accounted(event, effects)
@@ -482,7 +484,7 @@ class Outside:
                 self.waking[self.wave.position[name]] = False
             case UnparkRequested(name):
                 self.counts[self.wave.position[name]] = NONE_YET
-                self.awaited = self.awaited.difference((self.wave.position[name],))
+                self.had_reservation = self.had_reservation.difference((self.wave.position[name],))
                 self.implemented[self.wave.position[name]] = False
                 yield from self._moved_by(name, "unpark", effects)
             case ParkRequested(name):
@@ -505,7 +507,7 @@ class Outside:
         self.open += [None] * more
         self.session += [0] * more
         self.ending += [None] * more
-        for flags in (self.waking, self.fresh, self.implemented):
+        for flags in (self.waking, self.untouched, self.implemented):
             flags += [False] * more
         self.counts += [NONE_YET] * more
 
@@ -517,7 +519,7 @@ class Outside:
         meant = None if isinstance(event, MergeFound) else self.ending[issue]
         self._close(issue)
         yield from self._moved_by(event.issue, meant or ACCOUNT[type(event)], effects)
-        self.fresh[issue] = False
+        self.untouched[issue] = False
         if isinstance(event, AttemptDiscarded) and meant is None:
             self.implemented[issue] = False
             counts = zip(WAYS_BACK, self.counts[issue], strict=True)
@@ -580,35 +582,35 @@ class Outside:
         if told != sorted(waiting):
             yield f"wake: a run starts with {waiting} postponed, and {told} is to be woken"
 
-    def _told_holds(self, effects: list[Effect]) -> Iterator[str]:
+    def _told_reservations(self, effects: list[Effect]) -> Iterator[str]:
         told = {one.issue: one.until for one in effects if isinstance(one, EndReservationAt)}
         ids = self.wave.issues
-        due = {ids[one].id: at for one, at in self.holds.items() if self.under_way}
+        due = {ids[one].id: at for one, at in self.reservations.items() if self.under_way}
         if told != due:
-            yield f"wake: lanes are to be held until {due}, and {told} is told"
+            yield f"wake: lanes are to be reserved until {due}, and {told} is told"
 
-    def _hold(self, wished: dict[int, float]) -> None:
-        """Hold lanes anew: for an issue once, and no longer than it was said before."""
-        spent = self.awaited.difference(self.holds)
-        self.holds = {
-            one: min(until, self.holds.get(one, until))
+    def _reserve(self, wished: dict[int, float]) -> None:
+        """Reserve lanes anew: for an issue once, and no longer than it was said before."""
+        spent = self.had_reservation.difference(self.reservations)
+        self.reservations = {
+            one: min(until, self.reservations.get(one, until))
             for one, until in wished.items()
             if one not in spent
         }
         self._let_go()
-        self.awaited = self.awaited.union(self.holds)
+        self.had_reservation = self.had_reservation.union(self.reservations)
 
     def _let_go(self) -> None:
-        """End the holds for what has gone, and for what a human has to come before."""
-        if not self.holds:
+        """End the reservations for what has gone, and for what a human has to come before."""
+        if not self.reservations:
             return
         stuck = {one for one, at in enumerate(self.at) if at in ("parked", "cancelled")}
         for one in self.wave.topological():
             if stuck.intersection(self.wave.dependencies[one]):
                 stuck.add(one)
-        self.holds = {
+        self.reservations = {
             one: until
-            for one, until in self.holds.items()
+            for one, until in self.reservations.items()
             if self.at[one] == "queued" and one not in stuck
         }
 
@@ -651,7 +653,7 @@ class Outside:
                     self.waking[self.wave.position[name]] = True
                 case FinishWave(outcome):
                     self.outcome = outcome
-                    self.holds = {}
+                    self.reservations = {}
                 case AnnounceCap():
                     if not isinstance(event, CapMoved | PauseEnded | WaveStarted):
                         yield "lever: a level is told, and the cap has not moved"
@@ -686,8 +688,8 @@ class Outside:
             queue.remove(issue)
         if told.target == "done" and not _is_in(event, told.issue):
             yield f"once: {told.issue} is done without a merge"
-        self.fresh[issue] = told.trigger == "admit" or (
-            self.fresh[issue] and told.target in IN_FLIGHT
+        self.untouched[issue] = told.trigger == "admit" or (
+            self.untouched[issue] and told.target in IN_FLIGHT
         )
         self.at[issue] = told.target
         self._let_go()
@@ -701,25 +703,25 @@ class Outside:
             if self.at[needed] != "done":
                 yield f"order: {name} is admitted; {self.wave.issues[needed].id} is not done"
         if self.reserved_for(issue):
-            yield f"plan: {name} is admitted into a lane that is held"
+            yield f"plan: {name} is admitted into a lane that is reserved"
         for other in self.plan:
             if self._place(other) < self._place(issue) and self._could_be_admitted(other):
                 yield f"plan: {name} is admitted before {self.wave.issues[other].id}"
 
     def reserved_for(self, issue: int) -> set[int]:
-        """The issues before `issue` in the plan for which its lane is held."""
+        """The issues before `issue` in the plan for which its lane is reserved."""
         repo = self.wave.repo_of[issue]
         return {
-            held
-            for held in self.holds
-            if self.wave.repo_of[held] == repo and self._place(held) < self._place(issue)
+            one
+            for one in self.reservations
+            if self.wave.repo_of[one] == repo and self._place(one) < self._place(issue)
         }
 
     def _place(self, issue: int) -> int:
         return self.plan.index(issue) if issue in self.plan else len(self.plan)
 
     def _could_be_admitted(self, issue: int) -> bool:
-        """Whether an issue is due, its lane is free, and nothing holds it back."""
+        """Whether an issue is due, its lane is free, and no reservation is in its way."""
         active = IN_FLIGHT if self.lane_release == "done" else {"admitted", "running"}
         return (
             self._could_go(issue)

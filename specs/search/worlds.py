@@ -3,11 +3,12 @@
 # What a state is made of
 
 `WaveState.key()`: the cap (level, ceiling, level before the pause), the highest level in force,
-started, stopping, the outcome; of each issue its state, whether its session is open, fresh,
-implemented, postponed, awaited, the four counters and the asked-for end; of each repo the holder
-of its lane, the rework that waits for it, its merge queue and who has the turn; the order in which
-held sessions are to start; the plan and the holds. `Outside` (specs/search/outside.py) is added to
-it; with a correct model it is a function of the key and adds no state.
+started, stopping, the outcome; of each issue its state, whether its session is open, untouched,
+implemented, postponed, had a reservation, the four counters and the asked-for end; of each repo the
+holder of its lane, the rework that waits for it, its merge queue and who has the turn; the order in
+which startable sessions are to start; the plan and the reservations. `Outside`
+(specs/search/outside.py) is added to it; with a correct model it is a function of the key and adds
+no state.
 
 # Atomic actions
 
@@ -328,7 +329,7 @@ WORLDS: Final[tuple[World, ...]] = (
         early=True,
     ),
     World(
-        "lanes are held",
+        "lanes are reserved",
         wave("api#1", "api#2", "web#1 after api#1", "web#2"),
         ceiling=2,
         outcomes=(*SMOOTH, Blocked),
@@ -353,7 +354,7 @@ WORLDS: Final[tuple[World, ...]] = (
         early=True,
     ),
     World(
-        "lanes are held along a chain",
+        "lanes are reserved along a chain",
         wave("docs#1", "api#1", "web#1 after api#1", "web#2"),
         ceiling=2,
         adds=(added("api#1 after docs#1"),),

@@ -23,7 +23,7 @@ from typing import Final, get_args
 from specs.results import Result
 from specs.simulation import crashes
 from specs.simulation.case import Stage, What
-from specs.simulation.lanes import EndOfHold
+from specs.simulation.lanes import EndOfReservation
 from specs.simulation.sessions import Manner
 from specs.simulation.sweep import Sweep, replayed, sweep_in_parallel
 
@@ -41,11 +41,12 @@ ALWAYS: Final[dict[str, str]] = {
     "once": "an issue has one session at a time and is merged once",
     "durable": "what follows from an event happens after the event is on disk, and once",
     "ended": "a session is cancelled with reason, at once, and not started once it is to end",
-    "hold": "nothing is admitted into a lane that is held for what comes before it in the plan; a "
-    "hold ends by its time, when its issue or what that waits for goes, and with the run",
+    "reservation": "nothing is admitted into a lane that is reserved for what comes before it in "
+    "the plan; a reservation ends by its time, when its issue or what that waits for goes, and "
+    "with the run",
     "plan": "what could be admitted goes by priority and plan; one plan is made at a time, and "
     "told while the run goes on if it is better; a run that is not to plan follows none",
-    "idle": "what is ready starts where its lane is free and not held, and the cap has room",
+    "idle": "what is ready starts where its lane is free and not reserved, and the cap has room",
     "lever": "when a call to the lever returns, the cap is where it was moved to",
     "told": "what sessions ended with stands in the journal, once and as it was",
     "ending": "run() returns, or raises what it says it raises",
@@ -75,9 +76,9 @@ SOMETIMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "plans": (
         *("a plan is told before the start", "a plan is told mid-run", "a plan comes late"),
-        *("the planner fails", "a hold keeps an issue back"),
-        *("the cap moves during a hold", "the wave is amended during a hold"),
-        *(f"a hold ends: {why}" for why in get_args(EndOfHold)),
+        *("the planner fails", "a reservation makes an issue wait"),
+        *("the cap moves during a reservation", "the wave is amended during a reservation"),
+        *(f"a reservation ends: {why}" for why in get_args(EndOfReservation)),
     ),
     "acts": (*(f"operator: {what}" for what in get_args(What)), "a move of the cap in a thread"),
     "faults": tuple(f"a full disk: {stage}" for stage in get_args(Stage)),

@@ -132,7 +132,7 @@ class Operator:
         known = [issue.id for issue in self._scheduler.wave.issues]
         some: Container[str] = known
         if act.among != "all":
-            some = self._observer.open if act.among == "open" else self._ledger.lanes.holds
+            some = self._observer.open if act.among == "open" else self._ledger.lanes.reservations
         meant = [issue for issue in known if issue in some] or known
         return meant[act.issue % len(meant)]
 

@@ -42,9 +42,9 @@ Wait = int | Literal["write"] | None
 until the run hears that a write is on the disk."""
 _WAITS: Final[tuple[Wait, ...]] = (None, 0, 1, 2, 5, "write", "write")
 
-Among = Literal["all", "open", "held"]
-"""Where an act finds its issue: among all, those with an open session, or whose lane is held."""
-_AMONG: Final[tuple[Among, ...]] = ("all", "open", "held", "open")
+Among = Literal["all", "open", "reserved"]
+"""Where an act finds its issue: all, those with an open session, or whose lane is reserved."""
+_AMONG: Final[tuple[Among, ...]] = ("all", "open", "reserved", "open")
 Stage = Literal["making", "begin", "events", "standings", "commit", "after the commit"]
 
 
@@ -225,7 +225,7 @@ def _amendment(chooser: Chooser, wait: Wait, turns: int, what: What, wave: Wave)
         turns,
         what,
         issue=chooser.number(len(wave)),
-        among=chooser.one_of(("all", "held")),
+        among=chooser.one_of(("all", "reserved")),
         repo=chooser.number(len(wave.repos)),
         level=chooser.number(2),
         seconds=chooser.one_of((0, 5, 30)),

@@ -56,11 +56,12 @@ CRASHED: Final[dict[str, str]] = {
     "same": "the same issues are done as without a crash, where nobody takes one out",
     "durable": "what follows from an event happens after the event is on disk, and once",
     "ended": "a session is cancelled with reason, and not started once it is to end",
-    "hold": "nothing is admitted into a lane that is held for what comes before it in the plan; a "
-    "hold ends by its time, when its issue or what that waits for goes, and with its life",
+    "reservation": "nothing is admitted into a lane that is reserved for what comes before it in "
+    "the plan; a reservation ends by its time, when its issue or what that waits for goes, and "
+    "with its life",
     "plan": "what could be admitted goes by priority and plan; a plan that is better is told; a "
     "life that is not to plan follows none, of an earlier life neither",
-    "idle": "what is ready starts where its lane is free and not held, and the cap has room",
+    "idle": "what is ready starts where its lane is free and not reserved, and the cap has room",
     "lever": "when a call to the lever returns, the cap is where it was moved to",
     "told": "what sessions of the last life ended with stands in the journal, and what is merged "
     "is done",
@@ -82,8 +83,8 @@ SOMETIMES_CRASHED: Final = (
     "a merge is in and not in the journal",
     *(f"recover answers {kind}" for kind in ("Merged", "Resumed", "Discarded", "Blocked")),
     "recover raises",
-    *("a crash during a hold", "a hold keeps an issue back", "a plan is withdrawn"),
-    *("a hold ends: its time has come", "a hold ends: its run ends"),
+    *("a crash during a reservation", "a reservation makes an issue wait", "a plan is withdrawn"),
+    *("a reservation ends: its time has come", "a reservation ends: its run ends"),
     *(f"a history ends {outcome}" for outcome in ("complete", "blocked", "stopped")),
 )
 """What must have happened in one of them, or too little is looked at."""

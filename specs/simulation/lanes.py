@@ -3,13 +3,14 @@
 It adds up the events that were written and the moves that follow from them, and asks no guard and
 no index of the model. When all is written and nothing moves until a time comes, it looks around:
 
-hold  nothing is admitted into a lane that is held for what comes before it in the plan; a hold ends
+reservation
+      nothing is admitted into a lane that is reserved for what comes before it in the plan; it ends
       when its issue starts, is taken out or changed, when what that waits for, directly or not, is
       taken out, when its time has come, and with the run; and not before. It is not put off, and
       there is no second one for an issue, unless a human has unparked it
 plan  of what could be admitted, the first by priority and plan goes first; no plan is told after
       the end of the run
-idle  what is ready starts where a lane is free and not held, and the cap has room
+idle  what is ready starts where a lane is free and not reserved, and the cap has room
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from wavelane_model.events import (
 from wavelane_model.lifecycle import IN_FLIGHT, TAKEN_OUT, LaneRelease, State, lane_states
 from wavelane_model.wave import Issue, Wave
 
-EndOfHold = Literal[
+EndOfReservation = Literal[
     "its issue is admitted",
     "its issue is parked",
     "its issue is cancelled",
@@ -44,8 +45,8 @@ EndOfHold = Literal[
     "another plan comes",
     "its run ends",
 ]
-"""Why a lane is held no longer."""
-_ENDS: Final[dict[State, EndOfHold]] = {
+"""Why a lane is reserved no longer."""
+_ENDS: Final[dict[State, EndOfReservation]] = {
     "admitted": "its issue is admitted",
     "parked": "its issue is parked",
     "cancelled": "its issue is cancelled",
@@ -70,16 +71,16 @@ class Lanes:
         self._stopping = False
         self._complained: set[str] = set()
         self._take_wave(wave)
-        self.holds: dict[str, float] = {}
-        """Issues for which their lane is held, and until when at the latest."""
-        self._awaited: set[str] = set()
+        self.reservations: dict[str, float] = {}
+        """Issues for which their lane is reserved, and until when at the latest."""
+        self._had_reservation: set[str] = set()
         """Issues for which their lane is or was held, since a human queued them last."""
         self.under_way = False
         """Whether a run has started and not ended."""
         self.over = False
         """Whether the last run has ended by itself."""
         self.seen: set[str] = set()
-        """What was seen of plans and holds, in words."""
+        """What was seen of plans and reservations, in words."""
 
     # What is written
 
@@ -107,15 +108,15 @@ class Lanes:
             case RunCutOff():
                 self._run_over()
             case CapMoved():
-                self._note_hold("the cap moves during a hold")
+                self._note_reservation("the cap moves during a reservation")
             case StopRequested():
                 self._stopping = True
             case PostponementEnded(issue):
                 self._postponed.discard(issue)
             case WaveAmended(issues, done):
                 self._amended(issues, done)
-            case OrderPlanned(order, holds):
-                self._planned(order, holds)
+            case OrderPlanned(order, reservations):
+                self._planned(order, reservations)
             case ReservationEnded(issue, until):
                 self._time_came(at, issue, until)
             case _:
@@ -129,14 +130,14 @@ class Lanes:
             self._urgency[position] = max([self._urgency[position], *behind])
 
     def _amended(self, issues: Sequence[Issue], done: Sequence[str]) -> None:
-        self._note_hold("the wave is amended during a hold")
+        self._note_reservation("the wave is amended during a reservation")
         for issue in issues:
             self._state.setdefault(issue.id, "queued")
             self._end_reservation(issue.id, "its issue is changed")
         self._take_wave(self._wave.amended(issues, done))
         self._end_what_is_in_vain()
 
-    def _planned(self, order: Sequence[str], holds: Sequence[Reservation]) -> None:
+    def _planned(self, order: Sequence[str], reservations: Sequence[Reservation]) -> None:
         if self.over:
             self._complain("plan: a plan is told after the end of the run")
         if order:
@@ -144,16 +145,16 @@ class Lanes:
         elif self._place:
             self.seen.add("a plan is withdrawn")
         self._place = {issue: place for place, issue in enumerate(order)}
-        before = self.holds.copy()
-        for issue in before.keys() - {hold.issue for hold in holds}:
+        before = self.reservations.copy()
+        for issue in before.keys() - {one.issue for one in reservations}:
             self._end_reservation(issue, "another plan comes")
-        for hold in holds:
-            issue, until = hold.issue, hold.until
+        for one in reservations:
+            issue, until = one.issue, one.until
             if issue in before:
-                self.holds[issue] = min(until, before[issue])
-            elif issue not in self._awaited and self._may_be_reserved_for(issue):
-                self.holds[issue] = until
-                self._awaited.add(issue)
+                self.reservations[issue] = min(until, before[issue])
+            elif issue not in self._had_reservation and self._may_be_reserved_for(issue):
+                self.reservations[issue] = until
+                self._had_reservation.add(issue)
 
     def _may_be_reserved_for(self, issue: str) -> bool:
         return self._state[issue] == "queued" and not any(
@@ -172,17 +173,19 @@ class Lanes:
         return found
 
     def _end_what_is_in_vain(self) -> None:
-        for held in [one for one in self.holds if not self._may_be_reserved_for(one)]:
-            self._end_reservation(held, "what it waits for is taken out")
+        for vain in [one for one in self.reservations if not self._may_be_reserved_for(one)]:
+            self._end_reservation(vain, "what it waits for is taken out")
 
     def _time_came(self, at: float, issue: str, until: float) -> None:
-        if self.holds.get(issue) != until or at < until - _MOMENT:
-            self._complain(f"hold: the lane of {issue} is held no longer, before its time")
+        if self.reservations.get(issue) != until or at < until - _MOMENT:
+            self._complain(
+                f"reservation: the lane of {issue} is reserved no longer, before its time"
+            )
         self._end_reservation(issue, "its time has come")
 
     def _run_over(self) -> None:
         self.under_way = self._stopping = False
-        for issue in [*self.holds]:
+        for issue in [*self.reservations]:
             self._end_reservation(issue, "its run ends")
 
     def _moved(self, move: AnnounceIssue) -> None:
@@ -196,23 +199,25 @@ class Lanes:
         if target in _ENDS:
             self._end_reservation(issue, _ENDS[target])
         if trigger == "unpark":
-            self._awaited.discard(issue)
+            self._had_reservation.discard(issue)
         if target in TAKEN_OUT:
             self._end_what_is_in_vain()
 
     def _admitted(self, issue: str) -> None:
-        if held := self._held_for(issue):
-            self._complain(f"hold: {issue} is admitted while its lane is held for {held}")
+        if reserved := self._reserved_for(issue):
+            self._complain(
+                f"reservation: {issue} is admitted while its lane is reserved for {reserved}"
+            )
         for other in self._could_be_admitted():
-            if self._comes_before(other, issue) and not self._held_for(other):
+            if self._comes_before(other, issue) and not self._reserved_for(other):
                 self._complain(f"plan: {issue} is admitted before {other}, which comes first")
 
-    def _end_reservation(self, issue: str, why: EndOfHold) -> None:
-        if self.holds.pop(issue, None) is not None:
-            self.seen.add(f"a hold ends: {why}")
+    def _end_reservation(self, issue: str, why: EndOfReservation) -> None:
+        if self.reservations.pop(issue, None) is not None:
+            self.seen.add(f"a reservation ends: {why}")
 
-    def _note_hold(self, what: str) -> None:
-        if self.holds and self.under_way:
+    def _note_reservation(self, what: str) -> None:
+        if self.reservations and self.under_way:
             self.seen.add(what)
 
     def begins_a_life(self) -> None:
@@ -225,19 +230,19 @@ class Lanes:
         """All is written, and nothing moves until a time comes."""
         if not self.under_way:
             return
-        for issue, until in [*self.holds.items()]:
+        for issue, until in [*self.reservations.items()]:
             if until < now - _MOMENT:
-                self._complain(f"hold: the lane of {issue} is held beyond its time")
-                del self.holds[issue]
+                self._complain(f"reservation: the lane of {issue} is reserved beyond its time")
+                del self.reservations[issue]
         for issue in [*self._could_be_admitted()]:
-            if self._held_for(issue):
-                self.seen.add("a hold keeps an issue back")
+            if self._reserved_for(issue):
+                self.seen.add("a reservation makes an issue wait")
             elif issue not in self._complained:
                 self._complained.add(issue)
-                self._complain(f"idle: {issue} is ready, and its lane is free and not held")
+                self._complain(f"idle: {issue} is ready, and its lane is free and not reserved")
 
     def _could_be_admitted(self) -> Iterator[str]:
-        """What is ready in a free lane, held or not, if there is room."""
+        """What is ready in a free lane, reserved or not, if there is room."""
         in_flight = sum(state in IN_FLIGHT for state in self._state.values())
         if self._stopping or in_flight >= self._level:
             return
@@ -255,13 +260,13 @@ class Lanes:
     def _is_done(self, issue: str) -> bool:
         return issue in self._wave.done or self._state[issue] == "done"
 
-    def _held_for(self, issue: str) -> list[str]:
-        """The issues for which the lane of `issue` is held against it."""
+    def _reserved_for(self, issue: str) -> list[str]:
+        """The issues for which the lane of `issue` is reserved."""
         repo = self._wave[issue].repo
         return [
-            held
-            for held in self.holds
-            if self._wave[held].repo == repo and self._comes_before(held, issue)
+            one
+            for one in self.reservations
+            if self._wave[one].repo == repo and self._comes_before(one, issue)
         ]
 
     def _comes_before(self, first: str, second: str) -> bool:

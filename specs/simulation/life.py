@@ -132,8 +132,8 @@ class Life:
             history.seen.add("a crash of a recovery")
         if any(world.merges[issue] for issue in self._survivor.in_flight_on_disk):
             history.seen.add("a merge is in and not in the journal")
-        if self._ledger.lanes.holds and self._ledger.lanes.under_way:
-            history.seen.add("a crash during a hold")
+        if self._ledger.lanes.reservations and self._ledger.lanes.under_way:
+            history.seen.add("a crash during a reservation")
         history.seen |= self._ledger.lanes.seen
         history.crashes.append(self._fate.points)
         if history.plan.leftover == "dies":

@@ -142,10 +142,10 @@ def _wave(*issues: str) -> Wave:
     return Wave(made)
 
 
-_HELD: Final = _wave("a#1 6", "b#1 30 < a#1", "a#2 30 < b#1", "b#2 30")
-"""It ends soonest if lane b is held for b#1; only the first estimate is right."""
+_RESERVED: Final = _wave("a#1 6", "b#1 30 < a#1", "a#2 30 < b#1", "b#2 30")
+"""It ends soonest if lane b is reserved for b#1; only the first estimate is right."""
 _LATE: Final = _wave("a#1 1", "b#1 30 < a#1", "a#2 30 < b#1", "b#2 30")
-"""What b#1 waits for takes so long that its hold ends before it starts."""
+"""What b#1 waits for takes so long that its reservation ends before it starts."""
 _PAUSE: Final = (Act(2, 0, "pause"), Act(30, 0, "resume"))
 _TINY: Final = _wave("a#1")
 _PAIR: Final = _wave("a#1", "a#2 < a#1")
@@ -242,9 +242,9 @@ PLANS: Final = (
             (Act(0, 0, "take a turn", repo=0, seconds=2),),
         ),
     ),
-    Plan("a lane is held", _HELD, 2, leftover="lives on"),
+    Plan("a lane is reserved", _RESERVED, 2, leftover="lives on"),
     Plan(
-        "a lane is held too long",
+        "a lane is reserved too long",
         _LATE,
         2,
         planned=(True, False),

@@ -1,7 +1,7 @@
 """The planner of a schedule: what it answers, and how long that took, is chosen.
 
-It answers as the real one does, or with any order and any holds, or it fails. So a plan may be good
-or bad, told or kept, and hold lanes for what is ready late or never.
+It answers as the real one does, or with any order and any reservations, or it fails. So a plan may
+be good or bad, told or kept, and reserve lanes for what is ready late or never.
 
 plan  one plan is made at a time, and one that ends the wave sooner is told while the run goes on
 """
@@ -79,10 +79,10 @@ class SimulatedPlanner:
     def _chosen(self, question: Question) -> Plan:
         chooser = self._chooser
         order = chooser.one_of((self._shuffled, _from_the_end))(question)
-        held = frozenset(one for one in order if question.may_reserve and chooser.number(3))
+        reserved = frozenset(one for one in order if question.may_reserve and chooser.number(3))
         spans = {one: self._span(question.seconds[one]) for one in sorted(question.todo)}
         makespan = max(span.end for span in spans.values())
-        return Plan(order, held, spans, makespan, chooser.one_of((makespan, makespan, 0.0)))
+        return Plan(order, reserved, spans, makespan, chooser.one_of((makespan, makespan, 0.0)))
 
     def _shuffled(self, question: Question) -> tuple[int, ...]:
         left = [*question.order]
@@ -99,7 +99,9 @@ def _real(question: Question) -> Plan:
 
 def _told(question: Question, plan: Plan) -> str:
     ids = [issue.id for issue in question.wave.issues]
-    order = " ".join(ids[one] + " (held for)" * (one in plan.reserved_for) for one in plan.order)
+    order = " ".join(
+        ids[one] + " (reserved for)" * (one in plan.reserved_for) for one in plan.order
+    )
     return f"planned: {order}"
 
 

@@ -31,13 +31,13 @@ _AWAITED: Final[dict[Awaited, str]] = {
     "slot": "—slot→",
     "turn": "—turn→",
     "pause": "—pause→",
-    "hold": "—hold→",
+    "reservation": "—reservation→",
 }
 """How a chain leads to an issue, by what that got from the one before it."""
 _WAITED: Final = {
     "dependencies": "dependencies",
     "lane": "its lane",
-    "hold": "its lane",
+    "reserved": "its lane",
     "cap": "a slot",
     "paused": "a pause",
     "stopping": "a stop",

@@ -260,9 +260,9 @@ def _finish(state: WaveState, before: str = "") -> str:
 
 
 def _set_aside(state: WaveState, record: Record, issue: str) -> str:
-    if record.sentence is None:
+    if record.pending_removal is None:
         return f"{issue} is {why(state, issue)}"
-    then = "parked" if record.sentence.trigger == "block" else "cancelled"
+    then = "parked" if record.pending_removal.trigger == "block" else "cancelled"
     if state.ended:
         return f"{issue} is {then} as soon as it is known what the run before has left of it"
     return f"{issue} is being ended, then {then}"
@@ -279,7 +279,7 @@ def _refused(state: WaveState, request: _Event, refusal: str) -> Answer:
     if request.issue not in state.wave:
         return Answer(False, _unknown(state, request.issue))
     record = state.find(request.issue)
-    ending = record.sentence is not None and record.sentence.trigger == "cancel"
+    ending = record.pending_removal is not None and record.pending_removal.trigger == "cancel"
     now = "being cancelled" if ending else record.state
     if isinstance(request, CancelRequested) and "cancelled" in now:
         return Answer(True, f"{request.issue} is {now} already")

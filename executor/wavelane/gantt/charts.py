@@ -33,7 +33,7 @@ _WHYS: Final[dict[ReasonCode, Why]] = {
     "dependencies": "dependencies",
     "cap": "cap",
     "lane": "lane",
-    "hold": "lane",
+    "reserved": "lane",
     "merge_turn": "turn",
     "paused": "paused",
     "stopping": "paused",
@@ -256,8 +256,8 @@ def _cause(cause: Cause) -> str:
             return f"waits for its lane, held by {cause.issue}"
         case "slot":
             return f"waits for the slot of {cause.issue}"
-        case "hold":
-            return "waits for the end of a hold of its lane"
+        case "reservation":
+            return "waits for the end of a reservation of its lane"
         case "pause":
             return "waits for the end of the pause"
         case _:

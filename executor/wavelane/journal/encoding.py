@@ -115,7 +115,7 @@ def encoded(event: Event) -> tuple[str, str | None, str | None]:
         if event.experience is not None:
             data["experience"] = plain_experience(event.experience)
     if isinstance(event, OrderPlanned):
-        data["holds"] = [asdict(one) for one in event.holds]
+        data["holds"] = [asdict(one) for one in data.pop("reservations")]
     return _STORED_AS[kind], issue, as_json(data) if data else None
 
 
@@ -153,7 +153,7 @@ def decoded(kind: str, issue: str | None, data: str | None) -> Event:
                 values["experience"] = read_experience(values["experience"])
         if kind == OrderPlanned.__name__:
             values["order"] = tuple(values["order"])
-            values["holds"] = tuple(made(Reservation, one) for one in values["holds"])
+            values["reservations"] = tuple(made(Reservation, one) for one in values.pop("holds"))
         return made(_EVENTS[kind], values)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise JournalError(

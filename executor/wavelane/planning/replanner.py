@@ -196,7 +196,7 @@ class Replanner:
             },
             todo=todo,
             order=tuple(queued),
-            reservations=dict(state.holds),
+            reservations=dict(state.reservations),
             unreservable=frozenset(
                 one for one in queued if state.reservation_spent(state.records[one])
             ),

@@ -43,9 +43,9 @@ from wavelane_model.state import WaveState
 from wavelane_model.step import step
 from wavelane_model.wave import Wave
 
-Awaited = Literal["start", "dependency", "lane", "slot", "turn", "pause", "hold"]
+Awaited = Literal["start", "dependency", "lane", "slot", "turn", "pause", "reservation"]
 """What an issue waited for: the wave's start, a dependency's merge, its lane, a slot under the cap,
-its turn to merge, the end of a pause, or that its lane is held no longer."""
+its turn to merge, the end of a pause, or that the reservation of its lane has ended."""
 
 
 class Cause(NamedTuple):
@@ -162,7 +162,7 @@ def forecast(
     take `review_seconds` and `merge_seconds`. `opening` is what happens at the start, before any
     session ends: the start itself, and what else the model is told before or right after it, e.g. a
     cap that is moved, or a plan. `start`, in seconds since the epoch, is asked for only where a
-    pause or a hold ends by itself. Without `gaps` nobody asks why repos stand idle, which is
+    pause or a reservation ends by itself. Without `gaps` nobody asks why repos stand idle, which is
     faster.
 
     Raises `ValueError` for a cap below 1 and for lengths that do not fit, and `IllegalEvent` for an
@@ -251,7 +251,10 @@ class _Simulation:
                 if event.until == self._state.resume_at:
                     self.take(event)
             elif isinstance(event, Reservation):
-                if self._state.holds.get(self._state.find(event.issue).position) == event.until:
+                if (
+                    self._state.reservations.get(self._state.find(event.issue).position)
+                    == event.until
+                ):
                     self.take(ReservationEnded(event.issue, event.until))
             elif self._ending.get(event.issue) != event.session or event.outcome == Stopped():
                 self.take(event)
@@ -316,7 +319,7 @@ class _Simulation:
         if isinstance(event, PauseEnded):
             return Cause("pause")
         if isinstance(event, ReservationEnded):
-            return Cause("hold")
+            return Cause("reservation")
         if not isinstance(event, SessionEnded):
             return Cause("start")
         state, giver = self._state, event.issue

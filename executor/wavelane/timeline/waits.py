@@ -96,7 +96,7 @@ class Waits:
             lanes |= self._watched.get(move.issue, set())
         if isinstance(event, (MergeTurnRequested, MergeTurnReturned)):
             lanes.add(state.wave.repos.index(event.repo))
-        holds, self._holds = self._holds, frozenset(state.holds)
+        holds, self._holds = self._holds, frozenset(state.reservations)
         anew = self._ranking is not state.by_rank or holds != self._holds
         if anew:
             self._rank(state)
@@ -344,8 +344,8 @@ def _standstill(state: WaveState) -> ReasonCode | None:
 
 
 def _obstacle(state: WaveState, at: int) -> ReasonCode | None:
-    """What keeps those in line in a lane from it: who has it or goes first, or a hold."""
+    """What keeps those in line in a lane from it: who has it or goes first, or a reservation."""
     lane = state.lanes[at]
     if lane.holder is not None or lane.rework:
         return "lane"
-    return "hold" if any(state.records[held].lane == at for held in state.holds) else None
+    return "reserved" if any(state.records[one].lane == at for one in state.reservations) else None

@@ -44,7 +44,7 @@ _RULES: Final[dict[ReasonCode, str]] = {
     "stopping": "pause",
     "paused": "pause",
     "lane": "lane",
-    "hold": "hold",
+    "reserved": "hold",
     "cap": "cap",
     "merge_turn": "merge",
     "parked": "table",
@@ -177,7 +177,7 @@ def _of_outcome(record: Record, issue: str, session: int, outcome: Outcome) -> B
 def _of_withholding(state: WaveState, issue: str, session: int) -> Breach:
     record = state.find(issue)
     said = f"session {session} of {issue} was withheld, but"
-    if record.sentence is not None:
+    if record.pending_removal is not None:
         return Breach("once", f"{said} its end had been asked for: its end is to be reported")
     if record.state == "merging":
         return Breach("pause", f"{said} merges are not: a merge that is ready goes through")
