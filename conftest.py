@@ -1,4 +1,5 @@
-"""Programs that some tests need: `@pytest.mark.needs("dot")`.
+"""Programs that some tests need: `@pytest.mark.needs("dot")`. Kinds of tests, and how they run
+side by side, are in tests/plugins.
 
 On a person's machine such a test is skipped where the program is missing, and says what to install.
 In CI (`CI` is set) a missing program is a failure.
@@ -21,6 +22,8 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+pytest_plugins = ("tests.plugins.kinds", "tests.plugins.parallel")
 
 PACKAGES = {"dot": "graphviz", "spin": "spin", "gcc": "gcc"}
 

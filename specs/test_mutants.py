@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from specs.mutants import MUTANTS
+from specs.mutants import MUTANTS, table
 from specs.mutants.__main__ import ALL, main
-from specs.mutants.mutant import Kill, Mutant
+from specs.mutants.mutant import HAVE_TO_NOTICE, MAY_NOTICE, Kill, Mutant
 from specs.mutants.of_table import OF_TABLE, written
-from specs.mutants.report import BEGIN, END, README, names, names_of
-from specs.mutants.report import written as with_table
+from specs.mutants.report import names_of
+from specs.mutants.selection import is_touched, sample, selected
 from specs.mutants.trial import NotTheCopy, require_copy
-from specs.mutants.trials import ROOT, Trial
+from specs.mutants.trials import ROOT, AnyMutant, Trial, kind_of
+from specs.promela import mutants as of_promela
+from specs.promela.models import PIPE, RULES, sources
 from wavelane_model.cap import CAP_TABLE
 from wavelane_model.lifecycle import TABLE
 
@@ -67,36 +69,98 @@ def test_every_row_has_mutants_for_its_guards_and_its_target() -> None:
         assert changed[written(cap_row)] >= len(cap_row.guards) + 1
 
 
-def test_the_readme_names_exactly_the_mutants() -> None:
-    assert names(README.read_text(encoding="utf-8")) == names_of(ALL)
+def test_the_table_has_exactly_the_mutants_and_so_has_its_page() -> None:
+    text = table.FILE.read_text(encoding="utf-8")
+
+    recorded = table.recorded(text)
+
+    assert set(recorded) == {table.key_of(one) for one in ALL}
+    assert table.as_text(recorded, ALL) == text, "a mutant in the wrong place, or written by hand"
+    assert table.as_page(recorded, ALL) == table.PAGE.read_text(encoding="utf-8")
 
 
-def test_a_table_that_is_written_names_its_mutants() -> None:
-    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    trials = [Trial(one, {"search": Kill("cap", "a world", 4)}) for one in ALL]
-
-    table = with_table(text, trials)
-
-    assert names(table) == names_of(ALL)
-    assert table.startswith("before\n")
-    assert table.endswith("\nafter\n")
-
-
-def test_a_readme_without_a_place_for_the_table_is_an_error() -> None:
-    with pytest.raises(ValueError, match="put them back"):
-        with_table("nothing", [])
+def up_to_date(*but: AnyMutant) -> table.Recorded:
+    """A table in which all mutants but these are recorded of the sources as they are."""
+    trials = (
+        Trial(one, {layer: Kill("cap", "a world", 4) for layer in HAVE_TO_NOTICE[kind_of(one)]})
+        for one in ALL
+        if one not in but
+    )
+    return table.with_trials({}, trials)
 
 
-def told(capsys: pytest.CaptureFixture[str], *mutants: Mutant) -> tuple[int, list[Any]]:
+def test_a_table_that_is_written_is_read_as_it_was() -> None:
+    recorded = up_to_date(OVER_THE_CAP)
+
+    assert table.recorded(table.as_text(recorded, ALL)) == recorded
+
+
+def test_a_change_runs_the_mutants_of_its_file_and_no_others_but_the_sample(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recorded = up_to_date()
+    guards = "model/wavelane_model/guards.py"
+    for one in {mutant.file for mutant in MUTANTS}:
+        (tmp_path / one).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / one).write_bytes((ROOT / one).read_bytes())
+    (tmp_path / guards).write_text("# changed\n")
+    monkeypatch.setattr(table, "ROOT", tmp_path)
+
+    chosen = selected(ALL, recorded)
+
+    assert {one.name for one in ALL if is_touched(one, recorded)} == {
+        one.name for one in MUTANTS if one.file == guards
+    }
+    others = [one for one in chosen if not is_touched(one, recorded)]
+    assert set(others) <= set(sample(ALL, recorded))
+    assert {one.name for one in MUTANTS if one.file == guards} <= {one.name for one in chosen}
+
+
+def test_a_mutant_that_is_new_or_was_changed_itself_is_run() -> None:
+    changed = replace(OVER_THE_CAP, new=f"{OVER_THE_CAP.new} + 1")
+
+    assert is_touched(OVER_THE_CAP, up_to_date(OVER_THE_CAP))
+    assert is_touched(changed, up_to_date())
+    assert not is_touched(OVER_THE_CAP, up_to_date())
+
+
+def test_where_nothing_was_changed_every_kind_is_tried_with_every_layer_that_has_to_notice() -> (
+    None
+):
+    chosen = selected(ALL, up_to_date())
+
+    assert len(chosen) <= sum(len(one) for one in (*HAVE_TO_NOTICE.values(), *MAY_NOTICE.values()))
+    for kind, layers in HAVE_TO_NOTICE.items():
+        of_kind = [one for one in chosen if kind_of(one) == kind]
+        noticed_by = {
+            layer
+            for one in of_kind
+            for layer in layers
+            if not (isinstance(one, Mutant) and one.is_silent_for(layer))
+        }
+        assert noticed_by == {*layers}, kind
+
+
+def test_what_there_is_no_time_for_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["--all", "--seconds", "-1"], [OVER_THE_CAP, NOTHING])
+
+    assert status == 1, "nothing was tried"
+    assert "for 2 more there was no time: they are left to the nightly form" in (
+        capsys.readouterr().err
+    )
+
+
+def tried(capsys: pytest.CaptureFixture[str], *mutants: AnyMutant) -> tuple[int, list[Any]]:
     """The status of the command on these mutants, and what it says of each."""
-    status = main(["--json", "--jobs", "2", "--schedules", "20"], mutants)
+    status = main(["--all", "--json", "--jobs", "2", "--schedules", "20"], mutants)
     return status, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_one_more_than_the_cap_is_noticed_by_the_proof_and_the_search(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    status, [trial] = told(capsys, OVER_THE_CAP)
+    status, [trial] = tried(capsys, OVER_THE_CAP)
 
     assert status == 0
     assert trial["kills"]["search"]["property"] == "cap"
@@ -104,31 +168,56 @@ def test_one_more_than_the_cap_is_noticed_by_the_proof_and_the_search(
     assert trial["kills"]["proof"]["property"] == "same guards"
 
 
+@pytest.mark.slow
 def test_a_wake_up_that_is_lost_is_noticed_as_a_wave_that_never_ends(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    status, [trial] = told(capsys, replace(BY_NAME["a free lane is not proposed"], name="lost"))
+    status, [trial] = tried(capsys, replace(BY_NAME["a free lane is not proposed"], name="lost"))
 
     assert status == 0
     assert trial["kills"]["search"]["property"] == "progress"
 
 
-def test_a_change_that_changes_nothing_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    status, [trial] = told(capsys, NOTHING)
+@pytest.mark.needs("spin", "gcc")
+def test_a_change_that_no_layer_notices_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    rules = sources()[RULES]
+    line = next(one for one in rules.splitlines() if one.startswith("inline "))
+    idle = of_promela.Mutant("idle", PIPE, "graph", of_promela.SAME, ((line, f"\n{line}"),))
+
+    status, [trial] = tried(capsys, idle)
 
     assert status == 1
-    assert trial["objection"] == "is not noticed by simulation and traces"
+    assert trial["error"] == "is not noticed by promela"
 
 
+def test_of_an_executor_one_layer_at_least_has_to_notice() -> None:
+    kill = Kill("cap", "seed 1", 2)
+
+    assert Trial(NOTHING, {"simulation": None, "traces": kill}).error == ""
+    assert Trial(NOTHING, {"simulation": kill, "traces": None}).error == ""
+    assert Trial(NOTHING, {"simulation": None, "traces": None}).error == (
+        "is not noticed by simulation and traces"
+    )
+
+
+@pytest.mark.nightly
+def test_a_change_that_changes_nothing_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    status, [trial] = tried(capsys, NOTHING)
+
+    assert status == 1
+    assert trial["error"] == "is not noticed by simulation and traces"
+
+
+@pytest.mark.slow
 def test_a_mutant_that_is_called_harmless_and_is_noticed_is_a_failure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lie = replace(BY_NAME["the lever pulls nothing"], harmless="nobody pulls it")
 
-    status, [trial] = told(capsys, lie)
+    status, [trial] = tried(capsys, lie)
 
     assert status == 1
-    assert trial["objection"] == "is not to be noticed by simulation, and is"
+    assert trial["error"] == "is not to be noticed by simulation, and is"
 
 
 def test_a_name_that_no_mutant_has_is_bad_input() -> None:

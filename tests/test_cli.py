@@ -7,16 +7,14 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.commandline import ENV, PATIENCE, edit, git, make_repo, wait_for, wavelane
 from typer.testing import CliRunner
 
 from wavelane import Report
@@ -24,48 +22,6 @@ from wavelane.cli.app import app
 from wavelane.cli.wave_run import WaveRun
 from wavelane.commands.pipeline import CommandPipeline
 from wavelane.wavefile import load
-
-ROOT = Path(__file__).parent.parent
-ENV = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
-    "PYTHONPATH": os.pathsep.join((str(ROOT / "model"), str(ROOT / "executor"))),
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "COLUMNS": "160",
-}
-PATIENCE = 60
-
-
-def wavelane(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "wavelane", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=ENV,
-        cwd=cwd,
-        timeout=PATIENCE,
-        check=False,
-    )
-
-
-def git(repo: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
-    done = subprocess.run(
-        ["git", "-C", repo, *identity, *arguments],
-        capture_output=True,
-        text=True,
-        env=ENV,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
-def make_repo(path: Path) -> Path:
-    path.mkdir(parents=True)
-    git(path, "init", "-q", "-b", "main")
-    (path / "file.txt").write_text("one\n")
-    git(path, "add", ".")
-    git(path, "commit", "-qm", "start")
-    return path
 
 
 @pytest.fixture
@@ -84,13 +40,6 @@ issues:
 """
     )
     return tmp_path
-
-
-def edit(project: Path, old: str, new: str) -> None:
-    file = project / "wave.yaml"
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
 
 
 def fingerprint(project: Path) -> dict[str, tuple[str, str]]:
@@ -443,13 +392,6 @@ def start(project: Path, implement: str) -> subprocess.Popen[str]:
     )
     wait_for((project / "begun").exists)
     return process
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        select.select([], [], [], 0.01)
 
 
 WAITING = (

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from tests.helpers import scheduler_of
+from tests.journals import Asked, a_day_later
 from tests.runs import started
-from tests.test_recovery import Asked, a_day_later
 
 from wavelane import (
     Blocked,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.test_recovery import WAVE, Asked, Killed, a_day_later
+from tests.journals import WAVE, Asked, Killed, a_day_later
 
 from wavelane import IllegalEvent, JournalError, Report, Scheduler, Wave
 from wavelane.control.inbox import give

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers import scheduler_of, wave_of
-from tests.test_history import history, killed_and_continued
+from tests.histories import history, killed_and_continued
 
 from wavelane import Blocked, ChangesRequested, Finished, Issue, Postponed, Wave
 from wavelane.gantt import WIDTH, Bar, Chart, Lane, Outline, Thread, svg

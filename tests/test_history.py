@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers import scheduler_of, wave_of
-from tests.test_recovery import Asked, Killed
+from tests.histories import MINUTE, estimated, history, killed_and_continued
+from tests.journals import Killed
 
 from wavelane import (
     Approved,
@@ -25,7 +24,6 @@ from wavelane import (
     Issue,
     JournalError,
     Postponed,
-    Scheduler,
     Wave,
 )
 from wavelane.lock import Lock
@@ -37,34 +35,6 @@ from wavelane.timeline.history import History, IssueHistory, history_of_journal
 from wavelane_model.events import CapMoved, OrderPlanned, Reservation, SessionWithheld
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
-
-MINUTE = 60.0
-Deed = tuple[float, Callable[[Scheduler], object]]
-
-
-def history(
-    path: Path,
-    *lines: str,
-    script: dict[Any, list[object]] | None = None,
-    wave: Wave | None = None,
-    deeds: tuple[Deed, ...] = (),
-    **settings: Any,
-) -> History:
-    """What a real run told: each step takes a minute, and the deeds are done at their minute."""
-    journal = path / "journal.db"
-    scheduler = scheduler_of(
-        wave or wave_of(*lines), ScriptedPipeline(script or {}), journal=journal, **settings
-    )
-
-    async def main() -> None:
-        running = asyncio.ensure_future(scheduler.run())
-        for at, do in deeds:
-            await asyncio.sleep(EPOCH + at * MINUTE - virtual_clock())
-            do(scheduler)
-        await running
-
-    run_virtual(main)
-    return history_of_journal(journal)
 
 
 def sessions(found: History) -> list[str]:
@@ -291,23 +261,6 @@ def test_approved_merges_wait_for_their_turn(tmp_path: Path) -> None:
 # Several runs
 
 
-def killed_and_continued(path: Path) -> History:
-    killed = Killed(path / "journal.db", wave_of("a#1", "b#1"), ceiling=2)
-    killed.reach("b#1", "review")
-    killed.dies()
-    later = EPOCH + 60 * MINUTE
-    run_virtual(
-        scheduler_of(
-            wave_of("a#1", "b#1"),
-            Asked(),
-            cap=2,
-            journal=path / "journal.db",
-            clock=lambda: later - EPOCH + virtual_clock(),
-        ).run
-    )
-    return history_of_journal(path / "journal.db")
-
-
 def test_a_run_that_was_killed_ends_with_what_it_wrote_last(tmp_path: Path) -> None:
     found = killed_and_continued(tmp_path)
 
@@ -417,10 +370,6 @@ def test_an_issue_that_gets_a_dependency_on_the_way_waits_for_that_one(tmp_path:
 
 
 # What was planned
-
-
-def estimated(*lengths: float) -> Wave:
-    return Wave([Issue(f"a#{at}", "a", estimate=one) for at, one in enumerate(lengths, 1)])
 
 
 def test_what_was_planned_is_the_forecast_at_the_start(tmp_path: Path) -> None:

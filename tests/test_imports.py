@@ -188,3 +188,29 @@ def modules_after(statement: str) -> set[str]:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("folder", ["tests", "specs", "benchmarks"])
+def test_no_test_module_is_imported(folder: str) -> None:
+    root = Path(__file__).parents[1]
+    paths = modules(root / folder)
+
+    imported = {
+        f"{name} imports {module}"
+        for name, path in paths.items()
+        for module in names_in(parsed(path))
+        if any(part.startswith("test_") for part in module.split(".")[:-1])
+    }
+
+    assert imported == set(), "what tests share stands in a module of its own, beside them"
+
+
+def names_in(tree: ast.Module) -> set[str]:
+    """Every module or name of a module that is imported anywhere, for typing too."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {f"{alias.name}." for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found

@@ -123,7 +123,9 @@ BREAKS: list[tuple[str, str, Callable[[WaveState], None]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "what", "damage"), BREAKS, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(
+    ("name", "what", "damage"), BREAKS, ids=lambda one: getattr(one, "__name__", str(one))[:40]
+)
 def test_a_broken_state_is_told_by_the_property_that_it_breaks(
     name: str, what: str, damage: Callable[[WaveState], None]
 ) -> None:

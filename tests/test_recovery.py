@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.helpers import GOOD, scheduler_of, wave_of
+from tests.helpers import scheduler_of, wave_of
+from tests.journals import WAVE, Asked, Killed, a_day_later
 
 from wavelane import (
-    Assignment,
     Blocked,
-    Discarded,
     IllegalEvent,
     Issue,
     JournalError,
@@ -26,92 +25,18 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.journal.journal import Entry, Journal, Settings, Standing
-from wavelane.replay.report import Recorder, state_of
-from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
+from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.events import (
     CancelRequested,
     CapMoved,
-    Event,
     MergeTurnRequested,
     ParkRequested,
     RunCutOff,
-    SessionEnded,
     StopRequested,
-    WaveStarted,
 )
-from wavelane_model.lifecycle import LaneRelease, State
+from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import ChangesRequested, Postponed
-from wavelane_model.step import step
-
-WAVE = wave_of("a#1", "a#2", "b#1 < a#1", "c#1")
-
-
-class Killed:
-    """A run that wrote its journal up to some event and was killed there."""
-
-    def __init__(
-        self,
-        path: Path,
-        wave: Wave = WAVE,
-        *,
-        ceiling: int = 3,
-        lane_release: LaneRelease = "done",
-        limits: Limits | None = None,
-        name: str = "",
-    ) -> None:
-        settings = Settings(wave, ceiling, lane_release, limits or Limits(), name)
-        self.path = path
-        self.state = state_of(settings)
-        self.recorder = Recorder(self.state)
-        self._journal = Journal(path, settings)
-        self.take(WaveStarted())
-
-    def take(self, *events: Event) -> None:
-        for event in events:
-            self.recorder.note(EPOCH, event, step(self.state, event))
-            rows = [
-                (issue.id, Standing(record.state, since, record.attempts, record.reason))
-                for issue, record in zip(self.state.wave.issues, self.state.records, strict=True)
-                if (since := self.recorder.since(issue.id)) is not None
-            ]
-            self._journal.append([Entry(EPOCH, event)], rows)
-
-    def end(self, issue_id: str, outcome: Any = None) -> None:
-        record = self.state.find(issue_id)
-        ended = SessionEnded(issue_id, record.session, outcome or GOOD[record.state])
-        self.take(ended)
-
-    def reach(self, issue_id: str, state: State) -> None:
-        while self.state.find(issue_id).state != state:
-            self.end(issue_id)
-
-    def dies(self) -> Path:
-        self._journal.close()
-        return self.path
-
-
-class Asked(ScriptedPipeline):
-    """A pipeline that knows what is left of each issue, and remembers what it was asked."""
-
-    def __init__(self, found: Any = None, **known: Any) -> None:
-        super().__init__()
-        self.found = known or {}
-        self.otherwise = found or Discarded()
-        self.asked: list[tuple[str, State]] = []
-
-    async def recover(self, issue: Assignment, state: State) -> Any:
-        self.asked.append((issue.id, state))
-        await asyncio.sleep(1)
-        found = self.found.get(issue.repo, self.otherwise)
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-
-def a_day_later() -> float:
-    return virtual_clock() + 86_400
 
 
 def run_again(path: Path, pipeline: Any, wave: Wave = WAVE, **settings: Any) -> Report:

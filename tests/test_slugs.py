@@ -51,6 +51,7 @@ def test_long_ids_that_differ_at_the_end_have_short_slugs_that_differ() -> None:
     assert len(first) <= 100
 
 
+@pytest.mark.git
 @pytest.mark.parametrize("issue_id", WEIRD)
 def test_git_accepts_the_slug_of_a_weird_id(issue_id: str) -> None:
     name = f"refs/heads/wavelane/w/issue/{slug(issue_id)}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_cli import ENV, PATIENCE, edit, git, make_repo, wait_for, wavelane
+from tests.commandline import ENV, PATIENCE, edit, git, make_repo, wait_for, wavelane
 from typer.testing import CliRunner
 
 from wavelane import Report

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 from tests.helpers import scheduler_of, wave_of
-from tests.test_history import estimated, history, killed_and_continued
-from tests.test_recovery import Killed
+from tests.histories import estimated, history, killed_and_continued
+from tests.journals import Killed
 
 from wavelane import Blocked, Finished, Issue, Wave
 from wavelane.cli.display import preview_view

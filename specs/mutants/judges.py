@@ -33,7 +33,7 @@ FIRST_LOOK: Final = 300
 SOONER: Final = 100
 """So many schedules are simulated before anything is crashed."""
 SCHEDULES: Final = 1_500
-"""So many schedules are simulated before an executor counts as right, if nobody says other."""
+"""So many schedules are simulated before an executor counts as right, unless asked otherwise."""
 PROOF_PATIENCE: Final = 3_000
 """Milliseconds for one question to z3: what is true is settled in a tenth of them."""
 RUNS: Final = 40
@@ -106,7 +106,7 @@ def _broken_at_all() -> Kill | None:
             found = graph.cut or f"{counted(graph)}, and not {PINNED[world.name]}"
             return Kill("count", f"{world.name}: {found}")
         for violation in _fair_cycles(graph):
-            return _told(world, violation)
+            return _kill_of(world, violation)
     for name, (_, missing) in examples.groups().items():
         if missing:
             return Kill(f"sometimes {name}", f"no example of: {', '.join(missing)}")
@@ -117,7 +117,7 @@ def _never_ending() -> Kill | None:
     for world in _BY_SIZE:
         graph = _explored(world, Examples(), to_the_end=True)
         for violation in () if graph.cut else _fair_cycles(graph):
-            return _told(world, violation)
+            return _kill_of(world, violation)
     return None
 
 
@@ -136,10 +136,10 @@ def _shortest(graph: Graph) -> Kill:
     shortest = min(
         graph.violations.values(), key=lambda one: (len(one.events), order.index(one.property))
     )
-    return _told(graph.world, shortest)
+    return _kill_of(graph.world, shortest)
 
 
-def _told(world: World, violation: Violation) -> Kill:
+def _kill_of(world: World, violation: Violation) -> Kill:
     steps = len(violation.events) + len(violation.cycle or ())
     return Kill(violation.property, world.name, steps)
 

@@ -30,7 +30,7 @@ MAY_NOTICE: Final[dict[Kind, tuple[Layer, ...]]] = {
 class Mutant:
     """Replace `old` by `new` in `file`; `old` stands there exactly once.
 
-    `harmless` is the reason of a mutant that changes nothing that can be seen; then nobody may
+    `harmless` is the reason of a mutant that changes nothing that can be seen; then no layer may
     notice it. `unseen_by` are layers that cannot notice it, for the reason `because`; then they
     may not, and the others have to.
     """

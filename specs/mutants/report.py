@@ -1,18 +1,20 @@
-"""What the trials say, as a table: for people, for machines, and in specs/README.md."""
+"""What the trials say: a line each, as JSON, and as the page for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from specs.mutants.mutant import Kill, Kind, Layer, Mutant
 from specs.mutants.trials import AnyMutant, Trial, kind_of
 
-README: Final = Path(__file__).parents[1] / "README.md"
-BEGIN: Final = "<!-- begin of the mutants: python -m specs.mutants --write -->"
-END: Final = "<!-- end of the mutants -->"
+TITLE: Final = """# Mutants, and which layer noticed each
+
+Written by `python -m specs.mutants --all --write`; [specs/README.md](../README.md#mutants) says
+what a mutant is. The number in the last column is the length of the shortest trace of the search,
+or how many schedules or journals it took.
+"""
 KINDS: Final[dict[Kind, str]] = {
     "row": "a row of a table, or what a guard means: the proof and the search",
     "step": "the step or the state: the search",
@@ -33,44 +35,25 @@ def as_json(trial: Trial) -> dict[str, Any]:
         "kind": trial.kind,
         "kills": {layer: kill and asdict(kill) for layer, kill in trial.kills.items()},
         "reason": _reason(mutant),
-        "objection": trial.objection,
+        "error": trial.error,
     }
 
 
 def as_line(trial: Trial) -> str:
     """A trial in one line of text."""
-    word = "WRONG" if trial.objection else "ok"
-    who = "; ".join(f"{layer}: {_told(kill)}" for layer, kill in _kills(trial.kills))
-    return f"{word:6}{trial.kind:9}{trial.mutant.name}: {trial.objection or who or 'harmless'}"
+    word = "WRONG" if trial.error else "ok"
+    who = "; ".join(f"{layer}: {_as_text(kill)}" for layer, kill in _kills(trial.kills))
+    return f"{word:6}{trial.kind:9}{trial.mutant.name}: {trial.error or who or 'harmless'}"
 
 
-def written(text: str, trials: Sequence[Trial]) -> str:
-    """The text of the README with this table in it. Raises `ValueError` without its markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{README} lacks the lines {BEGIN!r} and {END!r}; put them back")
-    return f"{before}{BEGIN}\n\n{chapter(trials)}\n{END}{after}"
-
-
-def chapter(trials: Sequence[Trial]) -> str:
-    """What stands between the markers: counts, and one table a kind."""
-    return "\n".join([*_counts(trials), *(line for kind in KINDS for line in _table(kind, trials))])
-
-
-def names(text: str) -> dict[Kind, list[str]]:
-    """The names of the mutants in the README's table, by kind."""
-    found: dict[Kind, list[str]] = {}
-    for kind in KINDS:
-        part = text.partition(BEGIN)[2].partition(END)[0].partition(_title(kind))[2]
-        lines = part.partition("\n### ")[0].splitlines()
-        cells = (line.split(" | ")[0].removeprefix("| ") for line in lines if line[:2] == "| ")
-        found[kind] = [cell for cell in cells if cell not in ("", "mutant")]
-    return found
+def page(trials: Sequence[Trial]) -> str:
+    """The page for people: counts, and one table a kind."""
+    tables = (line for kind in KINDS for line in _table(kind, trials))
+    return "\n".join([TITLE, *_counts(trials), *tables])
 
 
 def names_of(mutants: Sequence[AnyMutant]) -> dict[Kind, list[str]]:
-    """The names of the mutants that are to stand in the table, by kind."""
+    """The names of the mutants in the table, by kind."""
     return {kind: [one.name for one in mutants if kind_of(one) == kind] for kind in KINDS}
 
 
@@ -102,7 +85,7 @@ def _rows(trial: Trial) -> Iterator[str]:
         yield f"| {name} | {layer} | {kill.property} | {_cell(kill.where)}{steps} |"
         name = ""
     if reason := _reason(trial.mutant):
-        who = "nobody" if _is_harmless(trial.mutant) else f"not by {_unseen(trial.mutant)}"
+        who = "no layer" if _is_harmless(trial.mutant) else f"not by {_unseen(trial.mutant)}"
         yield f"| {name} | {who} | | {_cell(reason)} |"
 
 
@@ -110,7 +93,7 @@ def _kills(kills: Mapping[Layer, Kill | None]) -> Iterator[tuple[Layer, Kill]]:
     return ((layer, kill) for layer, kill in kills.items() if kill is not None)
 
 
-def _told(kill: Kill) -> str:
+def _as_text(kill: Kill) -> str:
     steps = "" if kill.steps is None else f", {kill.steps}"
     return f"{kill.property} ({kill.where}{steps})"
 

@@ -17,8 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Final
 
 from specs.mutants.judges import JUDGES, SCHEDULES, SHARED
@@ -54,7 +56,7 @@ class Trial:
         return kind_of(self.mutant)
 
     @property
-    def objection(self) -> str:
+    def error(self) -> str:
         """What is wrong with the outcome; empty where all is as it should be."""
         noticed = {layer for layer, kill in self.kills.items() if kill is not None}
         silent = set(_silent(self.mutant))
@@ -79,12 +81,19 @@ def _and(layers: Iterable[str]) -> str:
     return " and ".join(sorted(layers))
 
 
-def tried(mutants: Sequence[AnyMutant], jobs: int, schedules: int = SCHEDULES) -> Iterator[Trial]:
+def tried(
+    mutants: Sequence[AnyMutant],
+    jobs: int,
+    schedules: int = SCHEDULES,
+    seconds: float | None = None,
+) -> Iterator[Trial]:
     """Try the mutants, `jobs` at a time, and say of each in its turn how it went.
 
-    After so many `schedules` without a failure an executor counts as right.
+    After so many `schedules` without a failure an executor counts as right. After so many `seconds`
+    no further trial begins; those that have not begun are left out.
     """
     of_code = [one for one in mutants if isinstance(one, Mutant)]
+    end = inf if seconds is None else monotonic() + seconds
     with _bench(of_code, schedules) as bench, _pool(jobs) as pool:
         silence: dict[tuple[str, Layer], Future[dict[str, Kill | None]]] = {
             (mutant.name, layer): future
@@ -92,9 +101,11 @@ def tried(mutants: Sequence[AnyMutant], jobs: int, schedules: int = SCHEDULES) -
             for future in (pool.submit(bench.silence, layer, group),)
             for mutant in group
         }
-        alone = [pool.submit(_alone, mutant, bench) for mutant in mutants]
+        alone = [pool.submit(_alone, mutant, bench, end) for mutant in mutants]
         for mutant, future in zip(mutants, alone, strict=True):
-            kills = dict(future.result())
+            if (judged := future.result()) is None:
+                continue
+            kills = dict(judged)
             for layer in _silent(mutant):
                 kills[layer] = silence[mutant.name, layer].result()[mutant.name]
             yield Trial(mutant, kills)
@@ -110,8 +121,10 @@ def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _alone(mutant: AnyMutant, bench: Bench) -> Kills:
-    """What the layers say that are to notice the mutant, or may."""
+def _alone(mutant: AnyMutant, bench: Bench, end: float) -> Kills | None:
+    """What the layers say that are to notice the mutant, or may; None where it is too late."""
+    if monotonic() > end:
+        return None
     if isinstance(mutant, PromelaMutant):
         kill = Kill(mutant.property, f"{mutant.how}, {mutant.model.file}")
         return {"promela": kill if judge(mutant).killed else None}
