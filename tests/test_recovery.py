@@ -26,7 +26,7 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.journal import Journal, RecordedEvent, Settings, Standing
 from wavelane.replay.report import Recorder, state_of
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.testing.virtual import EPOCH
@@ -76,7 +76,7 @@ class Killed:
                 for issue, record in zip(self.state.wave.issues, self.state.records, strict=True)
                 if (since := self.recorder.since(issue.id)) is not None
             ]
-            self._journal.append([Entry(EPOCH, event)], rows)
+            self._journal.append([RecordedEvent(EPOCH, event)], rows)
 
     def end(self, issue_id: str, outcome: Any = None) -> None:
         record = self.state.find(issue_id)
