@@ -39,7 +39,7 @@ from benchmarks.modelrun import events_of
 from benchmarks.output import parser_for, report_results
 from benchmarks.workload import CAP, issues
 from wavelane import Approved, Issue, Limits, Scheduler, Wave
-from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.journal import Journal, RecordedEvent, Settings, Standing
 from wavelane.replay.report import Recorder, state_of
 from wavelane_model.state import WaveState
 from wavelane_model.step import step
@@ -102,9 +102,9 @@ def cut_off(path: Path, size: int) -> int:
     recorder = Recorder(state)
     journal = Journal(path, settings)
     written = 0
-    group: list[Entry] = []
+    group: list[RecordedEvent] = []
     for event in events_of(state, size // 2):
-        entry = Entry(1e9 + written, event)
+        entry = RecordedEvent(1e9 + written, event)
         recorder.note(*entry, step(state, event))
         group.append(entry)
         written += 1

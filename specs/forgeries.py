@@ -1,8 +1,9 @@
 """Forged journals: what a lawful run's journal cannot say, a change each.
 
-Every base is the journal of a real run in virtual time, or is told by its events, as the runs that
-are cut off. A forgery changes the file as an SQL client would, and seals it anew where it can, so
-that the rules alone have to find it. `says` is a part of the sentence that a user is to read.
+Every base is the journal of a real run in virtual time, or is written from a list of events, as the
+runs that are cut off. A forgery changes the file as an SQL client would, and computes its hash
+chain anew where it can, so that the rules alone have to find it. `says` is a part of the sentence
+that a user is to read.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ from typing import Any, Final
 
 from specs.told import tell
 from wavelane import Limits, Scheduler
-from wavelane.journal.encoding import first_seal, sealed
-from wavelane.journal.journal import Settings, encoded
+from wavelane.journal import Settings, encode_event, first_digest, next_digest
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane_model.events import (
     AttemptDiscarded,
@@ -209,12 +209,12 @@ class Forger:
         self.db.execute("UPDATE event SET seq = -seq WHERE seq < 0")
         self.db.execute(
             "INSERT INTO event SELECT seq + 1, at, version, ?, ?, ? FROM event WHERE seq = ?",
-            (*encoded(event), after),
+            (*encode_event(event), after),
         )
 
     def replace(self, seq: int, event: Event) -> None:
         """Make another event of one."""
-        self.change(seq, **dict(zip(("kind", "issue", "data"), encoded(event), strict=True)))
+        self.change(seq, **dict(zip(("kind", "issue", "data"), encode_event(event), strict=True)))
 
     def change(self, seq: int, **columns: object) -> None:
         """Change columns of an event's row."""
@@ -270,14 +270,14 @@ class Forger:
         definition = json.loads(self.db.execute(read, (issue,)).fetchone()[0])
         self.set_row(issue, definition=json.dumps({**definition, **fields}))
 
-    def seal(self) -> None:
+    def rehash(self) -> None:
         """Seal the file as it now is."""
         meta = self.db.execute("SELECT key, value FROM meta WHERE key != 'seal'").fetchall()
         definitions = self.db.execute("SELECT definition FROM issue ORDER BY position")
-        seal = first_seal(meta, [definition for (definition,) in definitions])
+        digest = first_digest(meta, [definition for (definition,) in definitions])
         for row in self.db.execute("SELECT at, version, kind, issue, data FROM event ORDER BY seq"):
-            seal = sealed(seal, row)
-        self.db.execute("UPDATE meta SET value = ? WHERE key = 'seal'", (seal,))
+            digest = next_digest(digest, row)
+        self.db.execute("UPDATE meta SET value = ? WHERE key = 'seal'", (digest,))
 
 
 @dataclass(frozen=True)
@@ -289,23 +289,23 @@ class Forgery:
     change: Callable[[Forger], object]
     rule: str
     says: str
-    sealed: bool = True
+    rehashed: bool = True
 
     def __str__(self) -> str:
         return self.name
 
     def apply(self, path: Path) -> None:
         """Change the journal of the base, which is at `path`."""
-        forge(path, self.change, seal=self.sealed)
+        forge(path, self.change, rehash=self.rehashed)
 
 
-def forge(path: Path, change: Callable[[Forger], object], *, seal: bool = True) -> None:
-    """Change a journal, and seal it anew unless told not to."""
+def forge(path: Path, change: Callable[[Forger], object], *, rehash: bool = True) -> None:
+    """Change a journal, and compute its hash chain anew unless `rehash` is false."""
     with closing(sqlite3.connect(path)) as db, db:
         forger = Forger(db)
         change(forger)
-        if seal:
-            forger.seal()
+        if rehash:
+            forger.rehash()
 
 
 def _ended(issue: str, session: int, outcome: Any) -> SessionEnded:
@@ -914,14 +914,14 @@ FORGERIES: Final = (
         "meta",
         "lane_release is 'never'",
     ),
-    # What only the seal can tell
+    # What only the hash chain shows
     Forgery(
         "a dependency taken away after the fact, and nothing shows",
         SEQUENTIAL,
         lambda f: f.define("web#1", depends_on=[]),
         "seal",
         "the journal was changed after it was written",
-        sealed=False,
+        rehashed=False,
     ),
     Forgery(
         "a time changed within its place",
@@ -929,7 +929,7 @@ FORGERIES: Final = (
         lambda f: f.change(4, at=1_000_000_121.0),
         "seal",
         "the journal was changed after it was written",
-        sealed=False,
+        rehashed=False,
     ),
     Forgery(
         "a cap move that was never made, and nothing shows",
@@ -937,7 +937,7 @@ FORGERIES: Final = (
         lambda f: f.insert(10, CapMoved("step_down")),
         "seal",
         "the journal was changed after it was written",
-        sealed=False,
+        rehashed=False,
     ),
     Forgery(
         "a seal taken out",
@@ -945,6 +945,6 @@ FORGERIES: Final = (
         lambda f: f.db.execute("DELETE FROM meta WHERE key = 'seal'"),
         "seal",
         "the journal has no seal",
-        sealed=False,
+        rehashed=False,
     ),
 )

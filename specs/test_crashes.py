@@ -33,7 +33,7 @@ from specs.simulation.plan import PLANS, TELLING, Plan
 from specs.simulation.process import Fate, ProcessFailed, in_its_own_process
 from specs.simulation.sweep import folder_of_journals
 from wavelane import Scheduler
-from wavelane.journal.journal import Journal
+from wavelane.journal import Journal
 from wavelane.lock import owner_of
 from wavelane_model.events import AttemptDiscarded, AttemptResumed, CapMoved, Event
 

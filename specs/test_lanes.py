@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from specs.simulation.lanes import Lanes
-from wavelane.journal.journal import Entry
+from wavelane.journal import RecordedEvent
 from wavelane_model.effects import AnnounceIssue, Effect, FinishWave
 from wavelane_model.events import (
     CancelRequested,
@@ -40,7 +40,7 @@ class Watched:
         self.lanes = Lanes(WAVE, "done", 2, self.complaints.append)
 
     def take(self, event: Event, *effects: Effect, at: float = 0.0) -> None:
-        self.lanes.take(Entry(at, event), effects)
+        self.lanes.take(RecordedEvent(at, event), effects)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from specs.observers import Observer, Step
-from wavelane.journal.journal import decoded, encoded
+from wavelane.journal import decode_event, encode_event
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane_model.cap import Cap, Move
 from wavelane_model.effects import (
@@ -141,7 +141,7 @@ class ModelMachine(RuleBasedStateMachine):
 
     def take(self, event: Event) -> bool:
         """Step an event, in the form in which a journal would give it back."""
-        assert decoded(*encoded(event)) == event
+        assert decode_event(*encode_event(event)) == event
         before = self.state.key()
         try:
             effects = step(self.state, event)

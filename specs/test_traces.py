@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from specs import traces
-from wavelane.journal.encoding import sealed
-from wavelane.journal.journal import Entry, Journal, Standing
+from wavelane.journal import Journal, RecordedEvent, Standing, next_digest
 
 
 def test_journals_are_believed_and_forgeries_rejected() -> None:
@@ -40,7 +39,7 @@ def test_an_executor_that_loses_an_event_is_not_believed(
 
     def lossy(
         journal: Journal,
-        entries: Sequence[Entry],
+        entries: Sequence[RecordedEvent],
         standings: Iterable[tuple[str, Standing]],
         answers: Iterable[tuple[int, str]] = (),
     ) -> None:
@@ -52,12 +51,12 @@ def test_an_executor_that_loses_an_event_is_not_believed(
     assert any("not lawful" in found for found in traces._believes(tmp_path, 5))
 
 
-def test_a_seal_that_does_not_cover_the_events_lets_damage_through(
+def test_a_hash_chain_that_does_not_cover_the_events_lets_damage_through(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("wavelane.journal.journal", "wavelane.verify.verdict", "specs.forgeries"):
-        monkeypatch.setattr(f"{name}.sealed", lambda seal, row: sealed(seal, ()))
+    for name in ("wavelane.journal.writer", "wavelane.verify.verdict", "specs.forgeries"):
+        monkeypatch.setattr(f"{name}.next_digest", lambda digest, row: next_digest(digest, ()))
     list(traces._believes(tmp_path, 100))
     list(traces._goes_on(tmp_path, 100))
 
-    assert any("not found" in found for found in traces._damaged(tmp_path, 100, sealed=False))
+    assert any("not found" in found for found in traces._damaged(tmp_path, 100, rehashed=False))

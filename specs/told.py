@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.journal import Journal, RecordedEvent, Settings, Standing
 from wavelane.replay.report import Recorder
 from wavelane_model.cap import Cap
 from wavelane_model.effects import AnnounceIssue, Effect
@@ -38,7 +38,8 @@ class Scribe:
         self._recorder.note(self.at, event, effects)
         moved = {one.issue for one in effects if isinstance(one, AnnounceIssue)}
         self._journal.append(
-            [Entry(self.at, event)], [(issue, self._standing(issue)) for issue in sorted(moved)]
+            [RecordedEvent(self.at, event)],
+            [(issue, self._standing(issue)) for issue in sorted(moved)],
         )
         self.at += 60.0
         return effects

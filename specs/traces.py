@@ -3,8 +3,8 @@
     believes   the journals of random runs of the real executor are lawful, and end as reported
     goes on    so are those of random waves whose runs are cut off and followed by others
     rejects    every forgery of `specs.forgeries` is found, by its rule and with its sentence
-    notices    random damage that is not sealed anew is always found
-    survives   random damage that is sealed anew ends in a verdict, never in an error
+    notices    random damage without a new hash chain is always found
+    survives   random damage with a new hash chain ends in a verdict, never in an error
 
 A random run has a random wave, cap, lane policy, script and lever. A random wave whose runs are cut
 off is told by the events that happen to it (specs/told.py), whatever the step takes. All of it
@@ -28,7 +28,7 @@ from specs.forgeries import FORGERIES, Base, Forger, forge
 from specs.results import Result
 from specs.told import Scribe
 from wavelane import Issue, Limits, Report, Scheduler, Wave
-from wavelane.journal.journal import Settings
+from wavelane.journal import Settings
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.verify.verdict import verify
 from wavelane_model.cap import Move
@@ -93,8 +93,8 @@ def run(nightly: bool = False) -> list[Result]:
             _timed("believes", "runs", runs, lambda: _believes(folder, runs)),
             _timed("goes on", "waves", runs, lambda: _goes_on(folder, runs)),
             _timed("rejects", "forgeries", len(FORGERIES), lambda: _rejects(folder)),
-            _timed("notices", "damages", runs, lambda: _damaged(folder, runs, sealed=False)),
-            _timed("survives", "damages", runs, lambda: _damaged(folder, runs, sealed=True)),
+            _timed("notices", "damages", runs, lambda: _damaged(folder, runs, rehashed=False)),
+            _timed("survives", "damages", runs, lambda: _damaged(folder, runs, rehashed=True)),
         ]
 
 
@@ -272,18 +272,18 @@ def _base(folder: Path, base: Base, known: dict[int, Path]) -> Path:
     return known[id(base)]
 
 
-def _damaged(folder: Path, runs: int, *, sealed: bool) -> Iterator[str]:
+def _damaged(folder: Path, runs: int, *, rehashed: bool) -> Iterator[str]:
     for seed in range(runs):
         random = Random(seed)
         kind = random.choice(("run", "history"))
         path = Path(shutil.copy(folder / f"{kind}{seed}.db", folder / "damaged.db"))
-        forge(path, random_damage(random, path), seal=sealed)
+        forge(path, random_damage(random, path), rehash=rehashed)
         try:
             lawful = verify(path).lawful
         except Exception as error:
             yield f"seed {seed}: {error!r}"
         else:
-            if lawful and not sealed:
+            if lawful and not rehashed:
                 yield f"seed {seed}: the damage was not found"
 
 

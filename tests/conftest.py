@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from wavelane.journal.journal import Journal, JournalError
+from wavelane.journal import Journal, JournalError
 from wavelane.verify.verdict import verify
 
 MARK = "unlawful_journals"

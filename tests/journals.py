@@ -9,7 +9,7 @@ from typing import Any
 from tests.helpers import GOOD, wave_of
 
 from wavelane import Assignment, Discarded, Limits, Wave
-from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.journal import Journal, RecordedEvent, Settings, Standing
 from wavelane.replay.report import Recorder, state_of
 from wavelane.testing import ScriptedPipeline, virtual_clock
 from wavelane.testing.virtual import EPOCH
@@ -48,7 +48,7 @@ class Killed:
                 for issue, record in zip(self.state.wave.issues, self.state.records, strict=True)
                 if (since := self.recorder.since(issue.id)) is not None
             ]
-            self._journal.append([Entry(EPOCH, event)], rows)
+            self._journal.append([RecordedEvent(EPOCH, event)], rows)
 
     def end(self, issue_id: str, outcome: Any = None) -> None:
         record = self.state.find(issue_id)

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Approved, Scheduler
-from wavelane.journal.journal import JournalReader, read
+from wavelane.journal import JournalReader, read_journal
 from wavelane.pipeline import Assignment
 from wavelane.steps import Step
 from wavelane.testing import Call, ScriptedPipeline, run_virtual
@@ -228,7 +228,7 @@ def test_at_any_moment_a_restart_would_have_to_look_at_no_more_issues_than_the_c
 
     assert len(to_look_at) == 9
     assert max(to_look_at) == cap
-    assert len(read(journal)[1]) == 1 + 3 * 9
+    assert len(read_journal(journal)[1]) == 1 + 3 * 9
 
 
 def test_sessions_run_in_parallel_in_one_thread_of_one_event_loop() -> None:

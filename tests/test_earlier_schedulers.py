@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Scheduler, Wave, WaveError
-from wavelane.journal.journal import JournalReader, read
+from wavelane.journal import JournalReader, read_journal
 from wavelane.pipeline import Assignment
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH
@@ -155,7 +155,7 @@ def test_one_issues_exception_ends_neither_the_wave_nor_vanishes(tmp_path: Path)
     )
     written = [
         entry.event.outcome.error
-        for entry in read(journal)[1]
+        for entry in read_journal(journal)[1]
         if isinstance(entry.event, SessionEnded) and isinstance(entry.event.outcome, Failed)
     ]
     assert written == ["merge raised OSError: no disk"] * 3
@@ -238,7 +238,9 @@ def test_what_ran_when_a_run_was_cancelled_is_not_written_down_as_failed(tmp_pat
 
     run_virtual(main)
 
-    outcomes = [entry.event for entry in read(journal)[1] if isinstance(entry.event, SessionEnded)]
+    outcomes = [
+        entry.event for entry in read_journal(journal)[1] if isinstance(entry.event, SessionEnded)
+    ]
     assert [type(event.outcome).__name__ for event in outcomes] == ["Implemented"] * 2
     with JournalReader(journal) as reader:
         assert {standing.state for standing in reader.standings().values()} == {"review"}

@@ -25,7 +25,7 @@ from wavelane import (
     Wave,
     experience_of,
 )
-from wavelane.journal.journal import JournalReader, read
+from wavelane.journal import JournalReader, read_journal
 from wavelane.pipeline import Assignment
 from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, assert_keeps_the_rules, run_virtual, virtual_clock
@@ -234,7 +234,7 @@ def on(path: Path, wave: Wave) -> Scheduler:
 
 
 def amendments(path: Path) -> list[WaveAmended]:
-    return [one.event for one in read(path)[1] if isinstance(one.event, WaveAmended)]
+    return [one.event for one in read_journal(path)[1] if isinstance(one.event, WaveAmended)]
 
 
 def test_what_was_learned_since_is_taken_in_and_no_issue_is_changed(

@@ -23,14 +23,14 @@ from wavelane import JournalError, Report, Scheduler
 from wavelane.control.inbox import carry_out_waiting, give
 from wavelane.control.requests import Answer, Request, encoded
 from wavelane.control.wakeup import ring
-from wavelane.journal.journal import (
-    Command,
-    Entry,
+from wavelane.journal import (
+    CommandRow,
     Journal,
     JournalInUse,
     JournalReader,
+    RecordedEvent,
     Settings,
-    read,
+    read_journal,
 )
 from wavelane.lock import Lock, owner_of
 from wavelane.replay.report import Recorder, standings_after, state_of
@@ -71,7 +71,11 @@ def answers(path: Path) -> list[Answer | None]:
 
 
 def events(path: Path, *kinds: type[Event]) -> list[Event]:
-    return [entry.event for entry in read(path)[1] if not kinds or isinstance(entry.event, kinds)]
+    return [
+        entry.event
+        for entry in read_journal(path)[1]
+        if not kinds or isinstance(entry.event, kinds)
+    ]
 
 
 def asked_of_a_run(
@@ -104,7 +108,9 @@ def cut_off(path: Path, *events_: Event) -> Path:
     for event in (WaveStarted(), *events_):
         effects = step(state, event)
         recorder.note(1e9, event, effects)
-        killed.append([Entry(1e9, event)], standings_after(state, recorder, effects).items())
+        killed.append(
+            [RecordedEvent(1e9, event)], standings_after(state, recorder, effects).items()
+        )
     killed.close()
     return path
 
@@ -434,8 +440,8 @@ def test_a_run_that_does_not_answer_leaves_the_command_in_the_journal(tmp_path: 
 
     assert give(path, CapMoved("step_down"), patience=0.1) is None
 
-    assert list(busy.unanswered()) == [
-        Command(1, busy.unanswered()[0].at, b'{"verb":"cap","move":"step_down"}')
+    assert list(busy.unanswered_commands()) == [
+        CommandRow(1, busy.unanswered_commands()[0].at, b'{"verb":"cap","move":"step_down"}')
     ]
     busy.close()
     carry_out_waiting(path)
@@ -547,7 +553,7 @@ def test_whatever_stands_in_the_table_of_commands_is_answered(
         ring(path)
         await asyncio.sleep(1)
         with closing(JournalReader(path)) as reader:
-            assert reader.unanswered() == []
+            assert reader.unanswered_commands() == []
         scheduler.cap.resume()
         return await run
 

@@ -33,16 +33,16 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.journal.encoding import sealed
-from wavelane.journal.journal import (
-    Entry,
+from wavelane.journal import (
     Journal,
     JournalReader,
+    RecordedEvent,
     Settings,
     Standing,
-    decoded,
-    encoded,
-    read,
+    decode_event,
+    encode_event,
+    next_digest,
+    read_journal,
 )
 from wavelane.steps import Step
 from wavelane.testing import ScriptedPipeline, run_virtual
@@ -113,7 +113,7 @@ EVENTS: st.SearchStrategy[Any] = st.one_of(
 
 @given(EVENTS)
 def test_every_event_with_every_outcome_is_read_back_as_it_was_written(event: Event) -> None:
-    assert decoded(*encoded(event)) == event
+    assert decode_event(*encode_event(event)) == event
 
 
 def test_every_kind_of_event_and_outcome_is_among_those() -> None:
@@ -126,9 +126,9 @@ def test_a_plan_and_the_end_of_a_reservation_stand_under_their_first_names_on_di
     plan = OrderPlanned(("web#1",), (Reservation("web#1", 9.0),))
     stored = ("OrderPlanned", None, '{"order":["web#1"],"holds":[{"issue":"web#1","until":9.0}]}')
 
-    assert encoded(plan) == stored
-    assert decoded(*stored) == plan
-    assert encoded(ReservationEnded("web#1", 9.0)) == ("HoldEnded", "web#1", '{"until":9.0}')
+    assert encode_event(plan) == stored
+    assert decode_event(*stored) == plan
+    assert encode_event(ReservationEnded("web#1", 9.0)) == ("HoldEnded", "web#1", '{"until":9.0}')
 
 
 def columns_of(event: Event) -> list[str]:
@@ -149,7 +149,7 @@ def test_events_come_back_from_the_file_in_order_and_at_their_times(
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "journal.db"
     storable = [
-        Entry(at, event)
+        RecordedEvent(at, event)
         for at, event in written
         if all(is_unicode(text) for text in columns_of(event))
     ]
@@ -157,7 +157,7 @@ def test_events_come_back_from_the_file_in_order_and_at_their_times(
     journal.append(storable)
     journal.close()
 
-    assert read(path)[1] == storable
+    assert read_journal(path)[1] == storable
 
 
 CELLS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -167,7 +167,7 @@ CELLS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st
 def test_a_row_is_sealed_as_the_json_of_its_values(row: list[object]) -> None:
     text = json.dumps(row, default=repr)
 
-    assert sealed("before", row) == hashlib.sha256(f"before{text}".encode()).hexdigest()
+    assert next_digest("before", row) == hashlib.sha256(f"before{text}".encode()).hexdigest()
 
 
 def settings_of(wave: Wave) -> Settings:
@@ -189,7 +189,7 @@ def test_what_a_run_was_started_with_comes_back(tmp_path: Path, lane_release: La
     journal = Journal(tmp_path / "j.db", Settings(wave, 2, lane_release, limits))
     journal.close()
 
-    found, entries = read(tmp_path / "j.db")
+    found, entries = read_journal(tmp_path / "j.db")
 
     assert found.wave.issues == wave.issues
     assert (found.wave.repos, found.wave.done) == (wave.repos, wave.done)
@@ -206,7 +206,7 @@ def test_a_journal_without_labels_and_experience_has_no_keys_of_them(tmp_path: P
         keys = {key for (key,) in database.execute("SELECT key FROM meta")}
     assert "labels" not in json.loads(definition)
     assert "experience" not in keys
-    assert read(tmp_path / "j.db")[0].wave["a#1"].labels == ()
+    assert read_journal(tmp_path / "j.db")[0].wave["a#1"].labels == ()
 
 
 @pytest.mark.unlawful_journals
@@ -219,7 +219,7 @@ def test_an_experience_that_cannot_be_read_is_said_to_be_wrong(
         database.execute("INSERT INTO meta VALUES ('experience', ?)", (experience,))
 
     with pytest.raises(JournalError, match="does not say what its run was started with"):
-        read(tmp_path / "j.db")
+        read_journal(tmp_path / "j.db")
 
 
 # Events before effects
@@ -244,7 +244,7 @@ class ReadsItsJournal(ScriptedPipeline):
     def on_disk(self) -> list[Event]:
         with closing(sqlite3.connect(self.path)) as database:
             rows = database.execute("SELECT kind, issue, data FROM event ORDER BY seq")
-            return [decoded(*row) for row in rows]
+            return [decode_event(*row) for row in rows]
 
 
 def test_the_event_that_led_to_a_session_is_on_disk_before_it_starts(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_events_that_come_in_together_are_written_in_one_transaction(
     groups: list[int] = []
     append = Journal.append
 
-    def counting(journal: Journal, entries: list[Entry], *standings: Any) -> None:
+    def counting(journal: Journal, entries: list[RecordedEvent], *standings: Any) -> None:
         groups.append(len(entries))
         append(journal, entries, *standings)
 
@@ -360,7 +360,7 @@ asyncio.run(Scheduler(Wave([Issue("a#1", "a")]), Dies(), journal={str(tmp_path /
     )
 
     assert died.returncode == -9
-    assert [entry.event for entry in read(tmp_path / "j.db")[1]] == [
+    assert [entry.event for entry in read_journal(tmp_path / "j.db")[1]] == [
         WaveStarted(),
         SessionEnded("a#1", 1, Implemented()),
     ]
@@ -469,7 +469,7 @@ def test_the_rows_say_on_the_way_what_the_scheduler_says(tmp_path: Path) -> None
     report = run_virtual(scheduler.run)
 
     assert report.issues["c#1"].state == "done"
-    assert compared == 6 * len([entry for entry in read(path)[1] if is_end(entry.event)])
+    assert compared == 6 * len([entry for entry in read_journal(path)[1] if is_end(entry.event)])
 
 
 def is_end(event: Event) -> bool:
@@ -514,7 +514,7 @@ def test_a_stop_and_the_end_of_a_session_on_order_are_in_the_journal(tmp_path: P
 
     run_virtual(main)
 
-    assert [entry.event for entry in read(tmp_path / "j.db")[1]][1:] == [
+    assert [entry.event for entry in read_journal(tmp_path / "j.db")[1]][1:] == [
         ParkRequested("a#1", "which key?"),
         SessionEnded("a#1", 1, Stopped()),
         StopRequested(),
@@ -705,7 +705,7 @@ def test_after_a_write_that_failed_nothing_more_is_written_so_that_there_is_no_g
 
     assert scheduler.report().issues["b#1"].state == "done", "its merge was in all the same"
     assert writes == 5
-    assert [entry.event for entry in read(path)[1]] == [
+    assert [entry.event for entry in read_journal(path)[1]] == [
         WaveStarted(),
         SessionEnded("b#1", 1, Implemented()),
         SessionEnded("a#1", 1, Implemented()),
@@ -832,8 +832,8 @@ def test_a_failure_is_written_with_its_text(tmp_path: Path) -> None:
     pipeline = ScriptedPipeline({("implement", "a#1"): [ValueError("it broke")]})
     run_virtual(scheduler_of(wave_of("a#1"), pipeline, journal=tmp_path / "j.db").run)
 
-    first_end = next(entry for entry in read(tmp_path / "j.db")[1] if is_end(entry.event))
-    assert first_end == Entry(
+    first_end = next(entry for entry in read_journal(tmp_path / "j.db")[1] if is_end(entry.event))
+    assert first_end == RecordedEvent(
         EPOCH + 60, SessionEnded("a#1", 1, Failed("implement raised ValueError: it broke"))
     )
 
@@ -843,7 +843,7 @@ def test_a_standing_is_what_the_row_then_says(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.db", settings_of(wave_of("a#1", "b#1")))
     standing = Standing("parked", 5.0, 2, "which key?")
     written: Iterable[tuple[str, Standing]] = [("a#1", standing)]
-    journal.append([Entry(5.0, WaveStarted())], written)
+    journal.append([RecordedEvent(5.0, WaveStarted())], written)
     journal.close()
 
     with JournalReader(tmp_path / "j.db") as reader:

@@ -12,7 +12,7 @@ import pytest
 from tests.helpers import scheduler_of
 
 from wavelane import Blocked, Finished, Issue, Report, Wave
-from wavelane.journal.journal import JournalReader
+from wavelane.journal import JournalReader
 from wavelane.pipeline import Assignment
 from wavelane.planning import planner
 from wavelane.planning import replanner as module
@@ -90,7 +90,7 @@ def run(
     )
     assert_keeps_the_rules(path)
     with JournalReader(path) as reader:
-        return report, [entry.event for entry in reader.entries()]
+        return report, [entry.event for entry in reader.recorded_events()]
 
 
 def stopped_after_a_minute(tmp_path: Path) -> Path:
@@ -217,7 +217,7 @@ def test_a_plan_that_comes_after_the_end_of_the_run_is_not_told(
     run_virtual(scenario)
 
     with JournalReader(path) as reader:
-        assert isinstance([*reader.entries()][-1].event, SessionEnded)
+        assert isinstance([*reader.recorded_events()][-1].event, SessionEnded)
 
 
 def in_a_slow_thread(

@@ -27,7 +27,7 @@ from wavelane import (
     Scheduler,
     Wave,
 )
-from wavelane.journal.journal import read
+from wavelane.journal import read_journal
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH, VirtualLoop
 from wavelane_model.events import SessionEnded, WaveStarted
@@ -63,7 +63,9 @@ def test_an_interrupt_in_a_session_ends_the_run_and_the_other_sessions(
         (("implement", "b#1"), "cancelled")
     ]
     if journal is not None:
-        ended = [entry for entry in read(journal)[1] if isinstance(entry.event, SessionEnded)]
+        ended = [
+            entry for entry in read_journal(journal)[1] if isinstance(entry.event, SessionEnded)
+        ]
         assert ended == []
 
 
@@ -189,7 +191,7 @@ def test_a_run_that_is_cancelled_while_it_writes_has_written_what_it_took(
 
     asyncio.run(main())
 
-    assert [entry.event for entry in read(journal)[1]] == [WaveStarted()]
+    assert [entry.event for entry in read_journal(journal)[1]] == [WaveStarted()]
     assert Report.from_journal(journal).issues["a#1"].state == "running"
 
 

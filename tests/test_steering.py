@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from wavelane import Report
 from wavelane.cli.app import app
 from wavelane.control.inbox import give
-from wavelane.journal.journal import read
+from wavelane.journal import read_journal
 from wavelane.times import clock_text
 from wavelane_model.events import CapMoved, ParkRequested, PauseEnded, RunCutOff, StopRequested
 
@@ -238,7 +238,7 @@ def test_what_is_given_to_a_killed_run_holds_when_it_comes_back_exactly_once(
     report = json.loads(again.stdout)
     assert report["highest_cap"] == 1
     assert [issue["state"] for issue in report["issues"]] == ["done", "done", "parked"]
-    told = [entry.event for entry in read(journal_of(project))[1]]
+    told = [entry.event for entry in read_journal(journal_of(project))[1]]
     assert told.count(RunCutOff()) == 1
     assert [one for one in told if isinstance(one, CapMoved | ParkRequested)] == [
         CapMoved("set", 1),
@@ -261,7 +261,7 @@ def test_a_command_that_a_frozen_run_has_not_answered_holds_once_after_its_death
     assert answer is None
     assert found["unanswered_commands"] == 1
     assert again.returncode == 0, again.stderr
-    told = [entry.event for entry in read(journal_of(project))[1]]
+    told = [entry.event for entry in read_journal(journal_of(project))[1]]
     assert told.count(CapMoved("step_down")) == 1
     assert status(project)["unanswered_commands"] == 0
 
@@ -320,7 +320,7 @@ def test_a_pause_with_a_time_is_lifted_by_itself(project: Path) -> None:
     sooner = wavelane("pause", project / "wave.yaml", "--until", "+1s")
     code, _ = let_go(project, run)
 
-    events = [entry.event for entry in read(journal_of(project))[1]]
+    events = [entry.event for entry in read_journal(journal_of(project))[1]]
     later, soon = [one.until for one in events if isinstance(one, CapMoved) and one.until]
     assert code == 0
     assert paused.stdout.startswith(f"cap 2 → paused until {clock_text(later)}: nothing new starts")
@@ -336,7 +336,7 @@ def test_a_run_may_begin_paused_until_a_time(project: Path) -> None:
     done = wavelane("run", project / "wave.yaml", "--pause-until", "+2s")
 
     assert done.returncode == 0, done.stderr
-    entries = read(journal_of(project))[1]
+    entries = read_journal(journal_of(project))[1]
     (ended,) = [entry.at for entry in entries if isinstance(entry.event, PauseEnded)]
     assert ended - began >= 2
 
@@ -347,7 +347,7 @@ def test_a_run_whose_pause_is_over_already_is_not_paused(project: Path) -> None:
     done = wavelane("run", project / "wave.yaml", "--pause-until", "2020-01-01T00:00")
 
     assert done.returncode == 0, done.stderr
-    assert not [e for e in read(journal_of(project))[1] if isinstance(e.event, CapMoved)]
+    assert not [e for e in read_journal(journal_of(project))[1] if isinstance(e.event, CapMoved)]
 
 
 def test_a_cap_on_the_command_line_is_set_when_a_run_is_continued(project: Path) -> None:

@@ -22,7 +22,14 @@ from specs.told import tell
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Report, Scheduler, Wave
-from wavelane.journal.journal import Entry, Journal, JournalReader, Settings, decoded, encoded
+from wavelane.journal import (
+    Journal,
+    JournalReader,
+    RecordedEvent,
+    Settings,
+    decode_event,
+    encode_event,
+)
 from wavelane.testing import ScriptedPipeline, assert_keeps_the_rules, run_virtual, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
 from wavelane.verify.verdict import Finding, verify
@@ -137,7 +144,7 @@ def run_any(
 
 def test_a_run_that_goes_on_is_lawful_and_its_open_sessions_are_named(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db", Settings(STRICT.wave, 2, "done", Limits()))
-    journal.append([Entry(1.0, WaveStarted())])
+    journal.append([RecordedEvent(1.0, WaveStarted())])
     forge(journal.path, lambda f: f.set_standing("api#1", state="running", since=1.0, attempts=1))
     forge(journal.path, lambda f: f.set_standing("app#1", state="running", since=1.0, attempts=1))
 
@@ -231,11 +238,11 @@ def test_the_forgeries_are_as_many_as_their_names() -> None:
     assert len({forgery.name for forgery in FORGERIES}) == len(FORGERIES) >= 12
 
 
-def test_a_change_that_breaks_no_rule_is_told_by_the_seal_alone(
+def test_a_change_that_breaks_no_rule_is_noticed_by_the_hash_chain_alone(
     journal_of: Callable[[Base], Path],
 ) -> None:
     path = journal_of(STRICT)
-    forge(path, lambda f: f.define("web#1", title="Another"), seal=False)
+    forge(path, lambda f: f.define("web#1", title="Another"), rehash=False)
 
     verdict = verify(path)
 
@@ -346,7 +353,7 @@ def damages(draw: st.DrawFn, events: int) -> Callable[[Forger], object]:
     ceiling=st.integers(1, 3),
     lane_release=lane_releases,
     limits=limits,
-    sealed=st.booleans(),
+    rehashed=st.booleans(),
     data=st.data(),
 )
 @settings(max_examples=150, deadline=None)
@@ -355,20 +362,20 @@ def test_random_damage_is_found_or_changes_nothing_that_the_journal_says(
     ceiling: int,
     lane_release: LaneRelease,
     limits: Limits,
-    sealed: bool,
+    rehashed: bool,
     data: st.DataObject,
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "journal.db"
         report = run_any(path, wave, ceiling, lane_release, limits, data)
         before = content(path)
-        forge(path, data.draw(damages(events=len(before))), seal=sealed)
+        forge(path, data.draw(damages(events=len(before))), rehash=rehashed)
 
         verdict = verify(path)
 
         if content(path) == before:
             assert verdict.lawful
-        elif not sealed:
+        elif not rehashed:
             assert not verdict.lawful
         elif verdict.lawful:
             assert_tells_the_same(path, report)
@@ -427,16 +434,16 @@ _sound = b""
 def test_an_outcome_with_an_empty_text_is_read_as_it_was_written(outcome: Outcome) -> None:
     event = SessionEnded("api#1", 1, outcome)
 
-    assert decoded(*encoded(event)) == event
+    assert decode_event(*encode_event(event)) == event
 
 
 def test_two_readers_of_a_run_that_goes_on_each_see_one_moment(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db", Settings(STRICT.wave, 2, "done", Limits()))
     with closing(JournalReader(journal.path)) as early:
-        journal.append([Entry(1.0, WaveStarted())])
+        journal.append([RecordedEvent(1.0, WaveStarted())])
         with closing(JournalReader(journal.path)) as late:
-            assert len(list(early.rows())) == 0
-            assert len(list(late.rows())) == 1
+            assert len(list(early.event_rows())) == 0
+            assert len(list(late.event_rows())) == 1
     journal.close()
 
 

@@ -5,7 +5,7 @@
 Everything public is importable from here.
 """
 
-from wavelane.journal.journal import JournalError
+from wavelane.journal import JournalError
 from wavelane.pipeline import (
     Assignment,
     Discarded,

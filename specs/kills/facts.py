@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from specs.kills.processes import alive
 from specs.kills.project import AGENT_BRANCH, REPOS, Project, git
-from wavelane.journal.journal import read
+from wavelane.journal import read_journal
 from wavelane.replay.report import Report
 from wavelane.verify.verdict import verify
 from wavelane_model.events import Event, OrderPlanned, Reservation
@@ -100,7 +100,7 @@ def facts_of(project: Project, exit_code: int | None) -> Facts:
         processes,
         files,
         "" if verdict.lawful else str(verdict),
-        _counted(entry.event for entry in read(project.journal)[1]),
+        _counted(entry.event for entry in read_journal(project.journal)[1]),
     )
 
 

@@ -20,7 +20,7 @@ from specs.kills.project import SLOW_GIT
 from wavelane.commands.pipeline import CommandPipeline
 from wavelane.git.program import Git
 from wavelane.git.repos import AGENT_TREE
-from wavelane.journal.journal import Entry, Journal
+from wavelane.journal import Journal, RecordedEvent
 from wavelane_model.events import SessionEnded
 
 PHASES: Final = {
@@ -106,7 +106,7 @@ def die() -> NoReturn:
     raise AssertionError("nobody survives that")
 
 
-def kind_of(entry: Entry) -> str:
+def kind_of(entry: RecordedEvent) -> str:
     """The kind of an event, with the outcome where it has one."""
     name = type(entry.event).__name__
     if isinstance(entry.event, SessionEnded):

@@ -8,7 +8,7 @@ from specs.mutants.mutant import Mutant
 
 _SCHEDULER: Final = "executor/wavelane/scheduler/scheduler.py"
 _SESSIONS: Final = "executor/wavelane/scheduler/sessions.py"
-_JOURNAL: Final = "executor/wavelane/journal/journal.py"
+_JOURNAL: Final = "executor/wavelane/journal/writer.py"
 _LEVER: Final = "executor/wavelane/scheduler/cap_control.py"
 _TELL_END: Final = "        self._tell(SessionEnded(order.issue, order.session, outcome))\n"
 _END_HOLD: Final = (
@@ -112,13 +112,14 @@ EXECUTOR: Final = (
     ),
     _scheduler(
         "events are written in the wrong order",
-        "return [Entry(told.at, told.event) for told in taken], list(standings.items())",
-        "return [Entry(told.at, told.event) for told in reversed(taken)], list(standings.items())",
+        "return [RecordedEvent(told.at, told.event) for told in taken], list(standings.items())",
+        "return [RecordedEvent(told.at, told.event) for told in reversed(taken)], "
+        "list(standings.items())",
     ),
     _scheduler(
         "where the issues stand is not written",
-        "return [Entry(told.at, told.event) for told in taken], list(standings.items())",
-        "return [Entry(told.at, told.event) for told in taken], []",
+        "return [RecordedEvent(told.at, told.event) for told in taken], list(standings.items())",
+        "return [RecordedEvent(told.at, told.event) for told in taken], []",
     ),
     _scheduler(
         "the report misses what happens",
@@ -215,8 +216,9 @@ EXECUTOR: Final = (
         "a transaction is committed in two parts",
         "executor",
         _JOURNAL,
-        '            self._seal = sealed(self._seal, row)\n        self._db.execute("UPDATE',
-        "            self._seal = sealed(self._seal, row)\n"
+        "            self._digest = next_digest(self._digest, row)\n"
+        '        self._db.execute("UPDATE',
+        "            self._digest = next_digest(self._digest, row)\n"
         '        self._db.execute("COMMIT")\n'
         '        self._db.execute("BEGIN IMMEDIATE")\n'
         '        self._db.execute("UPDATE',
@@ -229,10 +231,10 @@ EXECUTOR: Final = (
         "            pass\n",
     ),
     Mutant(
-        "the seal is not kept",
+        "the hash chain is not kept",
         "executor",
         _JOURNAL,
-        "            self._seal = sealed(self._seal, row)\n",
+        "            self._digest = next_digest(self._digest, row)\n",
         "            pass\n",
     ),
     Mutant(

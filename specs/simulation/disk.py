@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from specs.simulation.case import Fault, Stage
-from wavelane.journal.journal import Entry, Journal, Settings, Standing
+from wavelane.journal import Journal, RecordedEvent, Settings, Standing
 
 _FULL: Final = "database or disk is full"
 _STATEMENTS: Final[dict[Stage, str]] = {
@@ -33,20 +33,20 @@ class SimulatedJournal(Journal):
         settings: Settings,
         *,
         fault: Fault | None,
-        committed: Callable[[Sequence[Entry]], None],
+        committed: Callable[[Sequence[RecordedEvent]], None],
         say: Callable[[str], None],
     ) -> None:
         self._fault = fault
         self._say = say
         self._writes = 0
-        self._writing: Sequence[Entry] = ()
+        self._writing: Sequence[RecordedEvent] = ()
         super().__init__(path, settings)
         self._disk = _Disk(self._db, lambda: committed(self._writing))
         self._db = cast(sqlite3.Connection, self._disk)
 
     def append(
         self,
-        entries: Sequence[Entry],
+        entries: Sequence[RecordedEvent],
         standings: Iterable[tuple[str, Standing]] = (),
         answers: Iterable[tuple[int, str]] = (),
     ) -> None:

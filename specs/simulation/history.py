@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from specs.simulation.plan import Plan
 from specs.simulation.survivor import Survivor
-from wavelane.journal.journal import Entry
+from wavelane.journal import RecordedEvent
 from wavelane.testing.virtual import EPOCH
 
 
@@ -26,7 +26,7 @@ class History:
     now: float = EPOCH
     points: int = 0
     recovery: int | None = None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[RecordedEvent] = field(default_factory=list)
     """All that was committed, in order."""
     trace: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 
-from wavelane.journal.journal import Entry
+from wavelane.journal import RecordedEvent
 from wavelane_model.effects import AnnounceCap, AnnounceIssue, Effect, FinishWave
 from wavelane_model.events import (
     CapMoved,
@@ -84,7 +84,7 @@ class Lanes:
 
     # What is written
 
-    def take(self, entry: Entry, effects: Sequence[Effect]) -> None:
+    def take(self, entry: RecordedEvent, effects: Sequence[Effect]) -> None:
         """Take in an event and what follows from it."""
         self._happened(entry.at, entry.event)
         for effect in effects:

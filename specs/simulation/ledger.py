@@ -24,7 +24,7 @@ from specs.endings import counts_as
 from specs.observers import Step
 from specs.simulation.case import Case
 from specs.simulation.lanes import Lanes
-from wavelane.journal.journal import Entry
+from wavelane.journal import RecordedEvent
 from wavelane.scheduler.notices import Notice
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
@@ -83,7 +83,7 @@ class Ledger:
             limits=case.limits,
         )
         self.lanes = Lanes(case.wave, case.lane_release, case.ceiling, complain)
-        self.entries: list[Entry] = []
+        self.entries: list[RecordedEvent] = []
         """All that was committed, in order."""
         self.given_up: float | None = None
         """When the run was given up: cancelled, or told that a write had failed."""
@@ -100,7 +100,7 @@ class Ledger:
 
     # What is told by the disk and the thread
 
-    def committed(self, entries: Iterable[Entry]) -> None:
+    def committed(self, entries: Iterable[RecordedEvent]) -> None:
         """A transaction is on the disk."""
         for entry in entries:
             self.say(f"on disk: {entry.event}")
@@ -132,7 +132,7 @@ class Ledger:
         self._waiting.append(asyncio.get_running_loop().create_future())
         return self._waiting[-1]
 
-    def remember(self, entries: Iterable[Entry]) -> None:
+    def remember(self, entries: Iterable[RecordedEvent]) -> None:
         """All that earlier processes committed. What they did not carry out never will be."""
         for entry in entries:
             self._take(entry)
@@ -219,7 +219,7 @@ class Ledger:
             seen.add("a time-out")
         return seen
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entry: RecordedEvent) -> None:
         self.entries.append(entry)
         try:
             effects = step(self._state, entry.event)

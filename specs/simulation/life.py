@@ -31,7 +31,7 @@ from specs.simulation.outliving import OutlivingPipeline, Passes
 from specs.simulation.planner import SimulatedPlanner
 from specs.simulation.process import Fate
 from wavelane import IllegalEvent, JournalError, Report, Scheduler
-from wavelane.journal.journal import Entry, Journal, Settings, Standing, read
+from wavelane.journal import Journal, RecordedEvent, Settings, Standing, read_journal
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.testing import Deadlock
 from wavelane.verify.verdict import verify
@@ -174,7 +174,7 @@ class Life:
         return journal
 
     def _committed(
-        self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]]
+        self, entries: Sequence[RecordedEvent], standings: Iterable[tuple[str, Standing]]
     ) -> None:
         self._made = True
         if not entries:
@@ -248,7 +248,7 @@ class Life:
     def _judge_journal(self, report: Report) -> None:
         try:
             folded = Report.from_journal(self._path)
-            entries = read(self._path)[1]
+            entries = read_journal(self._path)[1]
             verdict = verify(self._path)
         except (JournalError, IllegalEvent) as error:
             self._complain(f"journal: {error}")
@@ -282,11 +282,11 @@ class MortalJournal(Journal):
         path: Path,
         settings: Settings,
         passes: Passes,
-        committed: Callable[[Sequence[Entry], Iterable[tuple[str, Standing]]], None],
+        committed: Callable[[Sequence[RecordedEvent], Iterable[tuple[str, Standing]]], None],
     ) -> None:
         self._passes = passes
         self._committed = committed
-        self._writing: tuple[Sequence[Entry], Iterable[tuple[str, Standing]]] = ((), ())
+        self._writing: tuple[Sequence[RecordedEvent], Iterable[tuple[str, Standing]]] = ((), ())
         super().__init__(path, settings)
 
     def _opened(self, settings: Settings) -> bool:
@@ -304,7 +304,7 @@ class MortalJournal(Journal):
 
     def append(
         self,
-        entries: Sequence[Entry],
+        entries: Sequence[RecordedEvent],
         standings: Iterable[tuple[str, Standing]] = (),
         answers: Iterable[tuple[int, str]] = (),
     ) -> None:

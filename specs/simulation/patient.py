@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from specs.observers import Observer
-from wavelane.journal.journal import Entry
+from wavelane.journal import RecordedEvent
 from wavelane_model.events import WaveAmended
 
 
@@ -24,7 +24,7 @@ class PatientObserver(Observer):
     out: set[str] = field(default_factory=set)
     """Issues that were taken out while no session was open, until a notice says so."""
 
-    def written(self, entries: Iterable[Entry]) -> None:
+    def written(self, entries: Iterable[RecordedEvent]) -> None:
         """These events are on disk. What they say of the wave itself holds from now on."""
         for entry in entries:
             if isinstance(entry.event, WaveAmended):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from specs.simulation.loop import SimulatedLoop
-from wavelane.journal.journal import Entry
+from wavelane.journal import RecordedEvent
 from wavelane.planning import replanner
 from wavelane.planning.planner import Plan, Span
 from wavelane.planning.replanner import Answer, Question
@@ -54,7 +54,7 @@ class SimulatedPlanner:
         self._is_better = plan.sooner == plan.makespan
         return Answer(question, plan, self._chooser.one_of(_TOOK))
 
-    def written(self, entries: Iterable[Entry]) -> None:
+    def written(self, entries: Iterable[RecordedEvent]) -> None:
         """These events are on disk."""
         for entry in entries:
             if isinstance(entry.event, OrderPlanned):

@@ -36,7 +36,7 @@ from specs.simulation.planner import SimulatedPlanner
 from specs.simulation.sessions import SimulatedPipeline
 from specs.watched import overhear
 from wavelane import IllegalEvent, JournalError, Report, Scheduler
-from wavelane.journal.journal import Entry, Settings, read
+from wavelane.journal import RecordedEvent, Settings, read_journal
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.testing import Deadlock
 from wavelane.verify.verdict import verify
@@ -164,7 +164,7 @@ class _Schedule:
         )
         return self._journal
 
-    def _committed(self, entries: Sequence[Entry]) -> None:
+    def _committed(self, entries: Sequence[RecordedEvent]) -> None:
         self.ledger.committed(entries)
         self.observer.written(entries)
         self.planner.written(entries)
@@ -270,7 +270,7 @@ class _Schedule:
     def _judge_journal(self, run: asyncio.Task[Report]) -> None:
         try:
             folded = Report.from_journal(self._path)
-            entries = read(self._path)[1]
+            entries = read_journal(self._path)[1]
             verdict = verify(self._path)
         except (JournalError, IllegalEvent) as error:
             self.complain(f"journal: {error}")

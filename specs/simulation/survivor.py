@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from specs.observers import Step
 from specs.simulation.patient import PatientObserver
 from specs.simulation.world import World
-from wavelane.journal.journal import Entry, Standing
+from wavelane.journal import RecordedEvent, Standing
 from wavelane_model.cap import Cap, moved
 from wavelane_model.events import (
     CancelRequested,
@@ -85,7 +85,7 @@ class Survivor(PatientObserver):
     # What the journal says
 
     def committed(
-        self, entries: Sequence[Entry], standings: Iterable[tuple[str, Standing]]
+        self, entries: Sequence[RecordedEvent], standings: Iterable[tuple[str, Standing]]
     ) -> None:
         """A transaction is on the disk."""
         self.written(entries)

@@ -150,7 +150,7 @@ def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = Fals
     with explained():
         from wavelane.cli.wave_run import pipeline_of
         from wavelane.control.requests import Addition
-        from wavelane.journal.journal import JournalReader
+        from wavelane.journal import JournalReader
         from wavelane.replay.amendment import amendment_of
         from wavelane.replay.report import folded
         from wavelane.wavefile import load
@@ -183,7 +183,7 @@ def time_given(option: str, text: str | None) -> float | None:
 
 def journal_of(path: Path) -> Path:
     """The journal that is meant: the file itself, or the one of the wave file."""
-    from wavelane.journal.journal import JournalError
+    from wavelane.journal import JournalError
     from wavelane.wavefile import load
 
     if not path.exists():
@@ -207,12 +207,12 @@ def _give(journal: Path, request: Request, as_json: bool) -> NoReturn:
     """Give a command, print the answer, and exit."""
     with explained():
         from wavelane.control.inbox import PATIENCE, give
-        from wavelane.journal.encoding import storable
+        from wavelane.journal import storable_text
 
         answer = give(journal_of(journal), request)
         if answer is None:
             _say(False, _UNANSWERED.format(seconds=PATIENCE), as_json, UNANSWERED)
-        _say(answer.done, storable(answer.text), as_json)
+        _say(answer.done, storable_text(answer.text), as_json)
 
 
 def _say(done: bool, text: str, as_json: bool, code: int = REFUSED) -> NoReturn:

@@ -38,7 +38,7 @@ def explained() -> Iterator[None]:
     from wavelane.commands.settings import PipelineError
     from wavelane.diagrams import DotMissing
     from wavelane.git.program import GitError
-    from wavelane.journal.journal import JournalError
+    from wavelane.journal import JournalError
     from wavelane.wavefile import WaveFileError
 
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wavelane.commands.pipeline import CommandPipeline
 from wavelane.commands.settings import IssueCommands, RepoSettings
-from wavelane.journal.encoding import JournalError
+from wavelane.journal import JournalError
 from wavelane.replay.experience import experience_of
 from wavelane.replay.report import Report
 from wavelane.scheduler.scheduler import Scheduler

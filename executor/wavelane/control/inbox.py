@@ -20,14 +20,14 @@ from typing import Final
 
 from wavelane.control.requests import Answer, Request, carried_out, encoded
 from wavelane.control.wakeup import ring
-from wavelane.journal.encoding import JournalError
-from wavelane.journal.journal import (
-    Entry,
+from wavelane.journal import (
     Journal,
+    JournalError,
     JournalInUse,
     JournalReader,
+    RecordedEvent,
     Standing,
-    explained,
+    explain_errors,
 )
 from wavelane.lock import owner_of
 from wavelane.replay.loading import past_of
@@ -58,7 +58,7 @@ def give(
     """
     path = Path(path)
     JournalReader(path).close()  # is it one?
-    with explained(path, "written"), closing(_opened(path)) as db:
+    with explain_errors(path, "written"), closing(_opened(path)) as db:
         number = _written(db, request, clock())
         give_up_at = time.monotonic() + patience
         for look in count():
@@ -96,7 +96,7 @@ def carry_out_waiting(path: Path, clock: Callable[[], float] = time.time) -> Non
             offline.tell(RunCutOff())
         answers = [
             (command.number, carried_out(command.request, past.state, offline.tell, live=False))
-            for command in journal.unanswered()
+            for command in journal.unanswered_commands()
         ]
         journal.append(
             offline.entries,
@@ -111,7 +111,7 @@ class _OfflineRun:
     def __init__(self, past: Folded, clock: Callable[[], float]) -> None:
         self._past = past
         self._clock = clock
-        self.entries: list[Entry] = []
+        self.entries: list[RecordedEvent] = []
         self.standings: dict[str, Standing] = {}
 
     def tell(self, event: Event) -> None:
@@ -119,7 +119,7 @@ class _OfflineRun:
         at = self._clock()
         effects = step(state, event)
         recorder.note(at, event, effects)
-        self.entries.append(Entry(at, event))
+        self.entries.append(RecordedEvent(at, event))
         self.standings.update(standings_after(state, recorder, effects))
 
 

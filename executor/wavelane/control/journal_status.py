@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from wavelane.journal.journal import Command, JournalReader
+from wavelane.journal import CommandRow, JournalReader
 from wavelane.lock import LockOwner, owner_of
 from wavelane.replay.loading import past_of
 from wavelane.replay.report import Folded, Report
@@ -33,7 +33,7 @@ class JournalStatus:
     process: LockOwner | None
     overview: Overview
     report: Report
-    commands: tuple[Command, ...]
+    commands: tuple[CommandRow, ...]
 
     @property
     def text(self) -> str:
@@ -96,6 +96,6 @@ def _phase_without_a_run(state: WaveState) -> Phase:
     return "cut off" if state.outcome == "unfinished" else "ended"
 
 
-def _read(path: Path) -> tuple[Folded, list[Command]]:
+def _read(path: Path) -> tuple[Folded, list[CommandRow]]:
     with JournalReader(path) as reader:
-        return past_of(path, reader.settings()), reader.unanswered()
+        return past_of(path, reader.settings()), reader.unanswered_commands()

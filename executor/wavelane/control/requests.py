@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from wavelane.journal.encoding import as_json, definition_of, loaded, made
+from wavelane.journal import definition_of, make_checked, parse_json, to_json
 from wavelane.times import clock_text, is_time
 from wavelane_model.cap import Cap, level_name
 from wavelane_model.events import (
@@ -80,13 +80,13 @@ class Answer:
 
     def encoded(self) -> str:
         """As it stands in the journal."""
-        return as_json(asdict(self))
+        return to_json(asdict(self))
 
     @classmethod
     def decoded(cls, text: str | bytes) -> Answer:
         """The answer that stands in the journal. One that cannot be read is not done."""
         try:
-            return made(cls, loaded(text))
+            return make_checked(cls, parse_json(text))
         except _UNREADABLE:
             return cls(False, f"the answer cannot be read: {_shown(text)}")
 
@@ -94,7 +94,7 @@ class Answer:
 def encoded(request: Request) -> str:
     """A request as it stands in the journal."""
     if isinstance(request, Addition):
-        return as_json(
+        return to_json(
             {
                 "verb": "add",
                 "issues": [definition_of(issue) for issue in request.amendment.issues],
@@ -102,18 +102,18 @@ def encoded(request: Request) -> str:
                 "details": request.details,
             }
         )
-    return as_json({"verb": _NAMES[type(request)], **_given(request)})
+    return to_json({"verb": _NAMES[type(request)], **_given(request)})
 
 
 def decoded(text: str | bytes) -> Request:
     """The request that stands in the journal. Raises `RequestError`."""
     try:
-        values = dict(loaded(text))
+        values = dict(parse_json(text))
         verb = values.pop("verb")
         if verb == "add":
             return _addition(**values)
         kind: type[Any] = _VERBS[verb]
-        request: _Event = made(kind, values)
+        request: _Event = make_checked(kind, values)
         if isinstance(request, CapMoved) and not is_time(request.until or 0.0):
             raise ValueError(f"{request.until} is no time")
     except _UNREADABLE as error:
@@ -126,9 +126,9 @@ def decoded(text: str | bytes) -> Request:
 
 def _addition(issues: Any, done: Any = (), details: Any = None) -> Addition:
     """Raises `KeyError`, `TypeError`, `ValueError` for what is none."""
-    amendment = made(
+    amendment = make_checked(
         WaveAmended,
-        {"issues": tuple(made(Issue, one) for one in issues), "done": tuple(done)},
+        {"issues": tuple(make_checked(Issue, one) for one in issues), "done": tuple(done)},
     )
     return Addition(amendment, dict(details or {}))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from wavelane.journal.encoding import JournalError
+from wavelane.journal import JournalError
 from wavelane_model.events import WaveAmended
 from wavelane_model.state import WaveState
 from wavelane_model.wave import Wave

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavelane.journal.journal import JournalReader
+from wavelane.journal import JournalReader
 from wavelane.replay.loading import past_of
 from wavelane.replay.report import Recorder
 from wavelane_model.state import WaveState

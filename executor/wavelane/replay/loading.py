@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from wavelane.journal.encoding import JournalError
-from wavelane.journal.journal import JournalReader, Settings
+from wavelane.journal import JournalError, JournalReader, Settings
 from wavelane.replay.report import Folded, Follower, folded
 from wavelane_model.limits import Limits
 from wavelane_model.step import IllegalEvent
@@ -33,7 +32,7 @@ def past_of(path: Path, settings: Settings, follow: Follower | None = None) -> F
                 f"journal {path} tells what cannot have happened: {refusal}; "
                 f"`wavelane verify {path}` says where"
             ) from refusal
-        if past.seal != reader.seal():
+        if past.seal != reader.recorded_digest():
             raise JournalError(
                 f"journal {path} was changed after it was written; "
                 f"`wavelane verify {path}` says more. Restore it from a copy"

@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from wavelane.journal.encoding import sealed
-from wavelane.journal.journal import Entry, JournalReader, Settings, Standing
+from wavelane.journal import JournalReader, RecordedEvent, Settings, Standing, next_digest
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     AnnounceIssue,
@@ -294,7 +293,7 @@ class Folded(NamedTuple):
     seal: str
 
 
-Follower = Callable[[WaveState, Entry, Sequence[Effect]], None]
+Follower = Callable[[WaveState, RecordedEvent, Sequence[Effect]], None]
 """Is shown each step of a fold: the state after it, the event, and what the model answered."""
 
 
@@ -307,10 +306,10 @@ def folded(
     """
     state = state_of(settings or reader.settings())
     recorder = Recorder(state)
-    seal = reader.first_seal()
-    for row in reader.rows():
-        entry = reader.entry(row)
-        seal = sealed(seal, row[1:])
+    seal = reader.first_digest()
+    for row in reader.event_rows():
+        entry = reader.recorded_event(row)
+        seal = next_digest(seal, row[1:])
         effects = step(state, entry.event)
         recorder.note(entry.at, entry.event, effects)
         if follow is not None:

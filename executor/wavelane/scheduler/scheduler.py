@@ -33,8 +33,7 @@ from typing import Any, NamedTuple
 
 from wavelane.control.requests import carried_out
 from wavelane.control.wakeup import WakeupPipe, open_wakeup
-from wavelane.journal.encoding import JournalError
-from wavelane.journal.journal import Command, Entry, Journal, Settings, Standing
+from wavelane.journal import CommandRow, Journal, JournalError, RecordedEvent, Settings, Standing
 from wavelane.pipeline import Assignment, Pipeline, assignment
 from wavelane.planning.replanner import Replanner, answered
 from wavelane.replay.amendment import amendment_of
@@ -232,7 +231,7 @@ class Scheduler:
             if self._journal is not None:
                 self._writer = ThreadPoolExecutor(1, "wavelane-journal")
                 self._bell = open_wakeup(self._journal.path, self._loop, self._rang)
-                self._take_commands(self._journal.unanswered(), self._journal.holder.since)
+                self._take_commands(self._journal.unanswered_commands(), self._journal.owner.since)
                 if not self._journal.is_new:
                     await self._settle()
             await self._ask_about_the_past()
@@ -386,7 +385,7 @@ class Scheduler:
             self._tell(MergeTurnReturned(repo, ticket))
         if self._plan_wanted is False and self._state.plan:
             self._tell(OrderPlanned(()))
-        self._take_commands(journal.unanswered(), journal.holder.since)
+        self._take_commands(journal.unanswered_commands(), journal.owner.since)
         if amendment := amendment_of(journal.path, past.state, self._settings.wave):
             self._amend(journal.path, amendment)
         if self._cap_given and self._settings.ceiling < past.state.cap.level:
@@ -471,12 +470,12 @@ class Scheduler:
             return
         self._rung = False
         try:
-            read = self._journal.unanswered
+            read = self._journal.unanswered_commands
             self._take_commands(await self._loop.run_in_executor(self._writer, read))
         except JournalError as error:
             log.warning("commands cannot be read: %s", error)
 
-    def _take_commands(self, commands: list[Command], since: float | None = None) -> None:
+    def _take_commands(self, commands: list[CommandRow], since: float | None = None) -> None:
         """Carry commands out. Their answers are written together with what they did.
 
         `since`: when this run took the journal, if it has not begun; what came before was for none.
@@ -697,12 +696,12 @@ class Scheduler:
         self._audience.tell(Notice(at, "end", reason=order.outcome))
 
 
-def _rows(taken: list[StepResult]) -> tuple[list[Entry], list[tuple[str, Standing]]]:
+def _rows(taken: list[StepResult]) -> tuple[list[RecordedEvent], list[tuple[str, Standing]]]:
     """The journal's rows: the events, and where the issues stand after them."""
     standings: dict[str, Standing] = {}
     for told in taken:
         standings.update(told.standings)
-    return [Entry(told.at, told.event) for told in taken], list(standings.items())
+    return [RecordedEvent(told.at, told.event) for told in taken], list(standings.items())
 
 
 def _looked_at(writing: asyncio.Future[None]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wavelane.control.journal_status import Phase
-from wavelane.journal.journal import Entry, JournalReader, Settings
+from wavelane.journal import JournalReader, RecordedEvent, Settings
 from wavelane.lock import owner_of
 from wavelane.replay.loading import past_of
 from wavelane.replay.report import IssueReport, Report
@@ -148,7 +148,7 @@ def history_of_journal(path: Path, now: float | None = None) -> History:
     report = past.recorder.report()
     phase = _phase(state, running or _is_run(path))  # it may have begun meanwhile
     if phase == "cut off" and not state.ended:
-        spans.follow(state, Entry(spans.now, RunCutOff()), step(state, RunCutOff()))
+        spans.follow(state, RecordedEvent(spans.now, RunCutOff()), step(state, RunCutOff()))
     until = (time.time() if now is None else now) if phase == "running" else None
     spans.close(state, until)
     return _history(path, settings, phase, state, report, spans)

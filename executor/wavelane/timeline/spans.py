@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from wavelane.journal.journal import Entry
+from wavelane.journal import RecordedEvent
 from wavelane.steps import KINDS, Step
 from wavelane.timeline.waits import Wait, Waits
 from wavelane_model.effects import (
@@ -148,7 +148,7 @@ class SpanRecorder:
         longest_first = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         return {code: seconds for code, seconds in longest_first if seconds > 0}
 
-    def follow(self, state: WaveState, entry: Entry, effects: Sequence[Effect]) -> None:
+    def follow(self, state: WaveState, entry: RecordedEvent, effects: Sequence[Effect]) -> None:
         """Take in one step; see `wavelane.replay.report.Follower`."""
         event = entry.event
         if not self.runs:

@@ -26,8 +26,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wavelane.journal.encoding import JournalError, sealed, storable
-from wavelane.journal.journal import Entry, JournalReader, Row, Settings, Standing
+from wavelane.journal import (
+    EventRow,
+    JournalError,
+    JournalReader,
+    RecordedEvent,
+    Settings,
+    Standing,
+    next_digest,
+    storable_text,
+)
 from wavelane.replay.report import Recorder
 from wavelane.verify.monitor import Breach, RuleMonitor
 from wavelane.verify.refusal import explain_refusal
@@ -126,7 +134,7 @@ def verify(path: str | Path) -> Verdict:
         try:
             settings = reader.settings()
             fold = _Fold(settings)
-            first_seal = reader.first_seal()
+            first_seal = reader.first_digest()
         except (JournalError, TypeError) as error:
             return Verdict(False, 0, (Finding("meta", str(error)),), "unfinished")
         check = _JournalCheck(fold, first_seal)
@@ -155,7 +163,7 @@ class _Fold:
         self._every = max(1, issues * (10 + repos) // _CHEAP)
         self._steps = 0
 
-    def take(self, entry: Entry) -> list[Breach]:
+    def take(self, entry: RecordedEvent) -> list[Breach]:
         """Step one event. What is returned was broken by it, at the latest."""
         at, event = entry
         try:
@@ -177,7 +185,7 @@ class _Fold:
         """Where an issue stands, as its row has to say."""
         record = self.state.find(issue)
         since = self.recorder.since(issue)
-        return Standing(record.state, since, record.attempts, storable(record.reason))
+        return Standing(record.state, since, record.attempts, storable_text(record.reason))
 
     def _wait(self, at: float, event: Event, effects: list[Effect]) -> Iterator[Breach]:
         if isinstance(event, PostponementEnded):
@@ -220,9 +228,9 @@ class _JournalCheck:
     def hear(self, reader: JournalReader) -> None:
         """Take in all events."""
         try:
-            for row in reader.rows():
+            for row in reader.event_rows():
                 self._events += 1
-                self._seal = sealed(self._seal, row[1:])
+                self._seal = next_digest(self._seal, row[1:])
                 self._check_row(row)
                 if self._folding:
                     self._step(reader, row)
@@ -238,7 +246,7 @@ class _JournalCheck:
             if self._folding:
                 self._check_standings(reader)
             if self._readable:
-                self._check_seal(reader.seal())
+                self._check_seal(reader.recorded_digest())
         except JournalError as error:
             self._find("format", str(error))
         return Verdict(
@@ -249,7 +257,7 @@ class _JournalCheck:
             notes=tuple(self._notes),
         )
 
-    def _check_row(self, row: Row) -> None:
+    def _check_row(self, row: EventRow) -> None:
         missing = range(self._last_seq + 1, row.seq)
         if missing:
             named = f"event {missing[0]} is" if len(missing) == 1 else _events_are(missing)
@@ -270,9 +278,9 @@ class _JournalCheck:
                 self._notes.append(f"event {row.seq}: {text}; the clock was set back")
         self._last_at = row.at
 
-    def _step(self, reader: JournalReader, row: Row) -> None:
+    def _step(self, reader: JournalReader, row: EventRow) -> None:
         try:
-            entry = reader.entry(row)
+            entry = reader.recorded_event(row)
         except JournalError as error:
             self._find("format", str(error), row)
             self._folding = False
@@ -295,7 +303,7 @@ class _JournalCheck:
 
     def _check_standings(self, reader: JournalReader) -> None:
         wave = self._fold.state.wave
-        for at, (position, issue, repo) in enumerate(reader.places()):
+        for at, (position, issue, repo) in enumerate(reader.issue_rows()):
             defined = wave.issues[at]
             if (position, issue, repo) != (at, defined.id, defined.repo):
                 self._find(
@@ -331,7 +339,7 @@ class _JournalCheck:
                 "its wave, settings or events are not those that it was sealed with",
             )
 
-    def _find(self, rule: str, text: str, row: Row | None = None) -> None:
+    def _find(self, rule: str, text: str, row: EventRow | None = None) -> None:
         if row is None:
             self._findings.append(Finding(rule, text))
         else:
