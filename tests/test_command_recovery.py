@@ -345,7 +345,7 @@ async def test_a_command_that_nobody_could_put_on_record_does_not_begin(
         raise OSError(28, "No space left on device")
 
     bench.does('touch "$WAVELANE_DIR/began"')
-    monkeypatch.setattr("wavelane.leftovers.json.dumps", full)
+    monkeypatch.setattr("wavelane.processes.leftovers.json.dumps", full)
 
     with pytest.raises(Exception, match=r"implement cannot be started: .*No space left"):
         await bench.pipeline.implement(ISSUE)

@@ -269,11 +269,13 @@ def test_a_command_that_a_frozen_run_has_not_answered_holds_once_after_its_death
 def test_a_stop_that_a_frozen_run_has_not_taken_comes_before_the_end_of_its_pause(
     project: Path,
 ) -> None:
-    run = started(project, "--pause-until", "+5s", begun=())
+    run = started(project, "--pause-until", "+1h", begun=())
     wait_for(lambda: journal_of(project).exists() and status(project)["process"] is not None)
+    resumes_at = time.time() + 1.5
+    give(journal_of(project), CapMoved("pause", until=resumes_at))
     run.send_signal(signal.SIGSTOP)
 
-    answer = give(journal_of(project), StopRequested(), patience=6)
+    answer = give(journal_of(project), StopRequested(), patience=resumes_at + 0.2 - time.time())
     run.send_signal(signal.SIGCONT)
     _, err = run.communicate(timeout=PATIENCE)
 

@@ -89,7 +89,7 @@ class Preflight:
             self.problems.append(f"git is {given}; install git {wanted} or later")
             return False
         name = agent_branch(self._wave)
-        if not (await Git(Path("/")).run("check-ref-format", "--branch", name)).ok:
+        if not (await Git.only_reading(Path("/")).run("check-ref-format", "--branch", name)).ok:
             self.problems.append(
                 f'wave "{self._wave}": "{name}" is no valid name of a branch; '
                 "name the wave with letters, digits, - and _"
@@ -117,7 +117,7 @@ class Preflight:
         path = repo.path
         if problem := _path_problem(path):
             return problem
-        git = Git(path)
+        git = Git.only_reading(path)
         try:
             if problem := await _repo_problem(git):
                 return problem
@@ -227,10 +227,9 @@ class Preflight:
     async def _is_in_a_repo(self, path: str) -> bool:
         inside = _normal(path)
         for name, facts in self.facts.items():
+            git = Git.only_reading(self._repos[name].path)
             for start in (f"refs/heads/{agent_branch(self._wave)}", facts.base):
-                looked = await Git(self._repos[name].path).run(
-                    "cat-file", "-e", f"{start}:{inside}"
-                )
+                looked = await git.run("cat-file", "-e", f"{start}:{inside}")
                 if looked.ok:
                     return True
         return False

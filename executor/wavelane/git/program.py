@@ -4,7 +4,8 @@
    a checkout or a repo is an error (`GIT_CEILING_DIRECTORIES`). The variables that would send git
    elsewhere (`GIT_DIR`, …) are taken out of its environment.
 2. A command that has started is finished: a cancellation waits for it, for `patience` seconds.
-   Only then is it ended, and git takes its lock files away.
+   Only then is it ended, and git takes its lock files away. A command that only reads need not be
+   waited for (`Git.only_reading`).
 3. The user's settings and hooks count, but for those that would ask, page, colour, run in the
    background or remember. No configuration is ever written.
 4. What a command has written is on disk when it is through, from git 2.36 on.
@@ -95,6 +96,11 @@ class Git:
         """The same in another directory."""
         return replace(self, directory=directory)
 
+    @classmethod
+    def only_reading(cls, directory: Path) -> Git:
+        """Git for commands that change nothing: a cancellation ends them at once."""
+        return cls(directory, patience=0.0)
+
     async def run(self, *arguments: str, limit: int | None = None) -> Answer:
         """Run a git command, whatever its exit code. `limit`: bytes of output that are read.
 
@@ -165,6 +171,6 @@ async def fallback_identity(git: Git) -> dict[str, str]:
 
 async def version() -> tuple[int, ...]:
     """Git's version. Raises `GitError` where there is no git."""
-    said = await Git(Path("/")).out("version")
+    said = await Git.only_reading(Path("/")).out("version")
     found = re.search(r"\d+(\.\d+)+", said)
     return tuple(int(number) for number in found[0].split(".")) if found else ()
