@@ -272,7 +272,7 @@ def test_one_thread_at_a_time_steps_or_looks_at_the_state(monkeypatch: pytest.Mo
 
         monkeypatch.setattr(wavelane.scheduler.scheduler, name, checked)
 
-    for name in ("step", "withdrawn", "status_of", "lanes_of"):
+    for name in ("step", "start_veto", "status_of", "lanes_of"):
         owned(name)
 
     async def main() -> Report:
@@ -283,5 +283,5 @@ def test_one_thread_at_a_time_steps_or_looks_at_the_state(monkeypatch: pytest.Mo
         return await run
 
     assert asyncio.run(main()).outcome == "complete"
-    assert {*seen} == {"step", "withdrawn", "status_of", "lanes_of"}
+    assert {*seen} == {"step", "start_veto", "status_of", "lanes_of"}
     assert lock.owners == []
