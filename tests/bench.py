@@ -12,7 +12,7 @@ from tests.gitrepos import git, until
 
 from wavelane.commands.pipeline import CommandPipeline, IssueCommands, RepoSettings
 from wavelane.pipeline import Assignment
-from wavelane.processes.command import Command
+from wavelane.processes.command import CommandLine
 
 ISSUE = Assignment("api#1", "api", title="Say more", body="All of it.")
 
@@ -24,14 +24,16 @@ class Bench:
         self.tmp_path = tmp_path
         self.api = tmp_path / "api"
         self.commands = {ISSUE.id: IssueCommands("true")}
-        self.gates: dict[str, Command] = {}
+        self.gates: dict[str, CommandLine] = {}
         self.repos = {"api": RepoSettings(self.api, gates=self.gates)}
         self.pipeline = self.another_pipeline()
 
-    def another_pipeline(self, gate_attempts: int = 3) -> CommandPipeline:
+    def another_pipeline(
+        self, gate_attempts: int = 3, *, git_wait: float = 60.0
+    ) -> CommandPipeline:
         """The pipeline as a second process would make it when the first one is gone."""
         if pipeline := getattr(self, "pipeline", None):
-            pipeline._release()
+            pipeline._state_dir.release()
         return CommandPipeline(
             "w",
             self.repos,
@@ -40,10 +42,11 @@ class Bench:
             wave_dir=self.tmp_path,
             gate_attempts=gate_attempts,
             grace=2.0,
+            git_wait=git_wait,
         )
 
     def does(
-        self, implement: Command, review: Command | None = None, issue: str = ISSUE.id
+        self, implement: CommandLine, review: CommandLine | None = None, issue: str = ISSUE.id
     ) -> None:
         self.commands[issue] = IssueCommands(implement, review)
 

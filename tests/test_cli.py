@@ -142,7 +142,7 @@ def test_a_plan_predicts_the_end_at_each_cap_and_what_decides_it(project: Path) 
     assert "web 10:00 min" in done.stdout
     assert "decides the end at cap 1: api#1 → web#1" in done.stdout
     assert "1 of 2 issues have no estimate" in done.stdout
-    sweep = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)["sweep"]
+    sweep = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)["cap_sweep"]
     assert [(one["cap"], one["end"]) for one in sweep["caps"]] == [(1, 1200), (2, 1200)]
     assert sweep["unit"] == "seconds"
     assert sweep["setbacks"] == []
@@ -198,8 +198,8 @@ def test_a_plan_says_how_many_estimates_are_given_and_how_many_learned(project: 
     assert "estimates: 1 given, 2 learned from 3 finished issues" in done.stdout
     assert re.search(r"api#1 .* 10:00 min +given", done.stdout)
     assert re.search(r"doc#1 .* learned: repo", done.stdout)
-    assert (as_json["sweep"]["with_estimate"], as_json["sweep"]["learned"]) == (1, 2)
-    assert as_json["sweep"]["learned_from"] == 3
+    assert (as_json["cap_sweep"]["with_estimate"], as_json["cap_sweep"]["learned"]) == (1, 2)
+    assert as_json["cap_sweep"]["learned_from"] == 3
     by_id = {issue["id"]: issue for issue in as_json["order"]}
     assert by_id["doc#1"]["labels"] == ["bug"]
     assert by_id["doc#1"]["origin"] == "repo"
@@ -346,6 +346,23 @@ def test_bad_input_is_one_clear_error_and_leaves_the_repos_alone(
     assert fingerprint(project) == before
 
 
+def test_bad_input_is_reported_to_programs_as_values(project: Path) -> None:
+    edit(project, '["api#1"]', '["api#9"]')
+
+    done = wavelane("plan", project / "wave.yaml", "--json")
+
+    assert done.returncode == 2
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert done.stderr == f"error: {project}/wave.yaml:7: {problem['message']}\n"
+    assert (problem["code"], problem["subject"]) == ("unknown-dependency", "web#1")
+    assert problem["place"] == {
+        "path": ["issues", 1, "depends_on"],
+        "file": f"{project}/wave.yaml",
+        "line": 7,
+        "column": None,
+    }
+
+
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_cap_below_1_on_the_command_line_is_one_clear_error(project: Path, command: str) -> None:
     done = wavelane(command, project / "wave.yaml", "--cap", "0")
@@ -480,10 +497,10 @@ def test_ctrl_c_while_the_run_tidies_up_changes_nothing_any_more(
 ) -> None:
     close, said = CommandPipeline.close, list[str]()
 
-    async def interrupted(self: CommandPipeline, *, all_told: bool = True) -> None:
+    async def interrupted(self: CommandPipeline, *, recorded: bool = True) -> None:
         signal.raise_signal(signal.SIGINT)
         await asyncio.sleep(0)
-        await close(self, all_told=all_told)
+        await close(self, recorded=recorded)
 
     monkeypatch.setattr(CommandPipeline, "close", interrupted)
 

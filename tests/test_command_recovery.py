@@ -17,7 +17,7 @@ from tests.bench import ISSUE, Bench
 from tests.gitrepos import git, make_repo, until
 
 from wavelane.commands.pipeline import PipelineError
-from wavelane.pipeline import Assignment, Discarded, Resumed
+from wavelane.pipeline import Assignment, Discarded, Resumed, SessionFailed
 from wavelane.processes.command import group_is_alive
 from wavelane.processes.leftovers import TOKEN, SessionRegistry, _boot, _started
 from wavelane_model.outcomes import Approved, Blocked, Conflicted, Implemented, Merged
@@ -33,7 +33,7 @@ async def bench(repo: Path, tmp_path: Path) -> AsyncIterator[Bench]:
     made = Bench(tmp_path)
     await made.pipeline.prepare()
     yield made
-    made.pipeline._release()
+    made.pipeline._state_dir.release()
 
 
 async def after_a_crash(bench: Bench) -> None:
@@ -42,7 +42,7 @@ async def after_a_crash(bench: Bench) -> None:
     await bench.pipeline.prepare()
 
 
-# What git tells of an issue
+# What git says of an issue
 
 
 async def test_an_implementing_session_that_died_is_discarded_with_branch_and_worktree(
@@ -63,7 +63,7 @@ async def test_a_review_is_made_again_on_what_it_began_with(bench: Bench) -> Non
     bench.does("echo a > a", "exit 0")
     await bench.pipeline.implement(ISSUE)
     implemented = bench.tip()
-    repo = bench.pipeline._repos["api"]
+    repo = bench.pipeline._project.workspace(ISSUE).repo
     await repo.set_mark("reviewed", ISSUE.id, implemented)
     (bench.tree / "a").write_text("by the reviewer\n")
     git(bench.tree, "commit", "--quiet", "-am", "by the reviewer")
@@ -124,7 +124,7 @@ async def test_what_had_nothing_to_merge_is_remembered_where_it_is_not_on_record
     bench.does("true")
     await bench.pipeline.implement(ISSUE)
     await bench.pipeline.merge(ISSUE)
-    await bench.pipeline.close(all_told=False)
+    await bench.pipeline.close(recorded=False)
     await after_a_crash(bench)
 
     assert await bench.pipeline.recover(ISSUE, "merging") == Merged()
@@ -229,6 +229,16 @@ async def test_lock_files_that_a_power_cut_left_are_no_obstacle(bench: Bench) ->
     assert await bench.pipeline.merge(ISSUE) == Merged()
 
 
+async def test_a_review_that_fails_leaves_no_mark(bench: Bench) -> None:
+    bench.does("echo a > a", "exit 3")
+    await bench.pipeline.implement(ISSUE)
+
+    with pytest.raises(SessionFailed):
+        await bench.pipeline.review(ISSUE)
+
+    assert git(bench.api, "for-each-ref", "refs/wavelane") == ""
+
+
 # What is left running
 
 RUNS_A_SESSION = textwrap.dedent(
@@ -261,7 +271,7 @@ async def killed_with(bench: Bench, command: str) -> int:
 
     The command writes its number to the file `group`, at the end of a line.
     """
-    bench.pipeline._release()
+    bench.pipeline._state_dir.release()
     runs = subprocess.Popen([sys.executable, "-c", RUNS_A_SESSION, str(bench.tmp_path), command])
     group = bench.tmp_path / "group"
     try:
@@ -368,7 +378,7 @@ def test_a_command_waits_until_it_is_on_record_and_ends_if_nobody_lets_it_begin(
             os.kill(os.getpid(), signal.SIGKILL)
 
         top, env = Path(sys.argv[1]), dict(os.environ)
-        asyncio.run(run("touch began", cwd=top, env=env, log=top / "log", entered=dies))
+        asyncio.run(run("touch began", cwd=top, env=env, log=top / "log", register=dies))
         """
     )
     ended = subprocess.run(
@@ -382,7 +392,7 @@ def test_a_command_waits_until_it_is_on_record_and_ends_if_nobody_lets_it_begin(
 
 
 async def test_a_git_command_of_a_killed_run_is_waited_for(bench: Bench) -> None:
-    bench.pipeline._release()
+    bench.pipeline._state_dir.release()
     git_lock = os.open(bench.tmp_path / "state" / "git-leash", os.O_RDWR | os.O_CREAT)
     fcntl.flock(git_lock, fcntl.LOCK_EX)
     git_of_before = subprocess.Popen(["sleep", "0.5"], pass_fds=(git_lock,))
@@ -393,21 +403,21 @@ async def test_a_git_command_of_a_killed_run_is_waited_for(bench: Bench) -> None
     assert git_of_before.poll() == 0
 
 
-async def test_a_git_command_that_does_not_end_is_told(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+async def test_each_run_is_refused_while_a_git_command_of_an_earlier_one_does_not_end(
+    bench: Bench,
 ) -> None:
-    monkeypatch.setattr("wavelane.commands.pipeline._PATIENCE", 0.1)
-    bench.pipeline._release()
+    bench.pipeline._state_dir.release()
     git_lock = os.open(bench.tmp_path / "state" / "git-leash", os.O_RDWR | os.O_CREAT)
     fcntl.flock(git_lock, fcntl.LOCK_EX)
     try:
-        with pytest.raises(PipelineError, match="a git command of the run before is still under"):
-            await after_a_crash(bench)
+        for _ in range(2):
+            with pytest.raises(PipelineError, match="a git command of the run before is still"):
+                await bench.another_pipeline(git_wait=0.1).prepare()
     finally:
         os.close(git_lock)
 
 
-async def test_git_commands_are_on_the_leash(bench: Bench) -> None:
+async def test_git_commands_inherit_the_git_lock(bench: Bench) -> None:
     hook = bench.api / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\nls -l /proc/$PPID/fd > {bench.tmp_path}/fds\n")
@@ -419,7 +429,7 @@ async def test_git_commands_are_on_the_leash(bench: Bench) -> None:
     assert "git-leash" in (bench.tmp_path / "fds").read_text()
 
 
-async def test_a_session_is_not_on_the_leash(bench: Bench) -> None:
+async def test_a_session_does_not_inherit_the_git_lock(bench: Bench) -> None:
     bench.does('ls -l /proc/$$/fd > "$WAVELANE_DIR/fds"')
 
     await bench.pipeline.implement(ISSUE)

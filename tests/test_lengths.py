@@ -150,6 +150,6 @@ def test_a_finished_issue_that_has_taken_no_length_of_time_is_named(seconds: flo
     with pytest.raises(WaveError) as caught:
         Wave([BUG], experience=[took("api", seconds)])
 
-    assert caught.value.problems == (
+    assert tuple(map(str, caught.value.problems)) == (
         f'a finished issue of repo "api" is said to have taken {seconds}; give seconds, 0 or more',
     )

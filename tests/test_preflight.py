@@ -10,7 +10,7 @@ import pytest
 from tests.gitrepos import commit, git, make_repo, snapshot, without_identity
 
 from wavelane.commands.pipeline import CommandPipeline, IssueCommands, PipelineError, RepoSettings
-from wavelane.processes.command import Command
+from wavelane.processes.command import CommandLine
 
 FINE = IssueCommands("true")
 
@@ -44,7 +44,7 @@ async def problems(prepared: CommandPipeline) -> list[str]:
     try:
         await prepared.prepare()
     except PipelineError as error:
-        return list(error.problems)
+        return [str(problem) for problem in error.problems]
     await prepared.close()
     return []
 
@@ -54,7 +54,7 @@ async def problem_of_repo(tmp_path: Path, settings: RepoSettings) -> str:
     return found
 
 
-async def problem_of_command(tmp_path: Path, command: Command) -> str:
+async def problem_of_command(tmp_path: Path, command: CommandLine) -> str:
     repos = {"api": RepoSettings(tmp_path / "repo")}
     found = await problems(pipeline(tmp_path, repos, {"api#1": IssueCommands(command)}))
     return "; ".join(found)
@@ -238,7 +238,7 @@ async def test_git_is_too_old(tmp_path: Path, repo: Path, monkeypatch: pytest.Mo
     ],
 )
 async def test_a_command_that_does_not_exist(
-    tmp_path: Path, repo: Path, command: Command, problem: str
+    tmp_path: Path, repo: Path, command: CommandLine, problem: str
 ) -> None:
     assert await problem_of_command(tmp_path, command) == f'implement of issue "api#1": {problem}'
 
@@ -288,7 +288,7 @@ async def test_a_program_that_may_not_be_run(tmp_path: Path, repo: Path) -> None
     ],
 )
 async def test_a_command_that_may_exist_is_no_problem(
-    tmp_path: Path, repo: Path, command: Command
+    tmp_path: Path, repo: Path, command: CommandLine
 ) -> None:
     commit(repo, {"in-the-repo": "#!/bin/sh\n"})
 
@@ -296,7 +296,7 @@ async def test_a_command_that_may_exist_is_no_problem(
 
 
 async def test_a_gate_may_be_a_file_that_a_session_makes_first(tmp_path: Path, repo: Path) -> None:
-    gates: dict[str, Command] = {
+    gates: dict[str, CommandLine] = {
         "lint": "node_modules/.bin/eslint .",
         "test": (".venv/bin/pytest",),
     }
@@ -368,3 +368,21 @@ async def test_a_failure_while_making_takes_back_what_was_made(tmp_path: Path, r
     assert git(repo, "branch", "--format=%(refname:short)") == "main"
     assert git(repo, "worktree", "list").count("\n") == 0
     assert git(web, "branch", "--format=%(refname:short)") == "main"
+
+
+async def test_a_problem_says_which_setting_is_to_be_looked_at(tmp_path: Path, repo: Path) -> None:
+    repos = {
+        "api": RepoSettings(repo, base="mian", gates={"test": "no-such-test"}),
+        "web": RepoSettings(tmp_path / "missing"),
+    }
+    commands = {"api#1": IssueCommands("true", review="rewiever")}
+
+    with pytest.raises(PipelineError) as caught:
+        await pipeline(tmp_path, repos, commands).check()
+
+    assert [(one.code, one.subject, one.place.path) for one in caught.value.problems] == [
+        ("no-such-branch", "api", ("repos", "api", "base")),
+        ("no-such-path", "web", ("repos", "web", "path")),
+        ("no-such-program", "api#1", ("commands", "api#1", "review")),
+        ("no-such-program", "api", ("repos", "api", "gates", "test")),
+    ]

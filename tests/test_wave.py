@@ -1,11 +1,58 @@
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_args
 
 import pytest
 
 from wavelane.pipeline import Assignment, assignment
-from wavelane_model.wave import Issue, Wave, WaveError
+from wavelane_model.problems import Location, Place, Problem
+from wavelane_model.wave import Finished, Issue, Wave, WaveError
+from wavelane_model.wave_problems import WaveProblemCode
+
+API = Issue("api#1", "api")
+WRONG: dict[WaveProblemCode, tuple[Callable[[], Wave], str, Location]] = {
+    "empty-id": (lambda: Wave([API, Issue("", "api")]), "", ("issues", 1, "id")),
+    "duplicate-id": (
+        lambda: Wave([API, Issue("web#1", "web"), Issue("api#1", "web")]),
+        "api#1",
+        ("issues", 2, "id"),
+    ),
+    "duplicate-repo": (
+        lambda: Wave([API], repos=["api", "web", "api", "api"]),
+        "api",
+        ("repos", 2),
+    ),
+    "issue-is-done": (lambda: Wave([API], done=["api#1"]), "api#1", ("issues", 0, "id")),
+    "not-unicode": (lambda: Wave([API], repos=["api", "\ud800"]), "\ud800", ("repos", 1)),
+    "unknown-repo": (lambda: Wave([API], repos=["web"]), "api#1", ("issues", 0, "repo")),
+    "bad-estimate": (
+        lambda: Wave([API, Issue("web#1", "web", estimate=-1)]),
+        "web#1",
+        ("issues", 1, "estimate"),
+    ),
+    "bad-label": (
+        lambda: Wave([Issue("api#1", "api", labels=["fine", ""])]),
+        "api#1",
+        ("issues", 0, "labels"),
+    ),
+    "bad-experience": (
+        lambda: Wave([], experience=[Finished("api", (), 1.0), Finished("web", (), -1.0)]),
+        "web",
+        ("experience", 1),
+    ),
+    "unknown-dependency": (
+        lambda: Wave([Issue("api#1", "api", ["web#1"])]),
+        "api#1",
+        ("issues", 0, "depends_on"),
+    ),
+    "dependency-cycle": (
+        lambda: Wave([Issue("web#1", "web", ["api#1"]), Issue("api#1", "api", ["web#1"])]),
+        "api#1",
+        ("issues", 1, "depends_on"),
+    ),
+}
+"""For each kind of problem a wave that has it alone, what it is about, and where it stands."""
 
 
 def problems(
@@ -13,8 +60,30 @@ def problems(
 ) -> list[str]:
     with pytest.raises(WaveError) as caught:
         Wave(issues, repos=repos, done=done)
-    assert str(caught.value) == "\n".join(caught.value.problems)
-    return list(caught.value.problems)
+    found = [problem.message for problem in caught.value.problems]
+    assert str(caught.value) == "\n".join(found)
+    return found
+
+
+@pytest.mark.parametrize("code", get_args(WaveProblemCode))
+def test_each_kind_of_problem_says_what_it_is_about_and_where_it_stands(
+    code: WaveProblemCode,
+) -> None:
+    wrong, subject, path = WRONG[code]
+
+    with pytest.raises(WaveError) as caught:
+        wrong()
+
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.subject) == (code, subject)
+    assert problem.place == Place(path)
+
+
+def test_a_problem_is_written_with_its_place_in_a_file_if_it_has_one() -> None:
+    place = Place(("issues", 2), "wave.yaml", 12, 3)
+
+    assert str(Problem("any", "", "it is wrong")) == "it is wrong"
+    assert str(Problem("any", "", "it is wrong", place)) == "wave.yaml:12:3: it is wrong"
 
 
 def test_a_dependency_that_is_not_in_the_wave_is_named_with_what_to_do() -> None:

@@ -7,9 +7,9 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from wavelane.wavefile import WaveFile, WaveFileError, json_schema, load, parse
 from wavelane_model.limits import Limits
+from wavelane_model.problems import Location, Place, Problem
+from wavelane_model.wave_problems import WaveProblemCode
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "wave.yaml"
 
@@ -35,8 +37,9 @@ issues:
 def problems(text: str, path: str = "wave.yaml") -> list[str]:
     with pytest.raises(WaveFileError) as caught:
         parse(textwrap.dedent(text), path)
-    assert str(caught.value) == "\n".join(caught.value.problems)
-    return list(caught.value.problems)
+    found = [str(problem) for problem in caught.value.problems]
+    assert str(caught.value) == "\n".join(found)
+    return found
 
 
 def only_problem(text: str, path: str = "wave.yaml") -> str:
@@ -501,7 +504,7 @@ def test_a_file_that_cannot_be_read_is_one_problem(
 ) -> None:
     with pytest.raises(WaveFileError) as caught:
         load(unreadable[name])
-    assert caught.value.problems == (f"{unreadable[name]}: {problem}",)
+    assert [str(one) for one in caught.value.problems] == [f"{unreadable[name]}: {problem}"]
 
 
 def test_a_file_without_permission_is_one_problem(
@@ -562,6 +565,54 @@ def test_the_schema_helps_with_every_key_and_knows_the_short_forms() -> None:
     assert schema["$defs"]["LimitsEntry"]["properties"]["checkpoints"]["minimum"] == 1
 
 
+# Problems of the wave stand where the file says what is wrong.
+
+OF_A_WAVE: dict[str, tuple[str, int, Location]] = {
+    "duplicate-id": ("{id: a, repo: api}, {id: a, repo: api}", 2, ("issues", 2, "id")),
+    "issue-is-done": ("{id: gone, repo: api}", 1, ("issues", 1, "id")),
+    "unknown-repo": ("{id: a, repo: app}", 1, ("issues", 1, "repo")),
+    "unknown-dependency": ("{id: a, repo: api, depends_on: b}", 1, ("issues", 1, "depends_on")),
+    "dependency-cycle": (
+        "{id: b, repo: api, depends_on: a}, {id: a, repo: api, depends_on: b}",
+        2,
+        ("issues", 2, "depends_on"),
+    ),
+}
+"""Issues that follow one without an id, the line of the problem after it, and its place."""
+REFUSED_ALREADY = {
+    *("empty-id", "not-unicode", "bad-estimate", "bad-label"),
+    *("duplicate-repo", "bad-experience"),
+}
+"""What the file cannot say at all, or what is refused as a value before a wave is made of it."""
+
+
+@pytest.mark.parametrize("code", get_args(WaveProblemCode))
+def test_each_kind_of_problem_of_a_wave_has_its_line_in_the_file(code: str) -> None:
+    if code in REFUSED_ALREADY:
+        return
+    issues, line, path = OF_A_WAVE[code]
+    text = "wave: w\ndone: gone\nimplement: it\nrepos: {api: api}\nissues: [\n{repo: api},\n"
+    text += issues.replace("}, {", "},\n{") + "]\n"
+
+    with pytest.raises(WaveFileError) as caught:
+        parse(text)
+
+    missing, problem = sorted(caught.value.problems, key=lambda one: one.code != "missing-key")
+    assert missing.place == Place(("issues", 0, "id"), "wave.yaml", 6)
+    assert problem.code == code
+    assert problem.place == Place(path, "wave.yaml", 6 + line)
+
+
+def test_a_problem_of_a_value_says_which_issue_or_repo_it_belongs_to() -> None:
+    with pytest.raises(WaveFileError) as caught:
+        parse(SMALL.replace("api: ../api", "api: {path: x, bse: y}") + "    priority: high\n")
+
+    assert [(one.code, one.subject, one.place.path) for one in caught.value.problems] == [
+        ("unknown-key", "api", ("repos", "api", "bse")),
+        ("bad-value", "api#1", ("issues", 0, "priority")),
+    ]
+
+
 # Nothing but WaveFileError, whatever comes.
 
 JSON_LIKE = st.recursive(
@@ -581,7 +632,7 @@ YAML_TEXT = st.text(
 )
 
 
-def refusal(text: str, path: str) -> tuple[str, ...]:
+def refusal(text: str, path: str) -> Sequence[Problem]:
     try:
         found = parse(text, path)
     except WaveFileError as error:
@@ -593,9 +644,9 @@ def refusal(text: str, path: str) -> tuple[str, ...]:
 
 def check_answer(text: str, path: str) -> None:
     for problem in refusal(text, path):
-        assert re.match(r"wave\.(yaml|json):\d+(:\d+)?: ", problem)
-        assert "\n" not in problem
-        assert "nput should" not in problem
+        assert re.match(r"wave\.(yaml|json):\d+(:\d+)?: ", str(problem))
+        assert "\n" not in str(problem)
+        assert "nput should" not in str(problem)
 
 
 @settings(deadline=None)
@@ -637,4 +688,4 @@ def test_no_bytes_are_answered_with_a_traceback(
     file.write_bytes(data)
     with pytest.raises(WaveFileError) as caught:
         load(file)
-    assert all(problem.startswith(f"{file}:") for problem in caught.value.problems)
+    assert all(problem.place.file == str(file) for problem in caught.value.problems)

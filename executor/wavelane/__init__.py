@@ -33,6 +33,7 @@ from wavelane_model.outcomes import (
     Merged,
     Postponed,
 )
+from wavelane_model.problems import Place, Problem
 from wavelane_model.step import IllegalEvent
 from wavelane_model.wave import Finished, Issue, Wave, WaveError
 from wavelane_model.why import Reason
@@ -61,7 +62,9 @@ __all__ = [
     "Notice",
     "NoticeStream",
     "Pipeline",
+    "Place",
     "Postponed",
+    "Problem",
     "Reason",
     "Recovered",
     "Recovering",

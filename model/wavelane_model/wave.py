@@ -6,17 +6,20 @@ once (positions, dependents) is computed here, so that a step need not look for 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
+from wavelane_model.problems import ProblemsError
+from wavelane_model.wave_problems import problems_of
 
-class WaveError(ValueError):
-    """A wave that cannot be run. `problems` lists everything that is wrong, a sentence each."""
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+class WaveError(ProblemsError):
+    """A wave that cannot be run.
+
+    Attributes:
+        problems: Everything that is wrong, each a `Problem`; their codes and places are those of
+            `wavelane_model.wave_problems`. The error's text is all of their messages, a line each.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,12 +115,7 @@ class Wave:
             self.position.setdefault(issue.id, at)
         self.dependencies = self._positions_of_dependencies()
         self.dependents = self._positions_of_dependents()
-        if problems := [
-            *self._naming_problems(),
-            *self._dependency_problems(),
-            *self._cycle_problems(),
-            *self._experience_problems(),
-        ]:
+        if problems := [*problems_of(self)]:
             raise WaveError(problems)
         repo_at = {repo: at for at, repo in enumerate(self.repos)}
         self.repo_of = tuple(repo_at[issue.repo] for issue in self.issues)
@@ -165,74 +163,6 @@ class Wave:
                     order.append(dependent)
         return order
 
-    def _naming_problems(self) -> Iterable[str]:
-        seen: set[str] = set()
-        for issue in self.issues:
-            if not issue.id:
-                yield f"an issue of repo {issue.repo!r} has an empty id; give it one, e.g. 'api#1'"
-            if issue.id in seen:
-                yield f'issue "{issue.id}" is there twice; ids are unique in a wave'
-            seen.add(issue.id)
-        for repo, count in Counter(self.repos).items():
-            if count > 1:
-                yield f'repo "{repo}" is listed twice'
-        for both in sorted(seen & self.done):
-            yield f'issue "{both}" is in the wave and listed under done; drop one of the two'
-        for text in (*seen, *self.repos):
-            if not _is_writable(text):
-                yield f"{text!r} is no Unicode text: an id and a repo have to be written down"
-        known = set(self.repos)
-        for issue in self.issues:
-            if issue.repo not in known:
-                yield (
-                    f'issue "{issue.id}" is in repo "{issue.repo}", which is not one of the '
-                    f"project's repos ({', '.join(self.repos) or 'none'}); add it to repos"
-                )
-            if issue.estimate is not None and not 0 <= issue.estimate < float("inf"):
-                yield (
-                    f'issue "{issue.id}" has the estimate {issue.estimate}; give seconds, 0 or more'
-                )
-            for label in issue.labels:
-                if not _is_line(label):
-                    yield f'issue "{issue.id}" has the label {label!r}; give a text of one line'
-
-    def _experience_problems(self) -> Iterable[str]:
-        for one in self.experience:
-            if not 0 <= one.seconds < float("inf"):
-                yield (
-                    f'a finished issue of repo "{one.repo}" is said to have taken {one.seconds}; '
-                    "give seconds, 0 or more"
-                )
-
-    def _dependency_problems(self) -> Iterable[str]:
-        for issue in self.issues:
-            for needed in issue.depends_on:
-                if needed not in self.position and needed not in self.done:
-                    yield (
-                        f'issue "{issue.id}" depends on "{needed}", which is not in the wave; '
-                        "add it, or list it under done"
-                    )
-
-    def _cycle_problems(self) -> Iterable[str]:
-        """One problem for each group of issues that wait for each other, naming a cycle."""
-        unsettled = set(range(len(self.issues))).difference(self.topological())
-        seen: set[int] = set()
-        for start in sorted(unsettled):
-            path: dict[int, None] = {}
-            at = start
-            while at not in seen and at not in path:
-                path[at] = None
-                at = next(need for need in self.dependencies[at] if need in unsettled)
-            if at in path:
-                walk = list(path)
-                ids = [self.issues[one].id for one in walk[walk.index(at) :]]
-                ids = ids[ids.index(min(ids)) :] + ids[: ids.index(min(ids))]
-                yield (
-                    f"these issues wait for each other: {' → '.join([*ids, ids[0]])}; "
-                    "take one of these dependencies away"
-                )
-            seen.update(path)
-
     def _positions_of_dependencies(self) -> tuple[tuple[int, ...], ...]:
         """Those in the wave; what is done already needs no waiting."""
         return tuple(
@@ -256,19 +186,3 @@ def _keep_each_once(thing: object, name: str, field: str, items: str) -> None:
             f"{name}: {field} is the text {given!r}; give a list of {items}, e.g. [{given!r}]"
         )
     object.__setattr__(thing, field, tuple(dict.fromkeys(given)))
-
-
-def _is_line(label: object) -> bool:
-    """Whether a label is a text of one line that says something, and can be written."""
-    return (
-        isinstance(label, str)
-        and bool(label.strip())
-        and label.splitlines() == [label]
-        and "\0" not in label
-        and _is_writable(label)
-    )
-
-
-def _is_writable(text: str) -> bool:
-    """Whether a text can be written in UTF-8; halves of surrogate pairs cannot."""
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)

@@ -26,6 +26,7 @@ from wavelane.cli.terminal import (
     explained,
     fail,
     print_json,
+    refuse_option,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from wavelane.replay.report import Report
     from wavelane.scheduler.scheduler import Scheduler
     from wavelane.wavefile import WaveFile
+    from wavelane_model.problems import Problem
 
     Companion = Callable[[Scheduler], Coroutine[None, None, None]]
 
@@ -145,13 +147,13 @@ def run(
 
     Ctrl-C drains it; a second one ends its sessions now. See also: status, cap, pause, stop.
     """
-    with explained():
+    with explained(as_json):
         from wavelane.cli.wave_run import WaveRun
 
-        resume_at = steering.time_given("--pause-until", pause_until)
+        resume_at = steering.time_given("--pause-until", pause_until, as_json)
         wave_run = WaveRun(
             _load(wave),
-            cap=_checked_cap(cap),
+            cap=_checked_cap(cap, as_json),
             journal=journal,
             plan=plan,
             learn=_journals(learn),
@@ -163,7 +165,7 @@ def run(
         try:
             report = asyncio.run(_run(wave_run, quiet=as_json))
         except KeyboardInterrupt:
-            fail([_INTERRUPTED_LATE if wave_run.went_on else _INTERRUPTED], INTERRUPTED)
+            fail([_interruption(wave_run.went_on)], INTERRUPTED, as_json=as_json)
         _print_report(report, as_json)
         if not as_json:
             _say_where(wave_run, report)
@@ -180,7 +182,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Check a wave file, and show its order, its longest path, and when it may end at each cap."""
-    with explained():
+    with explained(as_json):
         from wavelane.cli.wave_run import pipeline_of
         from wavelane.replay.experience import experience_of
         from wavelane.timeline.cap_sweep import sweep_caps
@@ -189,7 +191,7 @@ def plan(
         file = _load(wave)
         checked = file.to_wave(experience_of(*_journals(learn)))
         asyncio.run(pipeline_of(file, checked).check())
-        level = _checked_cap(cap) or file.cap
+        level = _checked_cap(cap, as_json) or file.cap
         found = preview(checked, cap=level, lane_release=file.lane_release)
         sweep = sweep_caps(checked, cap=level, lane_release=file.lane_release, plan=ahead)
         if svg is not None:
@@ -197,7 +199,7 @@ def plan(
 
             _draw(svg, forecast_chart(sweep, file.wave))
         if as_json:
-            print_json({**found.to_dict(), "sweep": sweep.to_dict()})
+            print_json({**found.to_dict(), "cap_sweep": sweep.to_dict()})
             return
         from wavelane.cli.display import console, preview_view
         from wavelane.cli.tables import sweep_view
@@ -214,7 +216,7 @@ def report_of(
     as_json: JsonOption = False,
 ) -> None:
     """Show how a wave went, from its journal: who worked and waited when, and why."""
-    with explained():
+    with explained(as_json):
         from wavelane.timeline.history import history_of_journal
 
         history = history_of_journal(steering.journal_of(journal))
@@ -240,7 +242,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Make three small git repos and run a wave over them, with everything that can happen."""
-    with explained():
+    with explained(as_json):
         from wavelane.cli.wave_run import WaveRun
         from wavelane.demo import Demo
 
@@ -262,7 +264,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Say whether a journal tells a run that kept the rules, and if not, what was broken where."""
-    with explained():
+    with explained(as_json):
         from wavelane.verify.verdict import verify as judge
 
         verdict = judge(steering.journal_of(journal))
@@ -292,7 +294,10 @@ def diagram(
         if output is not None:
             output.write_bytes(data)
         elif format is PictureFormat.PNG and sys.stdout.isatty():
-            fail(["a PNG is no text for a terminal; give --output FILE, or send it to a file"])
+            refuse_option(
+                "--output",
+                "a PNG is no text for a terminal; give --output FILE, or send it to a file",
+            )
         else:
             sys.stdout.buffer.write(data)
 
@@ -306,7 +311,7 @@ def schema() -> None:
 
 
 async def _run(wave_run: WaveRun, *, quiet: bool, beside: Companion | None = None) -> Report:
-    """Run a campaign with its display, and whatever else accompanies it."""
+    """Run a wave with its display, and whatever else accompanies it."""
     from wavelane.cli.display import console, follow
 
     shown = console(stderr=quiet)
@@ -343,10 +348,18 @@ def _journals(given: list[Path] | None) -> list[Path]:
     return [steering.journal_of(path) for path in given or ()]
 
 
-def _checked_cap(cap: int | None) -> int | None:
+def _checked_cap(cap: int | None, as_json: bool) -> int | None:
     if cap is not None and cap < 1:
-        fail([f"--cap is {cap}; give 1 or more (1 is fully sequential)"])
+        refuse_option(
+            "--cap", f"--cap is {cap}; give 1 or more (1 is fully sequential)", as_json=as_json
+        )
     return cap
+
+
+def _interruption(went_on: bool) -> Problem:
+    from wavelane_model.problems import Problem
+
+    return Problem("interrupted", "", _INTERRUPTED_LATE if went_on else _INTERRUPTED)
 
 
 def _print_report(report: Report, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from wavelane.cli.terminal import (
     explained,
     fail,
     print_json,
+    refuse_option,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ IssueArgument = Annotated[
 @app.command()
 def status(journal: JournalArgument, as_json: JsonOption = False) -> None:
     """Show where a wave stands: its lanes, its issues and why they wait, the cap, who runs it."""
-    with explained():
+    with explained(as_json):
         from wavelane.control.journal_status import status_of_journal
 
         found = status_of_journal(journal_of(journal))
@@ -77,7 +78,8 @@ def cap(
     if level in ("up", "down"):
         _give(journal, CapMoved("step_up" if level == "up" else "step_down"), as_json)
     if not (level.isascii() and level.isdecimal()) or len(level) > 9:
-        fail([f"the level is {level!r}; give a whole number (0 is paused), or up, or down"])
+        text = f"the level is {level!r}; give a whole number (0 is paused), or up, or down"
+        refuse_option("level", text, as_json=as_json)
     _give(journal, CapMoved("set", int(level)), as_json)
 
 
@@ -93,9 +95,10 @@ def pause(
     """Start nothing new: sessions finish their step, and the run waits for `resume`."""
     from wavelane_model.events import CapMoved
 
-    at = time_given("--until", until)
+    at = time_given("--until", until, as_json)
     if at is not None and at <= time.time():
-        fail([f"--until is {until}, which is past; give a time to come"])
+        text = f"--until is {until}, which is past; give a time to come"
+        refuse_option("--until", text, as_json=as_json)
     _give(journal, CapMoved("pause", until=at), as_json)
 
 
@@ -147,7 +150,7 @@ def cancel(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption =
 @app.command()
 def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = False) -> None:
     """Take in what is new in a wave file. Issues that have not begun may have changed, too."""
-    with explained():
+    with explained(as_json):
         from wavelane.cli.wave_run import pipeline_of
         from wavelane.control.requests import Addition
         from wavelane.journal import JournalReader
@@ -162,14 +165,15 @@ def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = Fals
         with JournalReader(path) as reader:
             named = reader.settings().name
             if named != changed.wave:
-                fail([f'{file} is wave "{changed.wave}", and the journal is of wave "{named}"'])
+                text = f'{file} is wave "{changed.wave}", and the journal is of wave "{named}"'
+                refuse_option("file", text, as_json=as_json)
             amendment = amendment_of(path, folded(reader).state, wave)
         if amendment is None:
             _say(True, f"nothing is new in {file}", as_json)
         _give(path, Addition(amendment, pipeline.details_of(amendment.issues)), as_json)
 
 
-def time_given(option: str, text: str | None) -> float | None:
+def time_given(option: str, text: str | None, as_json: bool = False) -> float | None:
     """The time that an option says, in seconds since the epoch."""
     from wavelane.times import parse_time
 
@@ -178,7 +182,7 @@ def time_given(option: str, text: str | None) -> float | None:
     try:
         return parse_time(text, time.time())
     except ValueError as error:
-        fail([f"{option}: {error}"])
+        refuse_option(option, f"{option}: {error}", as_json=as_json)
 
 
 def journal_of(path: Path) -> Path:
@@ -205,7 +209,7 @@ def journal_of(path: Path) -> Path:
 
 def _give(journal: Path, request: Request, as_json: bool) -> NoReturn:
     """Give a command, print the answer, and exit."""
-    with explained():
+    with explained(as_json):
         from wavelane.control.inbox import PATIENCE, give
         from wavelane.journal import storable_text
 
@@ -217,10 +221,13 @@ def _give(journal: Path, request: Request, as_json: bool) -> NoReturn:
 
 def _say(done: bool, text: str, as_json: bool, code: int = REFUSED) -> NoReturn:
     """Print what became of a command, and exit."""
+    from wavelane_model.problems import Problem
+
     if as_json:
         print_json({"done": done, "answered": code != UNANSWERED, "text": text})
     elif done:
         print(text)
     else:
-        fail([text], code)
+        kind = "unanswered" if code == UNANSWERED else "refused"
+        fail([Problem(kind, "", text)], code)
     raise typer.Exit(0 if done else code)

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from wavelane_model.problems import Problem
 
 EXIT_CODES: Final = {"complete": 0, "blocked": 1, "stopped": 3, "unfinished": 3}
 """How `wavelane run` exits, by the outcome of the run."""
@@ -19,7 +22,7 @@ BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 """Ctrl-C, and not while a wave was run: as shells have it, 128 and the number of SIGINT."""
 UNANSWERED: Final = 75
-"""A command was given and not answered in time: it holds as soon as the run looks."""
+"""A command was given and not answered in time: it is carried out as soon as the run looks."""
 
 WaveArgument = Annotated[
     Path, typer.Argument(help="The wave file, YAML or JSON.", show_default=False)
@@ -33,31 +36,58 @@ def print_json(value: object) -> None:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained(as_json: bool = False) -> Iterator[None]:
     """Turn what a person can mend into errors and exit code 2."""
-    from wavelane.commands.settings import PipelineError
-    from wavelane.diagrams import DotMissing
-    from wavelane.git.program import GitError
-    from wavelane.journal import JournalError
-    from wavelane.wavefile import WaveFileError
-
     try:
         yield
-    except (WaveFileError, PipelineError) as error:
-        fail(error.problems)
-    except (JournalError, GitError, DotMissing) as error:
-        fail([str(error)])
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(BAD_INPUT) from None
-    except OSError as error:
-        fail([f"{error.filename or 'a file'}: {error.strerror or error}"])
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        problems = problems_of(error)
+        if not problems:
+            raise
+        fail(problems, as_json=as_json)
 
 
-def fail(problems: Iterable[str], code: int = BAD_INPUT) -> NoReturn:
-    """Print an error for each problem, and exit."""
+def problems_of(error: Exception) -> tuple[Problem, ...]:
+    """The problems that an error tells a person about; none for an error of the program."""
+    from wavelane.journal import JournalError
+    from wavelane.diagrams import DotMissing
+    from wavelane.git.program import GitError
+    from wavelane_model.problems import Problem, ProblemsError
+
+    match error:
+        case ProblemsError():
+            return error.problems
+        case JournalError():
+            return (Problem("journal", "", str(error)),)
+        case GitError():
+            return (Problem("git-fails", "", str(error)),)
+        case DotMissing():
+            return (Problem("no-dot", "dot", str(error)),)
+        case OSError():
+            name = str(error.filename or "")
+            text = f"{name or 'a file'}: {error.strerror or error}"
+            return (Problem("file", name, text),)
+        case _:
+            return ()
+
+
+def refuse_option(option: str, text: str, *, as_json: bool = False) -> NoReturn:
+    """Print what is wrong with an option or an argument, and exit."""
+    from wavelane_model.problems import Problem
+
+    fail([Problem("bad-option", option, text)], as_json=as_json)
+
+
+def fail(problems: Iterable[Problem], code: int = BAD_INPUT, *, as_json: bool = False) -> NoReturn:
+    """Print an error for each problem, and exit. As JSON, they are on standard output, too."""
+    problems = [*problems]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
+    if as_json:
+        print_json({"problems": [problem.to_dict() for problem in problems]})
     raise typer.Exit(code)

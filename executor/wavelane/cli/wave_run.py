@@ -77,10 +77,10 @@ class WaveRun:
         self.went_on = True
         running = asyncio.ensure_future(self.scheduler.run())
         with self._signals(running, interrupted):
-            all_told = False
+            recorded = False
             try:
                 report = await running
-                all_told = True
+                recorded = True
                 return report
             except asyncio.CancelledError:
                 if not running.cancelled():
@@ -89,7 +89,7 @@ class WaveRun:
                     raise
                 return self.scheduler.report()
             finally:
-                await self.pipeline.close(all_told=all_told)
+                await self.pipeline.close(recorded=recorded)
 
     async def _prepare(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Command runs: one command for one issue, with what it is told and what it has said.
+"""Command runs: one command for one issue, with its inputs and its output.
 
 A command runs in the issue's worktree and learns of its task from the environment:
 
@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wavelane.commands.state_dir import StateDir
 from wavelane.git.program import environment
 from wavelane.git.slugs import slug
 from wavelane.pipeline import Assignment, SessionFailed
-from wavelane.processes.command import Command, Exit, last_line, run, tail
-from wavelane.processes.leftovers import TOKEN, SessionRegistry
+from wavelane.processes.command import CommandLine, Exit, last_line, run, tail
+from wavelane.processes.leftovers import TOKEN
 
 _OUTPUT_BYTES: Final = 65_536
 _OUTPUT_LINES: Final = 200
@@ -72,8 +73,7 @@ class CommandRun:
 class Runner:
     """Runs commands for issues, on record. `grace`: seconds between SIGTERM and SIGKILL."""
 
-    def __init__(self, state_dir: Path, wave_dir: Path, *, grace: float) -> None:
-        self.registry = SessionRegistry(state_dir / "sessions")
+    def __init__(self, state_dir: StateDir, wave_dir: Path, *, grace: float) -> None:
         self._state_dir = state_dir
         self._wave_dir = wave_dir
         self._grace = grace
@@ -82,51 +82,50 @@ class Runner:
         self,
         issue: Assignment,
         what: str,
-        command: Command,
+        command: CommandLine,
         directory: Path,
         *,
         env: Mapping[str, str],
-        feedback: str,
         fix: int = 0,
     ) -> CommandRun:
-        """Run `command` in `directory`, with `env` added.
+        """Run `command` in `directory`, with `env` added. `fix`: the number of the fix of a gate.
 
         Raises `SessionFailed` when it cannot be started.
         """
-        token = self.registry.new_token()
-        told = environment(directory) | dict(env) | self._task(issue, feedback, fix)
-        told[TOKEN] = token
+        sessions = self._state_dir.sessions
+        token = sessions.new_token()
+        variables = environment(directory) | dict(env) | self._task(issue, fix) | {TOKEN: token}
         log = self._new_log(issue, what)
         try:
-            with self.registry.session(token) as session:
+            with sessions.session(token) as session:
                 ended = await run(
                     self._found(command),
                     cwd=directory,
-                    env={name: _for_environment(value) for name, value in told.items()},
+                    env={name: _for_environment(value) for name, value in variables.items()},
                     log=log,
                     grace=self._grace,
-                    entered=session.entered,
+                    register=session.register,
                 )
         except (OSError, ValueError) as error:
             raise SessionFailed(f"{what} cannot be started: {error}") from error
         return CommandRun(what, ended, log)
 
-    def _task(self, issue: Assignment, feedback: str, fix: int) -> dict[str, str]:
-        inputs = _made(self._state_dir / "inputs" / slug(issue.id))
+    def _task(self, issue: Assignment, fix: int) -> dict[str, str]:
+        inputs = _made(self._state_dir.path / "inputs" / slug(issue.id))
         return {
             "WAVELANE_ISSUE": issue.id,
             "WAVELANE_REPO": issue.repo,
             "WAVELANE_TITLE": issue.title,
             "WAVELANE_BODY_FILE": str(_written(inputs / "body.md", issue.body)),
             "WAVELANE_LABELS": "\n".join(issue.labels),
-            "WAVELANE_FEEDBACK_FILE": str(_written(inputs / "feedback.md", feedback)),
+            "WAVELANE_FEEDBACK_FILE": str(_written(inputs / "feedback.md", issue.feedback)),
             "WAVELANE_ATTEMPT": str(issue.attempt),
             "WAVELANE_ROUND": str(issue.round),
             "WAVELANE_FIX": str(fix),
             "WAVELANE_DIR": str(self._wave_dir),
         }
 
-    def _found(self, command: Command) -> Command:
+    def _found(self, command: CommandLine) -> CommandLine:
         """The program of an argv may be a path from the wave file's directory."""
         if isinstance(command, str) or "/" not in command[0]:
             return command
@@ -134,7 +133,7 @@ class Runner:
         return (str(beside_the_file), *command[1:]) if beside_the_file.exists() else command
 
     def _new_log(self, issue: Assignment, what: str) -> Path:
-        logs = _made(self._state_dir / "logs" / slug(issue.id))
+        logs = _made(self._state_dir.path / "logs" / slug(issue.id))
         numbers = (re.match(r"\d+", log.name) for log in logs.iterdir())
         number = 1 + max((int(found[0]) for found in numbers if found), default=0)
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", what).strip("-")[:60]

@@ -5,12 +5,13 @@ They are plain values, whoever read them from where. `wavelane.commands.prefligh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wavelane.processes.command import Command
+from wavelane.processes.command import CommandLine
+from wavelane_model.problems import ProblemsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +24,15 @@ class RepoSettings:
 
     path: Path
     base: str | None = None
-    gates: Mapping[str, Command] = field(default_factory=dict)
+    gates: Mapping[str, CommandLine] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IssueCommands:
     """What is run for one issue. Without `review`, every implementation is approved."""
 
-    implement: Command
-    review: Command | None = None
+    implement: CommandLine
+    review: CommandLine | None = None
 
     def to_details(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
@@ -53,13 +54,14 @@ def _is_command(given: object) -> bool:
     return isinstance(given, str) and bool(given.strip())
 
 
-def _as_command(given: Any) -> Command:
+def _as_command(given: Any) -> CommandLine:
     return given if isinstance(given, str) else tuple(given)
 
 
-class PipelineError(ValueError):
-    """A pipeline that cannot work. `problems` lists everything that is wrong, a sentence each."""
+class PipelineError(ProblemsError):
+    """A pipeline that cannot work.
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+    Attributes:
+        problems: Everything that is wrong. A place leads into what the pipeline was made from:
+            `("repos", "api", "base")`, `("commands", "api#1", "review")`.
+    """

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from wavelane.pipeline import SessionFailed
-from wavelane.processes.command import Answer, Exit, ask
+from wavelane.processes.command import CommandResult, Exit, ask
 
 OLDEST_GIT: Final = (2, 20)
 
@@ -101,7 +101,7 @@ class Git:
         """Git for commands that change nothing: a cancellation ends them at once."""
         return cls(directory, patience=0.0)
 
-    async def run(self, *arguments: str, limit: int | None = None) -> Answer:
+    async def run(self, *arguments: str, limit: int | None = None) -> CommandResult:
         """Run a git command, whatever its exit code. `limit`: bytes of output that are read.
 
         Raises `GitError` when git cannot be started.
@@ -117,31 +117,31 @@ class Git:
 
     async def out(self, *arguments: str, limit: int | None = None) -> str:
         """The output of a git command, without its last newline. Raises `GitError` if it fails."""
-        answer = await self.run(*arguments, limit=limit)
-        if not answer.ok:
-            raise self.error(arguments, answer)
-        return answer.out.removesuffix("\n")
+        result = await self.run(*arguments, limit=limit)
+        if not result.ok:
+            raise self.error(arguments, result)
+        return result.out.removesuffix("\n")
 
     async def holds(self, *arguments: str) -> bool:
         """Ask a yes-or-no command: exit code 0 or 1. Raises `GitError` for any other."""
-        answer = await self.run(*arguments)
-        if answer.exit.code not in (0, 1):
-            raise self.error(arguments, answer)
-        return answer.ok
+        result = await self.run(*arguments)
+        if result.exit.code not in (0, 1):
+            raise self.error(arguments, result)
+        return result.ok
 
     async def commit_of(self, revision: str) -> str | None:
         """The hash of the commit that `revision` names, or None where there is none."""
-        answer = await self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        return answer.out.strip() if answer.ok else None
+        result = await self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return result.out.strip() if result.ok else None
 
-    def error(self, arguments: tuple[str, ...], answer: Answer) -> GitError:
-        """The error that `answer` amounts to."""
-        said = (answer.errors.strip() or answer.out.strip()).splitlines()[-8:]
+    def error(self, arguments: tuple[str, ...], result: CommandResult) -> GitError:
+        """The error that `result` amounts to."""
+        said = (result.errors.strip() or result.out.strip()).splitlines()[-8:]
         command = " ".join(part.splitlines()[0] if part else "''" for part in arguments)
         return GitError(
-            f"`git {command}` in {self.directory} {answer.exit}: {' / '.join(said) or 'no word'}",
+            f"`git {command}` in {self.directory} {result.exit}: {' / '.join(said) or 'no word'}",
             command=("git", *arguments),
-            ended=answer.exit,
+            ended=result.exit,
         )
 
 
@@ -155,8 +155,8 @@ def environment(directory: Path) -> dict[str, str]:
 async def fallback_identity(git: Git) -> dict[str, str]:
     """What to add to the environment so that commits have an author and a committer."""
     pattern = r"^(user|author|committer)\.(name|email)$"
-    answer = await git.run("config", "--null", "--get-regexp", pattern)
-    entries = (entry.partition("\n") for entry in answer.out.split("\0"))
+    result = await git.run("config", "--null", "--get-regexp", pattern)
+    entries = (entry.partition("\n") for entry in result.out.split("\0"))
     known = {key for key, _, value in entries if value}
     if os.environ.get("EMAIL"):
         known.add("user.email")

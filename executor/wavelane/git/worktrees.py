@@ -118,8 +118,8 @@ class Worktree:
         await self.restore()
         arguments = ("merge", "--no-ff", "--no-edit", "--no-log", "--quiet", "-m", message, branch)
         try:
-            answer = await self.git.run(*arguments)
-            if answer.ok:
+            result = await self.git.run(*arguments)
+            if result.ok:
                 return ()
             conflicts = await self.conflicts()
         except BaseException:
@@ -127,7 +127,7 @@ class Worktree:
             raise
         await uninterrupted(self.restore())
         if not conflicts:
-            raise self.git.error(arguments, answer)
+            raise self.git.error(arguments, result)
         return conflicts
 
     def _admin(self) -> Path:

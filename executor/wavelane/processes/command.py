@@ -7,8 +7,8 @@
    cancellation goes on when the whole group is gone.
 4. Nothing but that group is ever signalled. A process that made a session of its own (a daemon)
    has left the group and is not ended.
-5. A command that is to be known to later runs (`entered`) begins only when that is on record: it
-   waits at a gate, and ends there when nobody opens it.
+5. A command that is to be known to later runs (`register`) begins only when that is on record: it
+   waits for a line on its input, and ends when its input ends without one.
 
 A group's number stays taken while the group has a member, and the kernel hands out numbers in
 turn; so a number that answered an instant ago is still that group's.
@@ -28,12 +28,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TypeVar
 
-Command = str | tuple[str, ...]
+CommandLine = str | tuple[str, ...]
 """Text is run by `sh -c`; a tuple is run as it is, without a shell."""
 
 T = TypeVar("T")
 
-_GATE = ("sh", "-c", 'read -r open && exec "$@" </dev/null', "sh")
+_LATCH = ("sh", "-c", 'read -r begin && exec "$@" </dev/null', "sh")
 """Waits for a line on its input, and becomes the command that follows."""
 
 _ESCAPE_SEQUENCE = re.compile(
@@ -69,7 +69,7 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """What a short command said. `out` may have been cut to the length asked for."""
 
     exit: Exit
@@ -83,17 +83,17 @@ class Answer:
 
 
 async def run(
-    command: Command,
+    command: CommandLine,
     *,
     cwd: Path,
     env: Mapping[str, str],
     log: Path,
     grace: float = 5.0,
-    entered: Callable[[int], None] = lambda pid: None,
+    register: Callable[[int], None] = lambda pid: None,
 ) -> Exit:
     """Run `command` in `cwd` and wait for its end and its group's.
 
-    Its input is empty; both its outputs go to the new file `log`. `grace` is in seconds. `entered`
+    Its input is empty; both its outputs go to the new file `log`. `grace` is in seconds. `register`
     is called with its process id before it begins; what that raises goes through. Raises `OSError`
     when it cannot be started, or when `log` is there already.
     """
@@ -101,13 +101,13 @@ async def run(
     _look_for(argv[0], cwd, env)
     with _new_file(log) as output:
         return await execute(
-            (*_GATE, *argv),
+            (*_LATCH, *argv),
             cwd=cwd,
             env=env,
             stdout=output,
             stderr=output,
             grace=grace,
-            entered=entered,
+            register=register,
         )
 
 
@@ -118,7 +118,7 @@ async def ask(
     limit: int | None = None,
     patience: float = 0.0,
     keeps: tuple[int, ...] = (),
-) -> Answer:
+) -> CommandResult:
     """Run a short command for what it says; see `execute`. `limit`: bytes of output to read.
 
     `keeps` are open files that it inherits. What it left running in the background is left alone.
@@ -134,7 +134,7 @@ async def ask(
             leave_rest=True,
             keeps=keeps,
         )
-        return Answer(ended, _read(out, limit), _read(errors, 65_536))
+        return CommandResult(ended, _read(out, limit), _read(errors, 65_536))
 
 
 async def execute(
@@ -148,11 +148,11 @@ async def execute(
     grace: float = 5.0,
     leave_rest: bool = False,
     keeps: tuple[int, ...] = (),
-    entered: Callable[[int], None] | None = None,
+    register: Callable[[int], None] | None = None,
 ) -> Exit:
     """Run `argv` and wait for its end. The outputs are real files, so nothing ever blocks on them.
 
-    With `entered`, it is given a line of input when that has returned, and no input without it.
+    With `register`, it is given a line of input when that has returned, and no input without it.
     Cancelled, the process has `patience` seconds more to end by itself before its group is ended.
     With `leave_rest`, what it left running in the background is left alone. Raises `OSError` when
     it cannot be started.
@@ -164,16 +164,16 @@ async def execute(
             *argv,
             cwd=cwd,
             env=env,
-            stdin=asyncio.subprocess.PIPE if entered else asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if register else asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
             pass_fds=keeps,
         )
         try:
-            if entered is not None:
-                entered(process.pid)
-                _open_gate(process)
+            if register is not None:
+                register(process.pid)
+                _release_latch(process)
             await _end_or_cancellation(process, cancelled, patience)
         finally:
             if process.returncode is None or not leave_rest:
@@ -243,7 +243,7 @@ def group_is_alive(group: int) -> bool:
     return members is None or any(state not in "ZX" for state in members)
 
 
-def _open_gate(process: asyncio.subprocess.Process) -> None:
+def _release_latch(process: asyncio.subprocess.Process) -> None:
     assert process.stdin is not None
     process.stdin.write(b"\n")
     process.stdin.close()
@@ -278,15 +278,15 @@ async def _end_or_cancellation(
     process: asyncio.subprocess.Process, cancelled: asyncio.Event, patience: float
 ) -> None:
     ended = asyncio.ensure_future(process.wait())
-    told = asyncio.ensure_future(cancelled.wait())
+    cancellation = asyncio.ensure_future(cancelled.wait())
     try:
-        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((ended, cancellation), return_when=asyncio.FIRST_COMPLETED)
         if not ended.done() and patience > 0:
             await asyncio.wait((ended,), timeout=patience)
     finally:
         ended.cancel()
-        told.cancel()
-        await asyncio.wait((ended, told))
+        cancellation.cancel()
+        await asyncio.wait((ended, cancellation))
 
 
 async def _group_ends(group: int, within: float | None) -> bool:

@@ -54,18 +54,18 @@ class SessionRegistry:
         return secrets.token_hex(16)
 
     @contextmanager
-    def session(self, token: str) -> Iterator[_Entry]:
-        """Around the run of one command, to be `entered` before it begins."""
-        entry = _Entry(self._directory / token, token)
+    def session(self, token: str) -> Iterator[Registration]:
+        """Around the run of one command, to be registered before it begins."""
+        registration = Registration(self._directory / token, token)
         try:
-            yield entry
+            yield registration
         finally:
-            entry.path.unlink(missing_ok=True)
+            registration.path.unlink(missing_ok=True)
 
     async def end_leftovers(self, grace: float) -> int:
         """End what is on record and lives; how many sessions that were. `grace` in seconds.
 
-        Nothing may be entered meanwhile. Raises `OSError` for a record that cannot be read, and
+        Nothing may be registered meanwhile. Raises `OSError` for a record that cannot be read, and
         for a process of which this system cannot tell whether it is a leftover.
         """
         found = [(path, _read(path)) for path in self._records()]
@@ -78,14 +78,14 @@ class SessionRegistry:
         return sorted(self._directory.iterdir()) if self._directory.is_dir() else []
 
 
-class _Entry:
+class Registration:
     """The record of one command."""
 
     def __init__(self, path: Path, token: str) -> None:
         self.path = path
         self._token = token
 
-    def entered(self, pid: int) -> None:
+    def register(self, pid: int) -> None:
         """Write down that the command is to run as process `pid`. Raises `OSError`."""
         record = Leftover(pid, _started(pid) or "", _boot(), self._token)
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,18 @@
 """What no single entry of a wave file can know: whether its issues, repos and commands go together.
 
-`Wave` has the rules. It is asked about all that can be read of the file, so that its answer is
-told together with what cannot be read.
+`Wave` has the rules. It is asked about all that can be read of the file, so that what it finds is
+reported together with what cannot be read. Its problems say where they stand in the wave; here the
+place in the file follows from that, and never from their words.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Collection, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
-from wavelane.wavefile.problems import CONTROL, Location, Problem
+from wavelane.wavefile.problems import CONTROL, problem_at
+from wavelane_model.problems import Location, Place, Problem
 from wavelane_model.wave import Issue, Wave, WaveError
 
 
@@ -50,7 +51,7 @@ def _sketches(top: dict[str, Any], repos: dict[str, Any]) -> dict[int, Issue]:
 
 
 def _sketch(entry: dict[str, Any], repos: dict[str, Any]) -> Issue:
-    """An unreadable repo is told elsewhere, so here it is any."""
+    """An unreadable repo is reported elsewhere, so here it is any."""
     repo = next(iter(_readable(entry.get("repo"))), next(iter(repos), ""))
     return Issue(_readable(entry["id"])[0], repo, _readable(entry.get("depends_on")))
 
@@ -59,11 +60,13 @@ def _without_command(top: dict[str, Any], issues: dict[int, Issue]) -> Iterator[
     """`issues` are those for which neither the file nor their repo has a command."""
     without = [at for at in issues if top["issues"][at].get("implement") is None]
     if without and len(without) == len(top["issues"]):
-        yield Problem(("implement",), "is missing; add the command that implements an issue")
+        text = "is missing; add the command that implements an issue"
+        yield problem_at(("implement",), "no-implement-command", text)
         return
     for at in without:
-        yield Problem(
+        yield problem_at(
             ("issues", at),
+            "no-implement-command",
             f'issue "{issues[at].id}" has no implement command; '
             "give one to the issue, to its repo or to the file",
         )
@@ -72,30 +75,21 @@ def _without_command(top: dict[str, Any], issues: dict[int, Issue]) -> Iterator[
 def _refused(
     issues: dict[int, Issue], repos: list[str] | None, done: Collection[str]
 ) -> Iterator[Problem]:
-    """The problems that `Wave` finds, each at its issue where its text names one."""
+    """The problems that `Wave` finds, each at its place in the file."""
     try:
         Wave(issues.values(), repos=repos, done=done)
     except WaveError as error:
-        positions: dict[str, list[int]] = defaultdict(list)
-        for at, issue in issues.items():
-            positions[issue.id].append(at)
         for problem in error.problems:
-            yield Problem(_place(problem, positions), problem)
+            where = _in_file(problem.place.path, list(issues), repos or [])
+            yield replace(problem, place=Place(where))
 
 
-_OF_WAVE: Final = re.compile(
-    r'issue "(?P<id>.*)" (?P<what>is there twice|is in repo|is in the wave|depends on) ?'
-    r"|these issues wait for each other: (?P<first>.*?) → "
-)
-_KEY_OF: Final = {"is in repo": "repo", "depends on": "depends_on"}
-
-
-def _place(problem: str, positions: dict[str, list[int]]) -> Location:
-    named = _OF_WAVE.match(problem)
-    if named is None or not (found := positions.get(named["id"] or named["first"])):
-        return ()
-    if named["first"]:
-        return ("issues", found[0], "depends_on")
-    if named["what"] == "is there twice" and len(found) > 1:
-        return ("issues", found.pop(1), "id")
-    return ("issues", found[0], _KEY_OF.get(named["what"], "id"))
+def _in_file(path: Location, positions: Sequence[int], repos: Sequence[str]) -> Location:
+    """The place in the file of what is at `path` in a wave made of what could be read of it."""
+    match path:
+        case ("issues", int(at), *field):
+            return ("issues", positions[at], *field)
+        case ("repos", int(at)):
+            return ("repos", repos[at])
+        case _:
+            raise AssertionError(f"no part of a wave file stands for {path} of a wave")

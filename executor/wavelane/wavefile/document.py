@@ -3,19 +3,21 @@
 1. A scalar is its text, whatever YAML would make of it; one without a value is None.
 2. A value with several aliases is made once and shared. A text that would be very much larger
    without its aliases is refused, and so is one that contains itself.
-3. What stops the reading is raised alone; all else is kept in `problems`, to be told with the rest.
+3. What stops the reading is raised alone; all else is kept in `problems`, with what others find.
 4. JSON is YAML, but for tabs between its values and characters written as two escapes.
 """
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from wavelane.wavefile.problems import Location, Problem, WaveFileError, printable, shown
+from wavelane.wavefile.problems import WaveFileError, printable, problem_at, shown, written
+from wavelane_model.problems import Location, Place, Problem
 
 MOST_NODES_BY_ALIAS: Final = 1_000_000
 """How many values more than are written the aliases of a text may stand for."""
@@ -38,7 +40,8 @@ class Document:
     """A text as a mapping of texts, with its lines.
 
     `top` is the mapping. `problems` are those of the text itself: keys that are there twice,
-    foreign tags; add others to have them told. Raises `WaveFileError` where there is no reading on.
+    foreign tags; others add theirs, and `placed` has all of them. Raises `WaveFileError` where
+    there is no reading on.
     """
 
     def __init__(self, path: Path, text: str) -> None:
@@ -51,40 +54,71 @@ class Document:
             self._root = self._composed(text.replace("\t", " ") if path.suffix == ".json" else text)
             self.top: dict[str, Any] = self._read()
         except RecursionError:
-            message = "this is nested too deeply; keep to the form of a wave file"
-            raise self._unreadable(message) from None
+            text = "this is nested too deeply; keep to the form of a wave file"
+            raise self._unreadable("too-deep", text) from None
 
-    def told(self) -> list[str]:
-        """The problems, each once and with its place, in the order of their lines."""
-        placed = dict.fromkeys(
-            (problem.line or self._line(problem.where), str(problem)) for problem in self.problems
+    def placed(self) -> list[Problem]:
+        """The problems, each once and with its line and subject, in the order of their lines."""
+        found = dict.fromkeys(map(self._placed, self.problems))
+        return sorted(found, key=lambda problem: problem.place.line or 0)
+
+    def _placed(self, problem: Problem) -> Problem:
+        where = problem.place.path
+        line = problem.place.line or self._line(where)
+        return replace(
+            problem,
+            subject=problem.subject or self._subject(where),
+            message=printable(f"{written(where)}: {problem.message}" if where else problem.message),
+            place=Place(where, self._name, line),
         )
-        return [f"{self._name}:{line}: {text}" for line, text in sorted(placed, key=lambda p: p[0])]
+
+    def _subject(self, where: Location) -> str:
+        """The issue or the repo that a value belongs to, or else the key of the file."""
+        match where:
+            case ("issues", int(at), *_):
+                return printable(self._id_at(at) or written(where[:2]))
+            case ("repos", str(name), *_):
+                return printable(name)
+            case _:
+                return written(where[:1])
+
+    def _id_at(self, position: int) -> str:
+        """The id of an issue, "" where none can be read."""
+        entries = self.top["issues"]
+        if not isinstance(entries, list) or position >= len(entries):
+            return ""  # it stands under a second key of that name
+        entry = entries[position]
+        named = entry.get("id") if isinstance(entry, dict) else None
+        return named if isinstance(named, str) else ""
 
     # The text as YAML nodes
 
     def _composed(self, text: str) -> yaml.Node:
+        at: tuple[int, int | None]
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             what = error.problem or "it ends in the middle"
             mark = error.problem_mark or error.context_mark
-            at = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+            at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         except yaml.reader.ReaderError as error:
             what = f"the character U+{ord(text[error.position]):04X} is not allowed"
             before = text[: error.position]
-            at = f"{before.count(chr(10)) + 1}:{error.position - before.rfind(chr(10))}"
+            at = (before.count("\n") + 1, error.position - before.rfind("\n"))
         except (ValueError, OverflowError):
-            what, at = _BAD_ESCAPE, "1"
+            what, at = _BAD_ESCAPE, (1, None)
         else:
             if root is not None:
                 return root
-            raise self._unreadable("this is empty; start with `wave: NAME`, `repos:` and `issues:`")
+            text = "this is empty; start with `wave: NAME`, `repos:` and `issues:`"
+            raise self._unreadable("empty-file", text)
         hint = _HINTS.get(what, "check the indentation, the quotes and the brackets up to here")
-        raise self._unreadable(f"this is not YAML: {what}; {hint}", at)
+        raise self._unreadable("not-yaml", f"this is not YAML: {what}; {hint}", *at)
 
-    def _unreadable(self, text: str, at: int | str = 1) -> WaveFileError:
-        return WaveFileError([f"{self._name}:{at}: {text}"])
+    def _unreadable(
+        self, code: str, text: str, line: int = 1, column: int | None = None
+    ) -> WaveFileError:
+        return WaveFileError([Problem(code, "", text, Place((), self._name, line, column))])
 
     # The nodes as values
 
@@ -93,12 +127,14 @@ class Document:
         by_alias = self._sizes[id(self._root)] - len(self._sizes)
         if by_alias > MOST_NODES_BY_ALIAS:
             raise self._unreadable(
-                f"its aliases (*name) stand for {by_alias:,} values; write it without them"
+                "too-many-aliases",
+                f"its aliases (*name) stand for {by_alias:,} values; write it without them",
             )
         if isinstance(top, dict):
             return top
         raise self._unreadable(
-            f"this is {shown(top)}; a wave file is a mapping with the keys wave, repos, issues"
+            "not-a-mapping",
+            f"this is {shown(top)}; a wave file is a mapping with the keys wave, repos, issues",
         )
 
     def _value(self, node: yaml.Node, where: Location) -> Any:
@@ -108,12 +144,14 @@ class Document:
             self._values[at] = self._made(node, where)
         elif at not in self._values:
             line = node.start_mark.line + 1
-            raise self._unreadable("this contains an alias (*name) of itself; take it out", line)
+            text = "this contains an alias (*name) of itself; take it out"
+            raise self._unreadable("alias-of-itself", text, line)
         return self._values[at]
 
     def _made(self, node: yaml.Node, where: Location) -> Any:
         if node.tag not in _PLAIN_TAGS:
-            self._problem(where, node, f"has the tag {shown(node.tag)}; take the tag away")
+            text = f"has the tag {shown(node.tag)}; take the tag away"
+            self._problem("foreign-tag", where, node, text)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, where)
         if isinstance(node, yaml.SequenceNode):
@@ -130,14 +168,15 @@ class Document:
         entries = self._entries[id(mapping)] = {}
         for key_node, node in mapping.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._problem(where, key_node, "has a key that is no text; give a text")
+                text = "has a key that is no text; give a text"
+                self._problem("key-is-no-text", where, key_node, text)
                 continue
             key = self._scalar(key_node, where)
             item = self._child(mapping, node, (*where, key))
             if key in entries:
                 first = entries[key][0].start_mark.line + 1
                 text = f"is there twice (first on line {first}); keep one of the two"
-                self._problem((*where, key), key_node, text)
+                self._problem("duplicate-key", (*where, key), key_node, text)
             else:
                 entries[key] = key_node, node
                 value[key] = item
@@ -146,16 +185,17 @@ class Document:
     def _scalar(self, node: yaml.Node, where: Location) -> str:
         text: str = node.value
         if "\0" in text:
-            self._problem(where, node, "has a NUL character in it; take it out")
+            self._problem("nul-character", where, node, "has a NUL character in it; take it out")
         with contextlib.suppress(UnicodeDecodeError):  # JSON writes some characters as two halves
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
-        self._problem(where, node, "has one half of a character (\\ud800 to \\udfff); take it out")
+        halved = "has one half of a character (\\ud800 to \\udfff); take it out"
+        self._problem("half-character", where, node, halved)
         return text.encode("utf-8", "replace").decode()
 
     # Where they stand
 
-    def _problem(self, where: Location, node: yaml.Node, text: str) -> None:
-        self.problems.append(Problem(where, text, node.start_mark.line + 1))
+    def _problem(self, code: str, where: Location, node: yaml.Node, text: str) -> None:
+        self.problems.append(problem_at(where, code, text, node.start_mark.line + 1))
 
     def _line(self, where: Location) -> int:
         """The line of what is there, or of the nearest around it."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
 
-from wavelane.processes.command import Command
+from wavelane.processes.command import CommandLine
 from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
 from wavelane.wavefile.values import Name, Place, Positive, Shell, Text, Words
 from wavelane_model.lifecycle import LaneRelease
@@ -118,18 +118,18 @@ class WaveFile(Entry):
         """The limits as the scheduler takes them."""
         return Limits(**self.limits.model_dump())
 
-    def command_for(self, issue_id: str, step: Step) -> Command | None:
+    def command_for(self, issue_id: str, step: Step) -> CommandLine | None:
         """The command of a step: the issue's, else its repo's, else the file's, else None.
 
         Raises `KeyError` for an unknown id.
         """
         issue = self._issue[issue_id]
-        given: Iterator[Command | None] = (
+        given: Iterator[CommandLine | None] = (
             getattr(entry, step) for entry in (issue, self.repos[issue.repo], self)
         )
         return next((command for command in given if command is not None), None)
 
-    def gates_for(self, repo: str) -> dict[str, Command]:
+    def gates_for(self, repo: str) -> dict[str, CommandLine]:
         """The gates of a repo by name, in order. Raises `KeyError` for an unknown repo."""
         own = self.repos[repo].gates
         return dict(self.gates if own is None else own)

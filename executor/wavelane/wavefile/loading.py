@@ -12,6 +12,7 @@ from wavelane.wavefile.document import Document
 from wavelane.wavefile.file import WaveFile
 from wavelane.wavefile.problems import WaveFileError, printable
 from wavelane.wavefile.wording import in_plain_words
+from wavelane_model.problems import Place, Problem
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """A file larger than this is not read to its end."""
@@ -36,7 +37,7 @@ def parse(text: str, path: str | Path = "wave.yaml") -> WaveFile:
         document.problems.extend(map(in_plain_words, error.errors(include_url=False)))
     document.problems.extend(wave_problems(document.top))
     if found is None or document.problems:
-        raise WaveFileError(document.told())
+        raise WaveFileError(document.placed())
     return found
 
 
@@ -46,16 +47,17 @@ def _decoded(path: Path) -> str:
             data = file.read(MOST_BYTES + 1)
         if len(data) <= MOST_BYTES:
             return data.decode("utf-8-sig")
-        problem = f"this file has more than {MOST_BYTES:,} bytes; give a wave file"
+        code, text = "too-large", f"this file has more than {MOST_BYTES:,} bytes; give a wave file"
     except FileNotFoundError:
-        problem = "there is no such file; check the path"
+        code, text = "no-such-file", "there is no such file; check the path"
     except IsADirectoryError:
-        problem = "this is a directory; give the wave file in it"
+        code, text = "is-a-directory", "this is a directory; give the wave file in it"
     except PermissionError:
-        problem = "this file may not be read; check its permissions"
+        code, text = "not-permitted", "this file may not be read; check its permissions"
     except UnicodeDecodeError as error:
         place = f"byte {error.start + 1} is 0x{error.object[error.start]:02x}"
-        problem = f"this is not a text in UTF-8 ({place}); save it as UTF-8"
+        code, text = "not-utf-8", f"this is not a text in UTF-8 ({place}); save it as UTF-8"
     except (OSError, ValueError) as error:
-        problem = f"this file cannot be read: {getattr(error, 'strerror', None) or error}"
-    raise WaveFileError([f"{printable(path)}: {problem}"])
+        code = "unreadable"
+        text = f"this file cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise WaveFileError([Problem(code, "", text, Place(file=printable(path)))])

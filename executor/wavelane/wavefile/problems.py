@@ -1,41 +1,37 @@
-"""A problem of a wave file: where it is, what is wrong, and how it is shown.
+"""Problems of a wave file: how a place is written, and how what is quoted from the file is shown.
 
-Whatever is quoted from the file is short and harmless to a terminal.
+A problem is found with the path to its value; `Document` knows the line, and puts both before the
+words: `wave.yaml:12: issues[2].repo: what; remedy`. Whatever is quoted is short and harmless to a
+terminal.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-Location = tuple[str | int, ...]
-"""The keys and positions that lead to a value from the top of the file."""
+from wavelane_model.problems import Location, Place, Problem, ProblemsError
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What a line may not contain: control characters, line ends, halves of characters."""
 
 
-class WaveFileError(ValueError):
-    """A wave file that cannot be used. `problems` lists everything that is wrong, a line each."""
+class WaveFileError(ProblemsError):
+    """A wave file that cannot be used.
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+    Attributes:
+        problems: Everything that is wrong, each with its file and line. The error's text is a line
+            for each: `wave.yaml:12: issues[2].repo: what; remedy`.
+    """
 
 
-class Problem(NamedTuple):
-    """What is wrong at a location; `line` is given where it is not the location's own."""
+def problem_at(where: Location, code: str, text: str, line: int | None = None) -> Problem:
+    """A problem of the value at `where`, as its finder knows it: `text` says what is wrong with it.
 
-    where: Location
-    text: str
-    line: int | None = None
-
-    def __str__(self) -> str:
-        """`issues[2].repo: what; remedy`."""
-        where = _written(self.where)
-        return printable(f"{where}: {self.text}" if where else self.text)
+    `line` is given where it is not the value's own.
+    """
+    return Problem(code, "", text, Place(where, line=line))
 
 
 def printable(text: str | Path) -> str:
@@ -57,7 +53,7 @@ def shown(value: object) -> str:
             return repr(text if len(text) <= 60 else text[:59] + "…")
 
 
-def _written(where: Location) -> str:
+def written(where: Location) -> str:
     """A location as a person writes it: `issues[2].depends_on[0]`."""
     found = ""
     for step in where:

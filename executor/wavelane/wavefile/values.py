@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
-from wavelane.processes.command import Command
+from wavelane.processes.command import CommandLine
 from wavelane.wavefile.problems import CONTROL, shown
 
 _LARGEST: Final = 10**9
@@ -56,7 +56,7 @@ def _name(value: object) -> str:
     )
 
 
-def _command(value: object) -> Command:
+def _command(value: object) -> CommandLine:
     if isinstance(value, str) and value.strip():
         return value
     if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
@@ -136,7 +136,7 @@ Words = Annotated[
 ]
 Name = Annotated[str, PlainValidator(_name), WithJsonSchema({**_WRITTEN, "pattern": _NAME})]
 Shell = Annotated[
-    Command, PlainValidator(_command), _either({"type": "string", "minLength": 1}, _WORDS)
+    CommandLine, PlainValidator(_command), _either({"type": "string", "minLength": 1}, _WORDS)
 ]
 Place = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
 Whole = Annotated[int, PlainValidator(_whole), WithJsonSchema({"type": "integer"})]

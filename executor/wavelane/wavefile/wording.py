@@ -9,19 +9,22 @@ from pydantic_core import ErrorDetails
 
 from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
 from wavelane.wavefile.file import WaveFile
-from wavelane.wavefile.problems import Location, Problem, shown
+from wavelane.wavefile.problems import problem_at, shown
+from wavelane_model.problems import Location, Problem
 
 _ENTRY_UNDER: Final[dict[str | int, type[Entry]]] = {
     "limits": LimitsEntry,
     "repos": RepoEntry,
     "issues": IssueEntry,
 }
+_CODES: Final = {"missing": "missing-key", "extra_forbidden": "unknown-key"}
 
 
 def in_plain_words(error: ErrorDetails) -> Problem:
     """The problem that an error of the models stands for."""
     where = tuple(step for step in error["loc"] if step != "[key]")
     context = error.get("ctx", {})
+    code = _CODES.get(error["type"], "bad-value")
     match error["type"]:
         case "missing":
             text = "is missing; add it"
@@ -37,7 +40,7 @@ def in_plain_words(error: ErrorDetails) -> Problem:
             text = f"is {shown(error['input'])}; give a mapping, one `key: value` a line"
         case _:
             text = error["msg"]
-    return Problem(where, text)
+    return problem_at(where, code, text)
 
 
 def _unknown_key(where: Location) -> str:
