@@ -13,8 +13,17 @@ from tests.helpers import scheduler_of, wave_of
 from tests.histories import history, killed_and_continued
 
 from wavelane import Blocked, ChangesRequested, Finished, Issue, Postponed, Wave
-from wavelane.gantt import WIDTH, Bar, Chart, Lane, Outline, Thread, svg
-from wavelane.gantt.charts import forecast_chart, history_chart
+from wavelane.gantt import (
+    WIDTH,
+    Bar,
+    Chart,
+    ChartRow,
+    Outline,
+    WaitLine,
+    forecast_chart,
+    history_chart,
+    svg,
+)
 from wavelane.gantt.scale import Scale, tick_text
 from wavelane.gantt.svg import escaped, short, shortened, tag, text_width
 from wavelane.testing import run_virtual
@@ -132,7 +141,7 @@ def test_issues_of_one_lane_that_are_in_flight_together_lie_on_tracks_of_their_o
 
     chart = history_chart(history_of_journal(tmp_path / "journal.db"))
 
-    assert chart.lanes[0].tracks == 2
+    assert chart.rows[0].tracks == 2
     assert {(bar.label, bar.track) for bar in chart.bars} == {("a#1", 0), ("a#2", 1)}
 
 
@@ -180,7 +189,7 @@ def chart(count: int, lanes: int = 1, length: float = 1.0) -> Chart:
         subtitle="s",
         unit="seconds",
         end=count * length,
-        lanes=[Lane(f"r{at}") for at in range(lanes)],
+        rows=[ChartRow(f"r{at}") for at in range(lanes)],
         bars=[
             Bar(lane, 0, at * length, (at + 1) * length, "implement", "good", 1, f"#{at}", "")
             for lane in range(lanes)
@@ -211,8 +220,8 @@ def test_too_many_repos_are_left_out_and_the_picture_says_so() -> None:
 
 
 def test_a_long_wait_is_not_lost_among_too_many_short_ones() -> None:
-    waits = [Thread(0, at, at + 0.1, "cap", "short") for at in range(4000)]
-    crowded = replace(chart(1, length=4000.0), threads=[*waits, Thread(0, 0, 4000, "cap", "long")])
+    waits = [WaitLine(0, at, at + 0.1, "cap", "short") for at in range(4000)]
+    crowded = replace(chart(1, length=4000.0), waits=[*waits, WaitLine(0, 0, 4000, "cap", "long")])
 
     assert titles(svg(crowded)) == ["long"]
 

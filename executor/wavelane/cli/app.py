@@ -195,7 +195,7 @@ def plan(
         found = preview(checked, cap=level, lane_release=file.lane_release)
         sweep = sweep_caps(checked, cap=level, lane_release=file.lane_release, plan=ahead)
         if svg is not None:
-            from wavelane.gantt.charts import forecast_chart
+            from wavelane.gantt import forecast_chart
 
             _draw(svg, forecast_chart(sweep, file.wave))
         if as_json:
@@ -221,7 +221,7 @@ def report_of(
 
         history = history_of_journal(steering.journal_of(journal))
         if svg is not None:
-            from wavelane.gantt.charts import history_chart
+            from wavelane.gantt import history_chart
 
             _draw(svg, history_chart(history))
         if as_json:

@@ -1,6 +1,23 @@
-"""Gantt pictures: a chart, which is plain data, becomes an SVG."""
+"""Gantt pictures of a wave: a history or a forecast becomes a chart, and a chart becomes an SVG.
 
-from wavelane.gantt.chart import Bar, Chart, Lane, Mark, Outline, Shade, Thread
+A chart is plain data in the words of charts: rows, bars, lines, markers. Nothing outside of this
+wing knows how it looks.
+"""
+
+from wavelane.gantt.chart import Bar, Chart, ChartRow, Marker, Outline, Shade, WaitLine
+from wavelane.gantt.charts import forecast_chart, history_chart
 from wavelane.gantt.drawing import WIDTH, svg
 
-__all__ = ["WIDTH", "Bar", "Chart", "Lane", "Mark", "Outline", "Shade", "Thread", "svg"]
+__all__ = [
+    "WIDTH",
+    "Bar",
+    "Chart",
+    "ChartRow",
+    "Marker",
+    "Outline",
+    "Shade",
+    "WaitLine",
+    "forecast_chart",
+    "history_chart",
+    "svg",
+]

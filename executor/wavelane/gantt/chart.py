@@ -1,4 +1,4 @@
-"""What a Gantt picture shows, as plain data: lanes, and what lies in them from when to when."""
+"""What a Gantt picture shows, as plain data: rows, and what lies in them from when to when."""
 
 from __future__ import annotations
 
@@ -6,55 +6,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from wavelane.gantt.look import Look, Why
+from wavelane.gantt.look import BarLook, WaitLook
 from wavelane.steps import Step
 from wavelane.timeline.estimates import Unit
 
 
 class Bar(NamedTuple):
-    """A session: in lane number `lane`, on track number `track` of it. Times as in the chart.
+    """A session: in row number `row`, on track number `track` of it. Times as in the chart.
 
     `visit` joins the bars that share a label. `strong`: it decides when all ends.
     """
 
-    lane: int
+    row: int
     track: int
     began: float
     ended: float
     step: Step
-    look: Look
+    look: BarLook
     visit: int
     label: str
     title: str
     strong: bool = False
 
 
-class Thread(NamedTuple):
-    """A wait: a thin line in a lane, with a `label` where there is room.
+class WaitLine(NamedTuple):
+    """A wait: a thin line in a row, with a `label` where there is room.
 
     `aside`: of an issue that is not in flight meanwhile.
     """
 
-    lane: int
+    row: int
     began: float
     ended: float
-    why: Why
+    look: WaitLook
     title: str
     label: str = ""
     aside: bool = False
 
 
 class Outline(NamedTuple):
-    """What was predicted in a lane."""
+    """What was predicted in a row."""
 
-    lane: int
+    row: int
     began: float
     ended: float
     title: str
 
 
 class Shade(NamedTuple):
-    """A time that is not like the rest: nobody ran the wave, or it was paused."""
+    """A time that is not like the rest: no process ran the wave, or it was paused."""
 
     began: float
     ended: float
@@ -62,15 +62,15 @@ class Shade(NamedTuple):
     title: str
 
 
-class Mark(NamedTuple):
-    """A line across all lanes at a time, with a word."""
+class Marker(NamedTuple):
+    """A line across all rows at a time, with a word."""
 
     at: float
     what: Literal["planned", "real"]
     text: str
 
 
-class Lane(NamedTuple):
+class ChartRow(NamedTuple):
     """A row: the repo, a few words more, and how many bars may lie above each other."""
 
     repo: str
@@ -89,12 +89,12 @@ class Chart:
     subtitle: str
     unit: Unit
     end: float
-    lanes: Sequence[Lane]
+    rows: Sequence[ChartRow]
     bars: Sequence[Bar]
-    threads: Sequence[Thread] = ()
+    waits: Sequence[WaitLine] = ()
     outlines: Sequence[Outline] = ()
     shades: Sequence[Shade] = ()
-    marks: Sequence[Mark] = ()
+    markers: Sequence[Marker] = ()
     cap: Sequence[tuple[float, int]] = ()
     flight: Sequence[tuple[float, int]] = ()
     ceiling: int = 1

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from wavelane.gantt import Bar, Chart, Lane, Mark, Outline, Shade, Thread
-from wavelane.gantt.look import Look, Why
+from wavelane.gantt.chart import Bar, Chart, ChartRow, Marker, Outline, Shade, WaitLine
+from wavelane.gantt.look import BarLook, WaitLook
 from wavelane.steps import Step
 from wavelane.timeline.cap_sweep import CapSweep
 from wavelane.timeline.estimates import Expected, Unit, amount, provenance
@@ -18,7 +18,7 @@ from wavelane.timeline.waits import Wait
 from wavelane.times import clock_text, duration
 from wavelane_model.why import ReasonCode
 
-_LOOKS: Final[dict[Ending, Look]] = {
+_LOOKS: Final[dict[Ending, BarLook]] = {
     "checkpoint": "rework",
     "changes requested": "rework",
     "conflict": "rework",
@@ -29,7 +29,7 @@ _LOOKS: Final[dict[Ending, Look]] = {
     "cut off": "cut off",
     "under way": "under way",
 }
-_WHYS: Final[dict[ReasonCode, Why]] = {
+_WAITS: Final[dict[ReasonCode, WaitLook]] = {
     "dependencies": "dependencies",
     "cap": "cap",
     "lane": "lane",
@@ -54,7 +54,7 @@ def history_chart(history: History) -> Chart:
     """The chart of how a wave went, beside how it had been expected to go."""
     began = history.began or 0.0
     planned_end = history.planned.end if history.planned else 0.0
-    lane_of = {one.repo: at for at, one in enumerate(history.repos)}
+    row_of = {one.repo: at for at, one in enumerate(history.repos)}
     tracks = _tracks(history)
     most: defaultdict[str, int] = defaultdict(lambda: 1)
     for session in history.sessions:
@@ -65,17 +65,17 @@ def history_chart(history: History) -> Chart:
         subtitle=_history_subtitle(history),
         unit="seconds",
         end=max(history.seconds, planned_end),
-        lanes=[Lane(one.repo, f"{one.share:.0%} busy", most[one.repo]) for one in history.repos],
+        rows=[ChartRow(one.repo, f"{one.share:.0%} busy", most[one.repo]) for one in history.repos],
         bars=[
-            _bar(history, session, lane_of[session.repo], tracks[session.issue, session.visit])
+            _bar(history, session, row_of[session.repo], tracks[session.issue, session.visit])
             for session in history.sessions
         ],
-        threads=[
-            *_threads((*history.gaps, *history.waits), lane_of, began, history.ended, "seconds")
+        waits=[
+            *_wait_lines((*history.gaps, *history.waits), row_of, began, history.ended, "seconds")
         ],
-        outlines=[*_outlines(history.planned, lane_of)],
+        outlines=[*_outlines(history.planned, row_of)],
         shades=[*_shades(history)],
-        marks=[*_history_marks(history)],
+        markers=[*_history_markers(history)],
         cap=[(count.at - began, count.number) for count in history.cap],
         flight=[(count.at - began, count.number) for count in history.flight],
         ceiling=history.ceiling,
@@ -96,7 +96,7 @@ def _history_subtitle(history: History) -> str:
 
 
 def _tracks(history: History) -> Mapping[tuple[str, int], int]:
-    """For each visit of an issue the track in its lane, so that no two lie on each other."""
+    """For each visit of an issue the track in its row, so that no two lie on each other."""
     extents: dict[tuple[str, int], tuple[str, float, float]] = {}
     for session in history.sessions:
         visit = (session.issue, session.visit)
@@ -113,7 +113,7 @@ def _tracks(history: History) -> Mapping[tuple[str, int], int]:
     return found
 
 
-def _bar(history: History, session: SessionSpan, lane: int, track: int) -> Bar:
+def _bar(history: History, session: SessionSpan, row: int, track: int) -> Bar:
     began = history.began or 0.0
     ended = history.ended if session.ended is None else session.ended
     words = [
@@ -125,7 +125,7 @@ def _bar(history: History, session: SessionSpan, lane: int, track: int) -> Bar:
     if session.text:
         words.append(_brief(session.text))
     return Bar(
-        lane=lane,
+        row=row,
         track=track,
         began=session.began - began,
         ended=ended - began,
@@ -137,37 +137,37 @@ def _bar(history: History, session: SessionSpan, lane: int, track: int) -> Bar:
     )
 
 
-def _threads(
-    waits: Iterable[Wait], lane_of: Mapping[str, int], start: float, now: float, unit: Unit
-) -> Iterator[Thread]:
+def _wait_lines(
+    waits: Iterable[Wait], row_of: Mapping[str, int], start: float, now: float, unit: Unit
+) -> Iterator[WaitLine]:
     """The waits as lines; what still waits does so until `now`. Times begin at `start`."""
     for wait in waits:
         ended = now if wait.ended is None else wait.ended
-        yield Thread(
-            lane=lane_of[wait.repo],
+        yield WaitLine(
+            row=row_of[wait.repo],
             began=wait.began - start,
             ended=ended - start,
-            why=_WHYS.get(wait.code, "other"),
+            look=_WAITS.get(wait.code, "other"),
             title=f"{wait.issue}: {_brief(wait.text)} ({amount(ended - wait.began, unit)})",
             label=_brief(wait.text, 60),
             aside=wait.code in ("parked", "postponed"),
         )
 
 
-def _outlines(planned: Forecast | None, lane_of: Mapping[str, int]) -> Iterator[Outline]:
+def _outlines(planned: Forecast | None, row_of: Mapping[str, int]) -> Iterator[Outline]:
     for span in planned.spans if planned else ():
         title = (
             f"{span.issue}: predicted from {_clock(span.began)} to {_clock(span.ended)} "
             f"({duration(span.ended - span.began)})"
         )
-        yield Outline(lane_of[span.repo], span.began, span.ended, title)
+        yield Outline(row_of[span.repo], span.began, span.ended, title)
 
 
 def _shades(history: History) -> Iterator[Shade]:
     began = history.began or 0.0
     for since, until in history.downtimes:
         yield Shade(
-            since - began, until - began, "down", f"nobody ran it for {duration(until - since)}"
+            since - began, until - began, "down", f"no process ran it for {duration(until - since)}"
         )
     ends = [*(count.at for count in history.cap[1:]), history.ended]
     for count, until in zip(history.cap, ends, strict=False):
@@ -180,13 +180,13 @@ def _shades(history: History) -> Iterator[Shade]:
             )
 
 
-def _history_marks(history: History) -> Iterator[Mark]:
+def _history_markers(history: History) -> Iterator[Marker]:
     if history.planned and history.planned.spans:
         end = history.planned.end
-        yield Mark(end, "planned", f"predicted end {duration(end)}")
+        yield Marker(end, "planned", f"predicted end {duration(end)}")
     if history.began is not None:
         word = {"ended": "end", "running": "now", "cut off": "cut off"}.get(history.phase, "end")
-        yield Mark(history.seconds, "real", f"{word} {duration(history.seconds)}")
+        yield Marker(history.seconds, "real", f"{word} {duration(history.seconds)}")
 
 
 # A forecast
@@ -195,7 +195,7 @@ def _history_marks(history: History) -> Iterator[Mark]:
 def forecast_chart(sweep: CapSweep, name: str = "") -> Chart:
     """The chart of how a wave is expected to go at the chosen cap."""
     found, unit = sweep.chosen, sweep.expected.unit
-    lane_of = {repo: at for at, repo in enumerate(sweep.wave.repos)}
+    row_of = {repo: at for at, repo in enumerate(sweep.wave.repos)}
     deciding = {link.issue for link in found.chain}
     by_repo = {one.repo: one for one in found.repos}
     end = f"{amount(found.end, unit)}"
@@ -209,17 +209,17 @@ def forecast_chart(sweep: CapSweep, name: str = "") -> Chart:
         ),
         unit=unit,
         end=found.end,
-        lanes=[
-            Lane(repo, f"idle {amount(by_repo[repo].idle, unit)}" if by_repo[repo].idle else "")
+        rows=[
+            ChartRow(repo, f"idle {amount(by_repo[repo].idle, unit)}" if by_repo[repo].idle else "")
             for repo in sweep.wave.repos
         ],
         bars=[
             bar
             for span in found.spans
-            for bar in _expected_bars(span, lane_of[span.repo], unit, span.issue in deciding)
+            for bar in _expected_bars(span, row_of[span.repo], unit, span.issue in deciding)
         ],
-        threads=[*_threads(found.gaps, lane_of, 0.0, found.end, unit)],
-        marks=[Mark(found.end, "planned", f"predicted end {end}")] if found.spans else (),
+        waits=[*_wait_lines(found.gaps, row_of, 0.0, found.end, unit)],
+        markers=[Marker(found.end, "planned", f"predicted end {end}")] if found.spans else (),
         cap=[(0.0, sweep.cap)],
         flight=_in_flight(found.spans),
         ceiling=sweep.cap,
@@ -234,7 +234,7 @@ def _notes(expected: Expected) -> Iterator[str]:
         yield f"{provenance(expected).capitalize()}."
 
 
-def _expected_bars(span: IssueSpan, lane: int, unit: Unit, strong: bool) -> Iterator[Bar]:
+def _expected_bars(span: IssueSpan, row: int, unit: Unit, strong: bool) -> Iterator[Bar]:
     steps: tuple[tuple[Step, float, float], ...] = (
         ("implement", span.began, span.implemented),
         ("review", span.implemented, span.approved),
@@ -245,7 +245,7 @@ def _expected_bars(span: IssueSpan, lane: int, unit: Unit, strong: bool) -> Iter
             title = f"{span.issue}: {_DOING[step]}\n{amount(ended - began, unit)}"
             if step == "implement":
                 title += f"\n{_cause(span.cause)}"
-            yield Bar(lane, 0, began, ended, step, "good", 0, span.issue, title, strong)
+            yield Bar(row, 0, began, ended, step, "good", 0, span.issue, title, strong)
 
 
 def _cause(cause: Cause) -> str:

@@ -1,12 +1,12 @@
 """The drawing: a chart becomes the text of an SVG file.
 
-From the back to the front: the lanes' bands; what is shaded; what was predicted, as outlines; gaps
+From the back to the front: the rows' bands; what is shaded; what was predicted, as outlines; gaps
 and waits, as thin lines; sessions, as bars; how they ended, as signs. Below stand the cap and how
 many issues are in flight, and the legend of what occurs. Whatever can be pointed at says more in
 words.
 
 The text depends on the chart alone. It names no font file and no outside thing, and looks right in
-light and in dark surroundings. Where bars are too many to be told apart, neighbours that would be
+light and in dark surroundings. Where bars are too many to be seen apart, neighbours that would be
 thinner than a line are drawn as one, and the picture says so.
 """
 
@@ -16,8 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol, TypeVar
 
-from wavelane.gantt.chart import Bar, Chart, Lane, Outline, Thread
-from wavelane.gantt.look import DEFS, LOOKS, SIGNS, STEPS, STYLE, WHYS, swatch
+from wavelane.gantt.chart import Bar, Chart, ChartRow, Outline, WaitLine
+from wavelane.gantt.legend import entries_of
+from wavelane.gantt.look import DEFS, SIGNS, STYLE
 from wavelane.gantt.scale import Scale
 from wavelane.gantt.svg import (
     escaped,
@@ -39,8 +40,8 @@ _BAR: Final = 18.0
 _TRACK: Final = 22.0
 _PAD: Final = 6.0
 _STRIP: Final = 64.0
-_MOST_LANES: Final = 200
-"""Lanes that are drawn; more make a picture that nobody looks through."""
+_MOST_ROWS: Final = 200
+"""Rows that are drawn; a picture of more is not legible."""
 _LEGIBLE: Final = 3000
 """Bars up to which each is drawn, however thin."""
 _THIN: Final = 2.0
@@ -65,27 +66,27 @@ def svg(chart: Chart) -> str:
 
 
 class _Drawing:
-    """One picture in the making: places, and the elements so far."""
+    """One picture in the making: coordinates, and the elements so far."""
 
     def __init__(self, chart: Chart) -> None:
         self._chart = chart
-        self._lanes = chart.lanes[:_MOST_LANES]
+        self._rows = chart.rows[:_MOST_ROWS]
         self._notes = [*chart.notes]
-        if len(chart.lanes) > _MOST_LANES:
+        if len(chart.rows) > _MOST_ROWS:
             self._notes.append(
-                f"Of {len(chart.lanes)} repos the first {_MOST_LANES} are drawn; "
+                f"Of {len(chart.rows)} repos the first {_MOST_ROWS} are drawn; "
                 "the others are in --json."
             )
-        widest = max((_name_width(lane) for lane in self._lanes), default=0.0)
+        widest = max((_name_width(row) for row in self._rows), default=0.0)
         self._left = 24.0 + min(190.0, max(70.0, widest + 8.0))
         away = [(one.began, one.ended) for one in chart.shades if one.what == "down"]
         self._scale = Scale(chart.end, self._left, _RIGHT, away)
-        self._top = 84.0 + (14.0 if len(chart.marks) > 1 else 0.0)
-        self._lane_tops: list[float] = []
+        self._top = 84.0 + (14.0 if len(chart.markers) > 1 else 0.0)
+        self._row_tops: list[float] = []
         y = self._top
-        for lane in self._lanes:
-            self._lane_tops.append(y)
-            y += lane.tracks * _TRACK + 2 * _PAD
+        for row in self._rows:
+            self._row_tops.append(y)
+            y += row.tracks * _TRACK + 2 * _PAD
         self._bottom = y
         self._drawn: Sequence[Bar] = ()
         self._out: list[str] = []
@@ -96,9 +97,9 @@ class _Drawing:
         self._axis()
         self._shades()
         self._outlines()
-        self._threads()
+        self._waits()
         self._bars()
-        self._marks()
+        self._markers()
         y = self._legend(self._counts())
         for note in self._notes:
             y += 16.0
@@ -125,16 +126,16 @@ class _Drawing:
     # What lies behind
 
     def _bands(self) -> None:
-        for number, (lane, y) in enumerate(zip(self._lanes, self._lane_tops, strict=True)):
-            height = lane.tracks * _TRACK + 2 * _PAD
+        for number, (row, y) in enumerate(zip(self._rows, self._row_tops, strict=True)):
+            height = row.tracks * _TRACK + 2 * _PAD
             if number % 2 == 0:
                 width = _RIGHT - self._left
                 self._add(rect(self._left, y, width, height, "band"))
-            middle = y + height / 2 + (-1.0 if lane.note else 4.5)
-            name = shortened(lane.repo, self._left - 32.0, 13)
-            self._text(24.0, middle, name, "repo", title=lane.repo if name != lane.repo else "")
-            if lane.note:
-                self._text(24.0, middle + 13.0, lane.note, "quiet small")
+            middle = y + height / 2 + (-1.0 if row.note else 4.5)
+            name = shortened(row.repo, self._left - 32.0, 13)
+            self._text(24.0, middle, name, "repo", title=row.repo if name != row.repo else "")
+            if row.note:
+                self._text(24.0, middle + 13.0, row.note, "quiet small")
 
     def _axis(self) -> None:
         bottom = self._bottom + (12.0 + _STRIP if self._chart.cap else 0.0)
@@ -151,52 +152,52 @@ class _Drawing:
             self._add(rect(x, self._top, width, bottom - self._top, kind, title=shade.title))
 
     def _outlines(self) -> None:
-        by_lane: defaultdict[int, list[Outline]] = defaultdict(list)
+        by_row: defaultdict[int, list[Outline]] = defaultdict(list)
         for outline in self._chart.outlines:
-            by_lane[outline.lane].append(outline)
-        for number, lane in enumerate(self._lanes):
-            y, height = self._lane_tops[number] + 2.0, lane.tracks * _TRACK + 2 * _PAD - 4.0
-            for outline in map(_joined_outlines, self._together(by_lane[number])):
+            by_row[outline.row].append(outline)
+        for number, row in enumerate(self._rows):
+            y, height = self._row_tops[number] + 2.0, row.tracks * _TRACK + 2 * _PAD - 4.0
+            for outline in map(_joined_outlines, self._together(by_row[number])):
                 x, width = self._extent(outline.began, outline.ended)
                 self._add(rect(x, y, width, height, "plan", title=outline.title, round_by=4))
 
-    def _threads(self) -> None:
-        for thread in self._legible_threads():
-            x, width = self._extent(thread.began, thread.ended)
-            top = self._lane_tops[thread.lane]
-            tracks = self._lanes[thread.lane].tracks
-            y = top + (tracks * _TRACK + 2 * _PAD - 3.0 if thread.aside else _PAD + _TRACK / 2)
+    def _waits(self) -> None:
+        for wait in self._legible_waits():
+            x, width = self._extent(wait.began, wait.ended)
+            top = self._row_tops[wait.row]
+            tracks = self._rows[wait.row].tracks
+            y = top + (tracks * _TRACK + 2 * _PAD - 3.0 if wait.aside else _PAD + _TRACK / 2)
             self._add(
                 tag(
                     "g",
-                    titled(thread.title),
-                    line(x, y, x + width, y, f"wait for-{thread.why}"),
+                    titled(wait.title),
+                    line(x, y, x + width, y, f"wait for-{wait.look}"),
                     rect(x, y - 4.0, width, 8.0, "over"),
                 )
             )
-            if not thread.aside and (label := self._fitting(thread.label, width - 8.0)):
+            if not wait.aside and (label := self._fitting(wait.label, width - 8.0)):
                 self._text(x + width / 2, y - 4.0, label, "quiet small apart", anchor="middle")
 
     def _fitting(self, label: str, room: float) -> str:
         """A label, cut if need be; nothing where not enough of it would be left."""
         return shortened(label, room, 10) if room >= min(text_width(label, 10), 100.0) else ""
 
-    def _legible_threads(self) -> Iterator[Thread]:
-        """Those of the lanes that are drawn; where they are too many, those that are not thin."""
-        drawn = [one for one in self._chart.threads if one.lane < len(self._lanes)]
-        for thread in drawn:
-            if len(drawn) <= _LEGIBLE or self._extent(thread.began, thread.ended)[1] >= _THIN:
-                yield thread
+    def _legible_waits(self) -> Iterator[WaitLine]:
+        """Those of the rows that are drawn; where they are too many, those that are not thin."""
+        drawn = [one for one in self._chart.waits if one.row < len(self._rows)]
+        for wait in drawn:
+            if len(drawn) <= _LEGIBLE or self._extent(wait.began, wait.ended)[1] >= _THIN:
+                yield wait
 
     # Sessions
 
     def _bars(self) -> None:
-        bars = [bar for bar in self._chart.bars if bar.lane < len(self._lanes)]
+        bars = [bar for bar in self._chart.bars if bar.row < len(self._rows)]
         drawn = bars
         if len(bars) > _LEGIBLE:
             drawn = [*self._thinned(bars)]
             self._notes.append(
-                f"There are {len(bars)} sessions, too many to be told apart: neighbours that would "
+                f"There are {len(bars)} sessions, too many to be seen apart: neighbours that would "
                 f"be thinner than a line are drawn as one ({len(drawn)} bars)."
             )
         self._drawn = drawn
@@ -210,7 +211,7 @@ class _Drawing:
         """The bars, with thin ones that touch each other drawn as one."""
         by_track: defaultdict[tuple[int, int], list[Bar]] = defaultdict(list)
         for bar in bars:
-            by_track[bar.lane, bar.track].append(bar)
+            by_track[bar.row, bar.track].append(bar)
         for track in by_track.values():
             yield from map(_joined_bars, self._together(track))
 
@@ -237,7 +238,7 @@ class _Drawing:
         kinds += ["strong"] if bar.strong else []
         if bar.look in ("stopped", "cut off", "under way"):
             kinds.append(bar.look.replace(" ", ""))
-        width -= 0.8 if width > 4.0 else 0.0  # so that neighbours can be told apart
+        width -= 0.8 if width > 4.0 else 0.0  # so that neighbours can be seen apart
         body = rect(x, y, width, _BAR, " ".join(kinds), round_by=min(3.0, width / 2))
         over = ""
         if bar.look in ("failed", "cut off"):
@@ -248,7 +249,7 @@ class _Drawing:
         """A label for each visit, in the widest of its bars, if it fits there."""
         widest: dict[tuple[int, str, int], Bar] = {}
         for bar in bars:
-            visit = (bar.lane, bar.label, bar.visit)
+            visit = (bar.row, bar.label, bar.visit)
             if visit not in widest or self._width(bar) > self._width(widest[visit]):
                 widest[visit] = bar
         for bar in widest.values():
@@ -265,25 +266,25 @@ class _Drawing:
         for bar in bars:
             sign = SIGNS.get(bar.look)
             x = self._x(bar.ended)
-            if sign and x - taken.get((bar.lane, bar.track), float("-inf")) >= 7.0:
+            if sign and x - taken.get((bar.row, bar.track), float("-inf")) >= 7.0:
                 y = self._bar_top(bar) + 1.0
                 self._add(moved(x, y, sign))
-                taken[bar.lane, bar.track] = x
+                taken[bar.row, bar.track] = x
 
     # What lies in front and below
 
-    def _marks(self) -> None:
-        """The marks, and all that is written above the lanes: it stands before the lines."""
+    def _markers(self) -> None:
+        """The markers, and all that is written above the rows: it stands before the lines."""
         written: list[tuple[float, float, str, str]] = [
             (tick.x, self._top - 6.0, tick.text, "quiet apart")
             for tick in self._scale.ticks(self._chart.unit)
         ]
-        for number, mark in enumerate(sorted(self._chart.marks, key=lambda one: one.what)):
-            x, y = self._x(mark.at), self._top - 22.0 - 14.0 * number
-            self._add(line(x, y + 3.0, x, self._bottom, mark.what))
-            half = text_width(mark.text, 11) / 2
+        for number, marker in enumerate(sorted(self._chart.markers, key=lambda one: one.what)):
+            x, y = self._x(marker.at), self._top - 22.0 - 14.0 * number
+            self._add(line(x, y + 3.0, x, self._bottom, marker.what))
+            half = text_width(marker.text, 11) / 2
             middle = min(max(x, self._left + half), WIDTH - 8.0 - half)
-            written.append((middle, y, mark.text, "apart"))
+            written.append((middle, y, marker.text, "apart"))
         for x, y, text, kind in written:
             self._text(x, y, text, kind, anchor="middle")
 
@@ -310,7 +311,7 @@ class _Drawing:
         return base
 
     def _stepped(self, counts: Sequence[tuple[float, int]], base: float, per_level: float) -> str:
-        """A line in steps; of those at one place the last one counts."""
+        """A line in steps; of those at one point the last one counts."""
         path: list[str] = []
         drawn: dict[str, float] = {}
         for at, level in counts:
@@ -322,7 +323,7 @@ class _Drawing:
     def _legend(self, y: float) -> float:
         """What occurs and what it means; where it ends."""
         x, y = self._left, y + 24.0
-        for drawn, words in self._occurring():
+        for drawn, words in entries_of(self._chart, self._drawn):
             width = 28.0 + text_width(words, 11) + 16.0
             if x + width > WIDTH and x > self._left:
                 x, y = self._left, y + 20.0
@@ -330,28 +331,6 @@ class _Drawing:
             self._text(x + 28.0, y + 4.0, words, "")
             x += width
         return y + 6.0
-
-    def _occurring(self) -> Iterator[tuple[str, str]]:
-        chart = self._chart
-        steps = {bar.step for bar in self._drawn if bar.look != "many"}
-        yield from ((drawn, words) for step, drawn, words in STEPS if step in steps)
-        if any(bar.strong for bar in self._drawn):
-            yield rect(0, -6, 22, 12, "implement strong", round_by=3), "decides the end"
-        looks = {bar.look for bar in self._drawn}
-        for look, words in LOOKS:
-            if look in looks:
-                yield swatch(look), words
-        whys = {thread.why for thread in chart.threads}
-        for why, words in WHYS:
-            if why in whys:
-                yield line(0, 0, 22, 0, f"wait for-{why}"), words
-        if chart.outlines:
-            yield rect(0, -6, 22, 12, "plan", round_by=3), "predicted"
-        shades = {shade.what for shade in chart.shades}
-        if "paused" in shades:
-            yield rect(0, -6, 22, 12, "pause"), "paused"
-        if "down" in shades:
-            yield rect(0, -6, 22, 12, "down"), "no run"
 
     # Small things
 
@@ -367,7 +346,7 @@ class _Drawing:
         return x, max(1.5, self._x(ended) - x)
 
     def _bar_top(self, bar: Bar) -> float:
-        return self._lane_tops[bar.lane] + _PAD + bar.track * _TRACK + (_TRACK - _BAR) / 2
+        return self._row_tops[bar.row] + _PAD + bar.track * _TRACK + (_TRACK - _BAR) / 2
 
     def _add(self, element: str) -> None:
         self._out.append(element)
@@ -376,8 +355,8 @@ class _Drawing:
         self._add(text_at(x, y, text, kind, **more))
 
 
-def _name_width(lane: Lane) -> float:
-    return max(text_width(lane.repo, 13), text_width(lane.note, 10))
+def _name_width(row: ChartRow) -> float:
+    return max(text_width(row.repo, 13), text_width(row.note, 10))
 
 
 def _joined_bars(bars: Sequence[Bar]) -> Bar:

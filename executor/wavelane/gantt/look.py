@@ -1,7 +1,7 @@
 """How things look in a Gantt picture: colours, in light and in dark, signs, and what they mean.
 
-Steps differ by colour, and how they ended by sign or pattern, so that nobody depends on red and
-green. A class stands for a meaning; the style sheet alone knows colours.
+Steps differ by colour, and how they ended by sign or pattern, so that it does not matter to see red
+and green as different. A class stands for a meaning; the style sheet alone knows colours.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Final, Literal
 from wavelane.gantt.svg import moved, rect
 from wavelane.steps import Step
 
-Look = Literal[
+BarLook = Literal[
     "good", "rework", "failed", "postponed", "parked", "stopped", "cut off", "under way", "many"
 ]
 """How a bar looks by how its session ended."""
-Why = Literal["dependencies", "cap", "lane", "turn", "paused", "postponed", "parked", "other"]
+WaitLook = Literal["dependencies", "cap", "lane", "turn", "paused", "postponed", "parked", "other"]
 """How a thin line looks by what was waited for."""
 
 STYLE: Final = """
@@ -98,7 +98,7 @@ DEFS: Final = (
 )
 
 _CROSS: Final = "M-4 -4L4 4M-4 4L4 -4"
-SIGNS: Final[dict[Look, str]] = {
+SIGNS: Final[dict[BarLook, str]] = {
     "rework": '<path class="sign yellow" d="M0 -6L6 0L0 6L-6 0Z"/>',
     "failed": f'<path class="halo" d="{_CROSS}"/><path class="cross" d="{_CROSS}"/>',
     "postponed": '<path class="sign yellow" d="M-5 -6H5L-5 6H5Z"/>',
@@ -110,7 +110,7 @@ STEPS: Final[tuple[tuple[Step, str, str], ...]] = (
     ("review", rect(0, -6, 22, 12, "review", round_by=3), "review"),
     ("merge", rect(0, -6, 22, 12, "merge", round_by=3), "merge"),
 )
-LOOKS: Final[tuple[tuple[Look, str], ...]] = (
+LOOKS: Final[tuple[tuple[BarLook, str], ...]] = (
     ("rework", "has to be worked on again"),
     ("failed", "failed"),
     ("postponed", "postponed"),
@@ -120,7 +120,7 @@ LOOKS: Final[tuple[tuple[Look, str], ...]] = (
     ("under way", "under way"),
     ("many", "several sessions"),
 )
-WHYS: Final[tuple[tuple[Why, str], ...]] = (
+WAITS: Final[tuple[tuple[WaitLook, str], ...]] = (
     ("dependencies", "waits for dependencies"),
     ("cap", "waits for a slot"),
     ("lane", "waits for its lane"),
@@ -132,8 +132,8 @@ WHYS: Final[tuple[tuple[Why, str], ...]] = (
 )
 
 
-def swatch(look: Look) -> str:
-    """How a look is shown in the legend, around the place 0, 0."""
+def swatch(look: BarLook) -> str:
+    """How a look is shown in the legend, around the point 0, 0."""
     if look in SIGNS:
         return moved(14.0, 0.0, SIGNS[look])
     kind = "many" if look == "many" else f"implement {look.replace(' ', '')}"

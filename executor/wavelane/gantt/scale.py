@@ -1,6 +1,6 @@
-"""From times to places on an axis, and where its ticks stand.
+"""From times to coordinates on an axis, and where its ticks stand.
 
-Times in which nothing could happen, because nobody ran the wave, may be *squeezed*: a weekend
+Times in which nothing could happen, because no process ran the wave, may be *squeezed*: a weekend
 between two runs of ten minutes takes no more room than a word.
 """
 
@@ -25,7 +25,7 @@ _SECONDS: Final = (
 
 
 class Tick(NamedTuple):
-    """A tick: its time, its place, and what is written there."""
+    """A tick: its time, its x, and what is written there."""
 
     at: float
     x: float
@@ -33,7 +33,7 @@ class Tick(NamedTuple):
 
 
 class Scale:
-    """Maps times from 0 to `end` to places from `left` to `right`.
+    """Maps times from 0 to `end` to x coordinates from `left` to `right`.
 
     `away` are times, from and until, that may be squeezed, in order.
     """
@@ -48,22 +48,22 @@ class Scale:
         )
         shown = end - sum(until - since for since, until in self.squeezed)
         self._per_unit = (right - left - SQUEEZED * len(self.squeezed)) / (shown or end)
-        self._times, self._places = [0.0], [left]
+        self._times, self._xs = [0.0], [left]
         for since, until in self.squeezed:
             self._knot(since)
             self._times.append(until)
-            self._places.append(self._places[-1] + SQUEEZED)
+            self._xs.append(self._xs[-1] + SQUEEZED)
         self._knot(end)
 
     def _knot(self, at: float) -> None:
-        self._places.append(self._places[-1] + (at - self._times[-1]) * self._per_unit)
+        self._xs.append(self._xs[-1] + (at - self._times[-1]) * self._per_unit)
         self._times.append(at)
 
     def x(self, at: float) -> float:
-        """The place of a time; what is before or after all is put at the edge."""
+        """The x of a time; what is before or after all is put at the edge."""
         after = min(max(bisect_right(self._times, at), 1), len(self._times) - 1)
         since, until = self._times[after - 1], self._times[after]
-        left, right = self._places[after - 1], self._places[after]
+        left, right = self._xs[after - 1], self._xs[after]
         if until <= since:
             return left
         return left + (right - left) * min(1.0, max(0.0, (at - since) / (until - since)))

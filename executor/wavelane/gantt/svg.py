@@ -58,7 +58,7 @@ def _value(value: float | str) -> str:
 
 
 def titled(title: str) -> str:
-    """What is shown when somebody points at the element around it; nothing for no title."""
+    """What is shown when one points at the element around it; nothing for no title."""
     return tag("title", escaped(title)) if title else ""
 
 
@@ -80,8 +80,8 @@ def rect(
 ) -> str:
     """A rectangle of a class, or filled with `fill`."""
     rx: float | str = round_by or ""
-    place = {"x": x, "y": y, "width": width, "height": height}
-    return tag("rect", titled(title), **place, rx=rx, class_=kind, fill=fill)
+    box = {"x": x, "y": y, "width": width, "height": height}
+    return tag("rect", titled(title), **box, rx=rx, class_=kind, fill=fill)
 
 
 def text_at(
@@ -93,5 +93,5 @@ def text_at(
 
 
 def moved(x: float, y: float, *inside: str) -> str:
-    """Elements, moved to a place."""
+    """Elements, moved to a point."""
     return tag("g", *inside, transform=f"translate({short(x)} {short(y)})")
