@@ -29,7 +29,7 @@ OURS_AND_THEIRS: Final = {
 LEAST_ROUNDS: Final = 5
 _NOT_COMPILED: Final = "PYTHONDONTWRITEBYTECODE"
 _HELP: Final = {
-    "wavelane --help": ("-c", "from wavelane.cli.app import main; main()", "--help"),
+    "wavelane --help": ("-c", "from wavelane.cli import main; main()", "--help"),
     "one typer command --help": ("-m", "benchmarks.one_command", "--help"),
 }
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.gitrepos import git, until
 
-from wavelane.commands.pipeline import CommandPipeline, IssueCommands, RepoSettings
+from wavelane.commands import CommandPipeline, IssueCommands, RepoSettings
 from wavelane.pipeline import Assignment
-from wavelane.processes.command import CommandLine
+from wavelane.processes import CommandLine
 
 ISSUE = Assignment("api#1", "api", title="Say more", body="All of it.")
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from wavelane import Report
 from wavelane.cli.app import app
 from wavelane.cli.wave_run import WaveRun
-from wavelane.commands.pipeline import CommandPipeline
+from wavelane.commands import CommandPipeline
 from wavelane.wavefile import load
 
 

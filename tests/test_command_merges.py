@@ -10,7 +10,7 @@ import pytest
 from tests.bench import ISSUE, Bench
 from tests.gitrepos import git, hook, make_repo, until, without_identity
 
-from wavelane.git.program import GitError
+from wavelane.git import GitError
 from wavelane.pipeline import Assignment, SessionFailed
 from wavelane_model.outcomes import Conflicted, Implemented, Merged
 

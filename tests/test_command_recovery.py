@@ -16,9 +16,9 @@ import pytest
 from tests.bench import ISSUE, Bench
 from tests.gitrepos import git, make_repo, until
 
-from wavelane.commands.pipeline import PipelineError
+from wavelane.commands import PipelineError
 from wavelane.pipeline import Assignment, Discarded, Resumed, SessionFailed
-from wavelane.processes.command import group_is_alive
+from wavelane.processes import group_is_alive
 from wavelane.processes.leftovers import TOKEN, SessionRegistry, _boot, _started
 from wavelane_model.outcomes import Approved, Blocked, Conflicted, Implemented, Merged
 
@@ -245,7 +245,7 @@ RUNS_A_SESSION = textwrap.dedent(
     """
     import asyncio, sys
     from pathlib import Path
-    from wavelane.commands.pipeline import CommandPipeline, IssueCommands, RepoSettings
+    from wavelane.commands import CommandPipeline, IssueCommands, RepoSettings
     from wavelane.pipeline import Assignment
 
     top = Path(sys.argv[1])

@@ -10,10 +10,10 @@ import pytest
 from tests.bench import ISSUE, Bench, cancelled_when
 from tests.gitrepos import commit, git, hook, make_repo, snapshot, without_identity
 
-from wavelane.commands.pipeline import CommandPipeline, IssueCommands, RepoSettings
-from wavelane.git.program import GitError
+from wavelane.commands import CommandPipeline, IssueCommands, RepoSettings
+from wavelane.git import GitError
 from wavelane.pipeline import Assignment, Pipeline, SessionFailed
-from wavelane.processes.command import group_is_alive
+from wavelane.processes import group_is_alive
 from wavelane_model.outcomes import (
     Approved,
     Blocked,

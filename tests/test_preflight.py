@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.gitrepos import commit, git, make_repo, snapshot, without_identity
 
-from wavelane.commands.pipeline import CommandPipeline, IssueCommands, PipelineError, RepoSettings
-from wavelane.processes.command import CommandLine
+from wavelane.commands import CommandPipeline, IssueCommands, PipelineError, RepoSettings
+from wavelane.processes import CommandLine
 
 FINE = IssueCommands("true")
 

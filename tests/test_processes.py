@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.gitrepos import until
 
-from wavelane.processes.command import (
+from wavelane.processes import (
     Exit,
     ask,
     execute,

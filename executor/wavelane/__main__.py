@@ -1,6 +1,6 @@
 """`python -m wavelane` is the command `wavelane`."""
 
-from wavelane.cli.app import main
+from wavelane.cli import main
 
 if __name__ == "__main__":
     main()

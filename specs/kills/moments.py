@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from specs.kills.project import SLOW_GIT
-from wavelane.commands.pipeline import CommandPipeline
-from wavelane.git.program import Git
-from wavelane.git.repos import AGENT_TREE
+from wavelane.commands import CommandPipeline
+from wavelane.git import AGENT_TREE, Git
 from wavelane.journal import Journal, RecordedEvent
 from wavelane_model.events import SessionEnded
 

@@ -54,9 +54,9 @@ def explained(as_json: bool = False) -> Iterator[None]:
 
 def problems_of(error: Exception) -> tuple[Problem, ...]:
     """The problems that an error tells a person about; none for an error of the program."""
-    from wavelane.journal import JournalError
     from wavelane.diagrams import DotMissing
-    from wavelane.git.program import GitError
+    from wavelane.git import GitError
+    from wavelane.journal import JournalError
     from wavelane_model.problems import Problem, ProblemsError
 
     match error:

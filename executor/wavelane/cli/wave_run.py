@@ -12,8 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wavelane.commands.pipeline import CommandPipeline
-from wavelane.commands.settings import IssueCommands, RepoSettings
+from wavelane.commands import CommandPipeline, IssueCommands, RepoSettings
 from wavelane.journal import JournalError
 from wavelane.replay.experience import experience_of
 from wavelane.replay.report import Report

@@ -1,1 +1,17 @@
-"""A wing; see its modules."""
+"""The command pipeline: issues implemented, gated and reviewed by commands, and merged by git.
+
+Decides what is run for an issue, what an exit code means, what is checked before the first session
+and what is claimed for the time of a run. What becomes of the work in a repo is the git wing's.
+"""
+
+from wavelane.commands.pipeline import CommandPipeline
+from wavelane.commands.sessions import SessionExit
+from wavelane.commands.settings import IssueCommands, PipelineError, RepoSettings
+
+__all__ = [
+    "CommandPipeline",
+    "IssueCommands",
+    "PipelineError",
+    "RepoSettings",
+    "SessionExit",
+]

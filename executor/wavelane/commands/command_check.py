@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from wavelane.git.program import environment
-from wavelane.processes.command import CommandLine, ask
+from wavelane.git import environment
+from wavelane.processes import CommandLine, ask
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9_.+/-]*/[A-Za-z0-9_.+/-]+")

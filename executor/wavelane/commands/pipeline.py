@@ -22,16 +22,21 @@ from typing import Any
 
 from wavelane.commands.preflight import Preflight
 from wavelane.commands.runs import Runner
-from wavelane.commands.sessions import CommandSessions, SessionExit
+from wavelane.commands.sessions import CommandSessions
 from wavelane.commands.settings import IssueCommands, PipelineError, RepoSettings
 from wavelane.commands.state_dir import StateDir
-from wavelane.git.program import Git, GitError
-from wavelane.git.project import Project, merged_in
-from wavelane.git.repos import Repo, agent_branch, feature_branch
-from wavelane.git.slugs import slug
-from wavelane.git.survey import RepoFacts
+from wavelane.git import (
+    Git,
+    GitError,
+    Project,
+    Repo,
+    RepoFacts,
+    agent_branch,
+    feature_branch,
+    merged_in,
+    slug,
+)
 from wavelane.pipeline import Assignment, Discarded, Found, Resumed
-from wavelane.processes.command import CommandLine
 from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import (
     Approved,
@@ -45,15 +50,6 @@ from wavelane_model.outcomes import (
 )
 from wavelane_model.problems import Place, Problem
 from wavelane_model.wave import Issue
-
-__all__ = [
-    "CommandLine",
-    "CommandPipeline",
-    "IssueCommands",
-    "PipelineError",
-    "RepoSettings",
-    "SessionExit",
-]
 
 
 class CommandPipeline:

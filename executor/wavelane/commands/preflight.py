@@ -13,10 +13,18 @@ from typing import NamedTuple
 
 from wavelane.commands.command_check import CommandCheck, Fault
 from wavelane.commands.settings import IssueCommands, RepoSettings
-from wavelane.git.program import OLDEST_GIT, Git, GitError, version
-from wavelane.git.repos import agent_branch
-from wavelane.git.survey import RepoFacts, RepoUnfitError, check_path, survey
-from wavelane.processes.command import CommandLine
+from wavelane.git import (
+    OLDEST_GIT,
+    Git,
+    GitError,
+    RepoFacts,
+    RepoUnfitError,
+    agent_branch,
+    check_path,
+    survey,
+    version,
+)
+from wavelane.processes import CommandLine
 from wavelane_model.problems import Place, Problem
 
 _MOST_AT_ONCE = 8

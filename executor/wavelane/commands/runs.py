@@ -26,11 +26,9 @@ from pathlib import Path
 from typing import Final
 
 from wavelane.commands.state_dir import StateDir
-from wavelane.git.program import environment
-from wavelane.git.slugs import slug
+from wavelane.git import environment, slug
 from wavelane.pipeline import Assignment, SessionFailed
-from wavelane.processes.command import CommandLine, Exit, last_line, run, tail
-from wavelane.processes.leftovers import TOKEN
+from wavelane.processes import TOKEN, CommandLine, Exit, last_line, run, tail
 
 _OUTPUT_BYTES: Final = 65_536
 _OUTPUT_LINES: Final = 200

@@ -25,10 +25,9 @@ from dataclasses import replace
 from enum import IntEnum
 
 from wavelane.commands.runs import CommandRun, Runner
-from wavelane.git.workspace import Workspace
-from wavelane.git.worktrees import Worktree
+from wavelane.git import Workspace, Worktree
 from wavelane.pipeline import Assignment
-from wavelane.processes.command import CommandLine
+from wavelane.processes import CommandLine
 from wavelane.times import time_at_end
 from wavelane_model.outcomes import (
     Approved,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wavelane.processes.command import CommandLine
+from wavelane.processes import CommandLine
 from wavelane_model.problems import ProblemsError
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from wavelane.commands.settings import PipelineError
-from wavelane.git.lock import GitLock, GitLockHeldError
-from wavelane.git.slugs import slug
+from wavelane.git import GitLock, GitLockHeldError, slug
 from wavelane.lock import InUseError, Lock
 from wavelane.processes.leftovers import SessionRegistry
 from wavelane_model.problems import Place, Problem

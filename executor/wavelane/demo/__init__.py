@@ -18,7 +18,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wavelane.git.program import GitError
+from wavelane.git import GitError
 
 if TYPE_CHECKING:
     from wavelane.scheduler.scheduler import Scheduler

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from wavelane.pipeline import SessionFailed
-from wavelane.processes.command import CommandResult, Exit, ask
+from wavelane.processes import CommandResult, Exit, ask
 
 OLDEST_GIT: Final = (2, 20)
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from wavelane.git.program import GitError
 from wavelane.git.repos import Repo
 from wavelane.git.workspace import Workspace
-from wavelane.processes.command import uninterrupted
+from wavelane.processes import uninterrupted
 from wavelane_model.wave import Issue
 
 

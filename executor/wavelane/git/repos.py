@@ -25,7 +25,7 @@ from urllib.parse import quote
 from wavelane.git.program import Git, GitError
 from wavelane.git.slugs import slug
 from wavelane.git.worktrees import Worktree, worktrees
-from wavelane.processes.command import uninterrupted
+from wavelane.processes import uninterrupted
 
 TRAILER: Final = "Wavelane-Issue"
 Mark = Literal["reviewed", "conflicted", "unchanged"]

@@ -19,7 +19,7 @@ from wavelane.git.program import GitError
 from wavelane.git.repos import Repo, signed
 from wavelane.git.worktrees import Worktree
 from wavelane.pipeline import SessionFailed
-from wavelane.processes.command import uninterrupted
+from wavelane.processes import uninterrupted
 from wavelane_model.wave import Issue
 
 _DIFF_BYTES: Final = 65_536

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavelane.git.program import Git, GitError
-from wavelane.processes.command import uninterrupted
+from wavelane.processes import uninterrupted
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,12 @@
    has left the group and is not ended.
 5. A command that is to be known to later runs (`register`) begins only when that is on record: it
    waits for a line on its input, and ends when its input ends without one.
-
-A group's number stays taken while the group has a member, and the kernel hands out numbers in
-turn; so a number that answered an instant ago is still that group's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,6 +24,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TypeVar
 
+from wavelane.processes.groups import end_group
+
 CommandLine = str | tuple[str, ...]
 """Text is run by `sh -c`; a tuple is run as it is, without a shell."""
 
@@ -35,11 +33,6 @@ T = TypeVar("T")
 
 _LATCH = ("sh", "-c", 'read -r begin && exec "$@" </dev/null', "sh")
 """Waits for a line on its input, and becomes the command that follows."""
-
-_ESCAPE_SEQUENCE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
-)
-_LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,46 +196,6 @@ async def uninterrupted(work: Awaitable[T], *, on_cancel: Callable[[], None] = l
     raise cancellation
 
 
-def tail(log: Path, max_bytes: int) -> str:
-    """The last `max_bytes` of a log as text, without escape sequences. Without a log: ""."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - max_bytes))
-            data = file.read()
-    except OSError:
-        return ""
-    if size > max_bytes:
-        data = data.lstrip(bytes(range(0x80, 0xC0)))
-    return _ESCAPE_SEQUENCE.sub("", data.decode("utf-8", "replace"))
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that is not blank, cut to a readable length. Without one: ""."""
-    lines = (line.strip() for line in reversed(tail(log, 16_384).splitlines()))
-    line = "".join(char for char in next(filter(None, lines), "") if char.isprintable())
-    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
-
-
-async def end_group(group: int, grace: float) -> None:
-    """End a process group: SIGTERM, `grace` seconds, SIGKILL. Returns when it is gone."""
-    if not _signal_group(group, signal.SIGTERM):
-        return
-    if not await _group_ends(group, grace):
-        _signal_group(group, signal.SIGKILL)
-        await _group_ends(group, None)
-
-
-def group_is_alive(group: int) -> bool:
-    """Whether a process group has a member that is more than a zombie."""
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    members = _member_states(group)
-    return members is None or any(state not in "ZX" for state in members)
-
-
 def _release_latch(process: asyncio.subprocess.Process) -> None:
     assert process.stdin is not None
     process.stdin.write(b"\n")
@@ -287,44 +240,3 @@ async def _end_or_cancellation(
         ended.cancel()
         cancellation.cancel()
         await asyncio.wait((ended, cancellation))
-
-
-async def _group_ends(group: int, within: float | None) -> bool:
-    """Wait until a group is gone; False when it is still there after `within` seconds."""
-    clock = asyncio.get_running_loop().time
-    deadline = None if within is None else clock() + within
-    pause = 0.001
-    while group_is_alive(group):
-        if deadline is not None and clock() >= deadline:
-            return False
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 0.05)
-    return True
-
-
-def _signal_group(group: int, number: signal.Signals) -> bool:
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
-def _member_states(group: int) -> list[str] | None:
-    """The state letters of a group's members; None where the system has no /proc to look into."""
-    try:
-        entries = [entry for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208
-    except OSError:
-        return None
-    if not entries:
-        return None
-    found = []
-    for entry in entries:
-        try:
-            stat = Path("/proc", entry, "stat").read_bytes()
-        except OSError:
-            continue
-        state, _parent, of_group, *_ = stat[stat.rindex(b")") + 2 :].split()
-        if int(of_group) == group:
-            found.append(state.decode())
-    return found

@@ -5,7 +5,7 @@
 2. A process is a leftover when its id *and* its start are those on record. Then its whole group is
    ended, as if the session were cancelled.
 3. Where the leader of the group is gone and others of it live, each that has the token in its
-   environment is ended. An id may have been given to somebody else meanwhile; the token was not.
+   environment is ended. An id may have been given to another process meanwhile; the token was not.
 4. Nothing else is ever signalled.
 """
 
@@ -24,7 +24,7 @@ from errno import EBUSY
 from pathlib import Path
 from typing import Final
 
-from wavelane.processes.command import end_group, group_is_alive
+from wavelane.processes.groups import end_group, group_is_alive
 
 log = logging.getLogger("wavelane")
 
@@ -66,7 +66,7 @@ class SessionRegistry:
         """End what is on record and lives; how many sessions that were. `grace` in seconds.
 
         Nothing may be registered meanwhile. Raises `OSError` for a record that cannot be read, and
-        for a process of which this system cannot tell whether it is a leftover.
+        for a process where this system does not say when it started.
         """
         found = [(path, _read(path)) for path in self._records()]
         ended = await asyncio.gather(*(_end(one, grace) for _, one in found if one is not None))

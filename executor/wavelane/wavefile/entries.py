@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from wavelane.wavefile.problems import shown
 from wavelane.wavefile.values import (
     Count,
+    FilePath,
     Line,
     Name,
-    Place,
     Positive,
     Seconds,
     Shell,
@@ -26,8 +26,8 @@ from wavelane_model.limits import Limits
 _DEFAULTS: Final = Limits()
 
 
-class Entry(BaseModel):
-    """A mapping of the file; keys without a value are left out."""
+class EntryModel(BaseModel):
+    """A mapping in a wave file, whatever it describes; keys without a value are left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class Entry(BaseModel):
         return {key: item for key, item in value.items() if item is not None or key not in known}
 
 
-class LimitsEntry(Entry):
+class LimitsEntry(EntryModel):
     """How often a step is repeated before its issue is parked, and how long it may take."""
 
     model_config = ConfigDict(title="Limits")
@@ -98,12 +98,12 @@ def _with_short_form(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [short, mapping]
 
 
-class RepoEntry(Entry):
+class RepoEntry(EntryModel):
     """A repo of the project: its path, or a mapping with its path and what differs in it."""
 
     model_config = ConfigDict(title="Repo", json_schema_extra=_with_short_form)
 
-    path: Place = Field(description="Where the repo is, relative to the wave file.")
+    path: FilePath = Field(description="Where the repo is, relative to the wave file.")
     base: Word | None = Field(
         default=None,
         description="The integration branch; default: the branch the repo's checkout is on.",
@@ -128,7 +128,7 @@ class RepoEntry(Entry):
         raise ValueError(f"is {shown(value)}; give its path, or a mapping with its path")
 
 
-class IssueEntry(Entry):
+class IssueEntry(EntryModel):
     """One piece of work in one repo."""
 
     model_config = ConfigDict(title="Issue")
@@ -148,7 +148,7 @@ class IssueEntry(Entry):
     )
     labels: Words = Field(
         default=(),
-        description="What it is like: one, or a list. What others like it took tells its length.",
+        description="What it is like: one, or a list. What others like it took says its length.",
     )
     implement: Shell | None = Field(default=None, description="Command that implements this issue.")
     review: Shell | None = Field(default=None, description="Command that reviews this issue.")

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
 
-from wavelane.processes.command import CommandLine
-from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
-from wavelane.wavefile.values import Name, Place, Positive, Shell, Text, Words
+from wavelane.processes import CommandLine
+from wavelane.wavefile.entries import EntryModel, IssueEntry, LimitsEntry, RepoEntry
+from wavelane.wavefile.values import FilePath, Name, Positive, Shell, Text, Words
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.wave import Finished, Issue, Wave
 
-Step = Literal["implement", "review"]
+CommandStep = Literal["implement", "review"]
 """A step that a command does."""
 
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ def _some(value: dict[str, _T]) -> dict[str, _T]:
     raise ValueError("is empty; name at least one repo and its path")
 
 
-class WaveFile(Entry):
+class WaveFile(EntryModel):
     """A wave file: issues, the repos they live in, and the commands that work on them."""
 
     model_config = ConfigDict(title="Wave file of wavelane")
@@ -39,7 +39,7 @@ class WaveFile(Entry):
     wave: Name = Field(
         description="The name of the wave: letters, digits, '-', '_' and '.'; in its branch names."
     )
-    work_dir: Place = Field(
+    work_dir: FilePath = Field(
         default=Path(".wavelane"),
         validate_default=True,
         description="Where worktrees, logs and the journal are kept, relative to the wave file.",
@@ -118,7 +118,7 @@ class WaveFile(Entry):
         """The limits as the scheduler takes them."""
         return Limits(**self.limits.model_dump())
 
-    def command_for(self, issue_id: str, step: Step) -> CommandLine | None:
+    def command_for(self, issue_id: str, step: CommandStep) -> CommandLine | None:
         """The command of a step: the issue's, else its repo's, else the file's, else None.
 
         Raises `KeyError` for an unknown id.

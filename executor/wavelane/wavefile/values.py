@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
-from wavelane.processes.command import CommandLine
+from wavelane.processes import CommandLine
 from wavelane.wavefile.problems import CONTROL, shown
 
 _LARGEST: Final = 10**9
@@ -138,7 +138,7 @@ Name = Annotated[str, PlainValidator(_name), WithJsonSchema({**_WRITTEN, "patter
 Shell = Annotated[
     CommandLine, PlainValidator(_command), _either({"type": "string", "minLength": 1}, _WORDS)
 ]
-Place = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
+FilePath = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
 Whole = Annotated[int, PlainValidator(_whole), WithJsonSchema({"type": "integer"})]
 Count = Annotated[
     int, PlainValidator(partial(_whole, least=0)), WithJsonSchema({"type": "integer", "minimum": 0})

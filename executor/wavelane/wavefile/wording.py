@@ -7,12 +7,12 @@ from typing import Final
 
 from pydantic_core import ErrorDetails
 
-from wavelane.wavefile.entries import Entry, IssueEntry, LimitsEntry, RepoEntry
+from wavelane.wavefile.entries import EntryModel, IssueEntry, LimitsEntry, RepoEntry
 from wavelane.wavefile.file import WaveFile
 from wavelane.wavefile.problems import problem_at, shown
 from wavelane_model.problems import Location, Problem
 
-_ENTRY_UNDER: Final[dict[str | int, type[Entry]]] = {
+_ENTRY_UNDER: Final[dict[str | int, type[EntryModel]]] = {
     "limits": LimitsEntry,
     "repos": RepoEntry,
     "issues": IssueEntry,
