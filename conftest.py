@@ -23,7 +23,7 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-pytest_plugins = ("tests.plugins.kinds", "tests.plugins.parallel")
+pytest_plugins = ("pytester", "tests.plugins.kinds", "tests.plugins.parallel")
 
 PACKAGES = {"dot": "graphviz", "spin": "spin", "gcc": "gcc"}
 

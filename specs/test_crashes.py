@@ -37,6 +37,8 @@ from wavelane.journal import Journal
 from wavelane.lock import owner_of
 from wavelane_model.events import AttemptDiscarded, AttemptResumed, CapMoved, Event
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {plan.name: plan for plan in PLANS}
 
 
@@ -46,6 +48,7 @@ def path() -> Iterator[Path]:
         yield folder / "journal.db"
 
 
+@pytest.mark.layer
 def test_every_crash_of_the_smallest_wave_is_survived(path: Path) -> None:
     found = crashed(PLANS[0], path)
 

@@ -18,6 +18,8 @@ from specs.kills.project import REPOS, Setting
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs /proc and flock")
 
 
+@pytest.mark.git
+@pytest.mark.slow
 def test_waves_that_are_killed_end_as_if_nobody_had_disturbed_them() -> None:
     played = list(storm(seed=7, kills=8, policies=POLICIES["both"], jobs=2))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import factorial
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,9 +12,8 @@ from specs.promela import check, run
 from specs.promela.check import ALWAYS, EVENTUALLY, SOMETIMES
 from specs.promela.graphs import by_spin, by_step, differences
 from specs.promela.models import MODELS, PIPE, PLANNED, REWORK, RULES, STRICT, Model, sources
-from specs.promela.mutants import MUTANTS, Mutant, judge
+from specs.promela.mutants import MUTANTS, How, Mutant, judge
 from specs.promela.spin import SpinError
-from specs.results import Result
 from specs.search.examples import Examples
 from specs.search.explore import explore
 from wavelane_model import step as step_module
@@ -30,36 +30,25 @@ STATES = {
     "urgent.pml": 1961,
 }
 
-pytestmark = pytest.mark.needs("spin", "gcc")
+pytestmark = [pytest.mark.needs("spin", "gcc"), pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def results() -> dict[str, Result]:
-    return {result.property: result for result in run()}
+@pytest.mark.layer
+def test_every_property_holds_and_is_looked_at_in_as_many_states_as_are_pinned() -> None:
+    results = {result.property: result for result in run()}
 
-
-def test_every_property_holds(results: dict[str, Result]) -> None:
     assert [f"{one.property}: {one.detail}" for one in results.values() if not one.passed] == []
-
-
-def test_every_property_is_looked_at(results: dict[str, Result]) -> None:
-    promised = [
+    of_step = {
+        model.file: f"same as the step: {model.world.name}" for model in MODELS if not model.nightly
+    }
+    assert list(results) == [
         *(f"always {name}" for name in ALWAYS),
         *(f"eventually {name}" for name in EVENTUALLY),
         *(f"sometimes {name}" for name in SOMETIMES),
-        *(f"same as the step: {model.world.name}" for model in MODELS if not model.nightly),
+        *of_step.values(),
     ]
-    assert list(results) == promised
     assert all(result.amount > 0 for result in results.values())
-
-
-def test_the_counts_of_states_are_as_pinned(results: dict[str, Result]) -> None:
-    found = {
-        model.file: results[f"same as the step: {model.world.name}"].amount
-        for model in MODELS
-        if not model.nightly
-    }
-    assert found == STATES
+    assert {file: results[name].amount for file, name in of_step.items()} == STATES
 
 
 @pytest.mark.parametrize("model", [STRICT, PIPE], ids=lambda model: model.file)
@@ -79,8 +68,11 @@ def test_the_step_has_more_states_only_by_the_order_of_held_sessions(model: Mode
     assert real.keys == {line: factorial(line.count(" review 0 ")) for line in real.edges}
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_spin_notices_a_mutant(mutant: Mutant) -> None:
+@pytest.mark.parametrize("how", get_args(How))
+def test_spin_notices_a_mutant_in_each_way(how: How) -> None:
+    """All of them are in the mutants' table, which has to be tried again where wave.pml changes."""
+    mutant = next(one for one in MUTANTS if one.how == how)
+
     verdict = judge(mutant)
 
     assert verdict.killed

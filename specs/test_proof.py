@@ -24,6 +24,8 @@ from wavelane_model.guards import PREDICATES
 from wavelane_model.lifecycle import STATES, TABLE, Guard, Row, State, Trigger
 from wavelane_model.state import WaveState
 
+pytestmark = pytest.mark.slow
+
 
 def the_row(trigger: Trigger, source: State, target: State) -> Row:
     """The row of the table."""
@@ -56,6 +58,7 @@ def agreement_breaks() -> dict[str, str]:
     return {one.property: one.detail for one in agreed() if not one.passed}
 
 
+@pytest.mark.layer
 def test_all_rules_are_proved_of_the_tables() -> None:
     moves = len(TABLE) + len(CAP_TABLE) + len(EVENTS)
 

@@ -39,6 +39,8 @@ from wavelane_model.outcomes import Implemented
 from wavelane_model.state import WaveState
 from wavelane_model.step import step
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 BY_NAME = {world.name: world for world in WORLDS}
 ENDS_IN_EVERY_WAY = BY_NAME["sessions end in every way"]
@@ -70,6 +72,7 @@ def drop_guard(monkeypatch: pytest.MonkeyPatch, trigger: Trigger, guard: Guard) 
     monkeypatch.setattr(step_module, "_ROWS", step_module.compiled(table))
 
 
+@pytest.mark.layer
 def test_all_worlds_for_ci_keep_every_property() -> None:
     results = run()
 

@@ -30,6 +30,8 @@ from wavelane_model.effects import EndReservationAt, EndSession, StartMerging, W
 from wavelane_model.events import Event, OrderPlanned, SessionEnded
 from wavelane_model.outcomes import Approved, ChangesRequested
 
+pytestmark = pytest.mark.slow
+
 ENOUGH = 600
 """Schedules within which each of the broken schedulers here is found."""
 
@@ -52,6 +54,7 @@ def first_failure(scheduler: type[Scheduler], folder: Path) -> tuple[int, Played
     pytest.fail(f"{scheduler.__name__} keeps all properties in {ENOUGH} schedules")
 
 
+@pytest.mark.layer
 def test_the_real_executor_keeps_every_property() -> None:
     found = sweep(range(300))
 

@@ -11,6 +11,7 @@ from specs import traces
 from wavelane.journal import Journal, RecordedEvent, Standing, next_digest
 
 
+@pytest.mark.layer
 def test_journals_are_believed_and_forgeries_rejected() -> None:
     results = traces.run()
 
@@ -51,6 +52,7 @@ def test_an_executor_that_loses_an_event_is_not_believed(
     assert any("not lawful" in found for found in traces._believes(tmp_path, 5))
 
 
+@pytest.mark.slow
 def test_a_hash_chain_that_does_not_cover_the_events_lets_damage_through(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,15 +6,17 @@ import html
 import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+import graphviz
 import pytest
 
 from wavelane import diagrams
-from wavelane.diagrams import architecture, machines
+from wavelane.diagrams import architecture, machines, pictures
 from wavelane.diagrams.__main__ import main
 from wavelane_model import cap, lifecycle
 from wavelane_model.lifecycle import IN_FLIGHT, TABLE, Row
@@ -90,6 +92,24 @@ def told_by_mermaid(mermaid: str) -> Told:
         elif stay := re.match(r"(\w+) : ↺ (.*)", line):
             told.add((stay[1], stay[1], stay[2]))
     return told
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """One picture of one source is drawn once, and the code is read once for the architecture."""
+    pipe = graphviz.Source.pipe
+    known: dict[tuple[str, str, str], bytes] = {}
+
+    def pipe_once(source: Any, format: str) -> bytes:  # noqa: A002
+        key = os.environ["PATH"], source.source, format
+        if key not in known:
+            known[key] = pipe(source, format=format)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graphviz.Source, "pipe", pipe_once)
+        patch.setitem(pictures._DRAWINGS, "architecture", cache(architecture.architecture))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -262,26 +282,22 @@ def test_without_the_program_dot_nothing_is_written_and_the_command_fails(
     assert "--format dot or --format mermaid" in capsys.readouterr().err
 
 
-def test_the_command_writes_then_agrees_then_notices_an_edit(tmp_path: Path) -> None:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "wavelane.diagrams", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def test_the_command_writes_then_agrees_then_notices_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
 
-    assert command("write").stdout.splitlines()[0] == "diagrams/issue.svg"
-    assert command("check").returncode == 0
+    assert main(["write"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "diagrams/issue.svg"
+    assert main(["check"]) == 0
 
-    shutil.copy(tmp_path / "diagrams/cap.mmd", tmp_path / "diagrams/issue.mmd")
-    found = command("check")
+    shutil.copy("diagrams/cap.mmd", "diagrams/issue.mmd")
+    capsys.readouterr()
 
-    assert found.returncode == 1
-    assert found.stderr.startswith("diagrams/issue.mmd is out of date")
-    assert found.stdout == ""
+    assert main(["check"]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("diagrams/issue.mmd is out of date")
+    assert out == ""
 
 
 def test_an_import_to_which_a_longer_way_leads_is_not_drawn() -> None:

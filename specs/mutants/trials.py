@@ -13,7 +13,7 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 from specs.mutants.judges import JUDGES, SCHEDULES, SHARED
 from specs.mutants.mutant import HAVE_TO_NOTICE, Kill, Kind, Layer, Mutant
@@ -38,6 +38,7 @@ PATIENCE: Final = 600
 """Seconds for the judges of one copy; a judge that waits for ever uses no processor time."""
 ENDLESS: Final = Kill("never ends", "")
 
+Result = TypeVar("Result")
 AnyMutant = Mutant | PromelaMutant
 Kills = dict[Layer, Kill | None]
 """By layer how it noticed a mutant, or None. A layer after one that never ends is missing."""
@@ -94,21 +95,32 @@ def tried(
     """
     of_code = [one for one in mutants if isinstance(one, Mutant)]
     end = inf if seconds is None else monotonic() + seconds
+    groups = {
+        (one.name, layer): group
+        for layer, group in _expected_to_be_silent(of_code)
+        for one in group
+    }
+    silence: dict[tuple[str, Layer], Future[dict[str, Kill | None] | None]] = {}
+    alone: list[Future[Kills | None]] = []
     with _bench(of_code, schedules) as bench, _pool(jobs) as pool:
-        silence: dict[tuple[str, Layer], Future[dict[str, Kill | None]]] = {
-            (mutant.name, layer): future
-            for layer, group in _expected_to_be_silent(of_code)
-            for future in (pool.submit(bench.silence, layer, group),)
-            for mutant in group
-        }
-        alone = [pool.submit(_alone, mutant, bench, end) for mutant in mutants]
-        for mutant, future in zip(mutants, alone, strict=True):
-            if (judged := future.result()) is None:
-                continue
-            kills = dict(judged)
+        for mutant in mutants:
             for layer in _silent(mutant):
-                kills[layer] = silence[mutant.name, layer].result()[mutant.name]
-            yield Trial(mutant, kills)
+                if (mutant.name, layer) not in silence:
+                    group = groups[mutant.name, layer]
+                    silent = pool.submit(_before, end, lambda of=(layer, group): bench.silence(*of))
+                    silence |= {(one.name, layer): silent for one in group}
+            alone.append(pool.submit(_before, end, lambda one=mutant: _alone(one, bench)))
+        for mutant, future in zip(mutants, alone, strict=True):
+            silent_of = {layer: silence[mutant.name, layer].result() for layer in _silent(mutant)}
+            kills = future.result()
+            if kills is not None and None not in silent_of.values():
+                unseen = {at: of[mutant.name] for at, of in silent_of.items() if of is not None}
+                yield Trial(mutant, {**kills, **unseen})
+
+
+def _before(end: float, work: Callable[[], Result]) -> Result | None:
+    """The result of the work; None where it is too late to begin it."""
+    return work() if monotonic() < end else None
 
 
 @contextmanager
@@ -121,10 +133,8 @@ def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _alone(mutant: AnyMutant, bench: Bench, end: float) -> Kills | None:
-    """What the layers say that are to notice the mutant, or may; None where it is too late."""
-    if monotonic() > end:
-        return None
+def _alone(mutant: AnyMutant, bench: Bench) -> Kills:
+    """What the layers say that are to notice the mutant, or may."""
     if isinstance(mutant, PromelaMutant):
         kill = Kill(mutant.property, f"{mutant.how}, {mutant.model.file}")
         return {"promela": kill if judge(mutant).killed else None}

@@ -46,16 +46,16 @@ class SimulatedJournal(Journal):
 
     def append(
         self,
-        entries: Sequence[RecordedEvent],
+        events: Sequence[RecordedEvent],
         standings: Iterable[tuple[str, Standing]] = (),
         answers: Iterable[tuple[int, str]] = (),
     ) -> None:
         self._writes += 1
-        self._writing = entries
+        self._writing = events
         if self._fault is not None and self._fault.write == self._writes:
             self._disk.fails_at = self._fault.stage
         try:
-            super().append(entries, standings, answers)
+            super().append(events, standings, answers)
         except Exception:
             self._say("a write to the journal fails")
             raise

@@ -304,12 +304,12 @@ class MortalJournal(Journal):
 
     def append(
         self,
-        entries: Sequence[RecordedEvent],
+        events: Sequence[RecordedEvent],
         standings: Iterable[tuple[str, Standing]] = (),
         answers: Iterable[tuple[int, str]] = (),
     ) -> None:
-        self._writing = entries, standings
-        super().append(entries, standings, answers)
+        self._writing = events, standings
+        super().append(events, standings, answers)
 
     def close(self) -> None:
         self._passes(lambda: "before the journal is closed")
