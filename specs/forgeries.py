@@ -1,4 +1,4 @@
-"""Forged journals: what a lawful run's journal cannot say, a change each.
+"""Forged journals: what the journal of a run that keeps the rules cannot say, a change each.
 
 Every base is the journal of a real run in virtual time, or is written from a list of events, as the
 runs that are cut off. A forgery changes the file as an SQL client would, and computes its hash
@@ -69,7 +69,7 @@ WAVE: Final = Wave(
 
 @dataclass(frozen=True)
 class Base:
-    """A run whose journal is lawful. `moves`: at which second the cap is moved, and how."""
+    """A run whose journal keeps the rules. `moves`: at which second the cap is moved, and how."""
 
     wave: Wave = WAVE
     cap: int = 2
@@ -127,7 +127,7 @@ POSTPONED: Final = Base(Wave((Issue("etc#1", "etc"),)), cap=1)
 
 @dataclass(frozen=True)
 class Told(Base):
-    """Runs whose journal is lawful, told by their events."""
+    """Runs whose journal keeps the rules, written from their events."""
 
     events: tuple[Event, ...] = ()
 
@@ -282,7 +282,7 @@ class Forger:
 
 @dataclass(frozen=True)
 class Forgery:
-    """A change of a lawful journal, the rule that it breaks, and what the user is told."""
+    """A change of a journal, the rule that it then breaks, and what the user reads."""
 
     name: str
     base: Base

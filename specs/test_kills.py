@@ -172,10 +172,10 @@ def test_another_set_of_done_issues_and_another_exit_code_are_noticed() -> None:
     assert issues.startswith("done are api#1, api#2, api#3, core#1, core#2, core#3, web#1, not ")
 
 
-def test_a_journal_that_is_not_lawful_is_noticed() -> None:
-    (said,) = judged(forged(case(), unlawful="not lawful: 3 events"))
+def test_a_journal_that_breaks_a_rule_is_noticed() -> None:
+    (said,) = judged(forged(case(), broken_rules="breaks the rules: 3 events"))
 
-    assert said == "the journal is not lawful: not lawful: 3 events"
+    assert said == "the journal breaks the rules: 3 events"
 
 
 def test_an_orphan_is_noticed() -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from specs.monitor import RuleMonitor
 from specs.results import Result
 from specs.search import run, search
 from specs.search.actions import Due, action, actions_of, due, is_rare
 from specs.search.examples import Examples
 from specs.search.explore import Graph, digest, explore, initial
 from specs.search.fairness import never_drains, never_ends
-from specs.search.outside import Outside
 from specs.search.pinned import PINNED, Counts
 from specs.search.watchdog import watched
 from specs.search.worlds import PIPELINED, THREE_REPOS, WORLDS, World
@@ -235,15 +235,15 @@ def test_states_with_equal_keys_have_equal_digests_and_others_do_not() -> None:
     by_key: dict[object, set[bytes]] = {}
     world = BY_NAME["before the start"]
 
-    def remember(state: WaveState, outside: Outside) -> None:
-        by_key.setdefault((state.key(), outside.key()), set()).add(digest(state, outside))
+    def remember(state: WaveState, monitor: RuleMonitor) -> None:
+        by_key.setdefault((state.key(), monitor.key()), set()).add(digest(state, monitor))
 
     graph = explore(world, Examples())
     for number in range(0, len(graph), 7):
-        state, outside = initial(world)
+        state, monitor = initial(world)
         for event in graph.events(graph.path(number)):
-            outside.take(event, step(state, event))
-        remember(state, outside)
+            monitor.take(event, step(state, event))
+        remember(state, monitor)
 
     assert all(len(digests) == 1 for digests in by_key.values())
     assert len(set.union(*by_key.values())) == len(by_key) == len(range(0, len(graph), 7))
@@ -314,16 +314,16 @@ def test_the_start_of_the_wave_is_due_in_the_end() -> None:
 
 
 def test_after_a_cut_off_what_is_left_of_each_session_is_due_and_then_the_next_start() -> None:
-    state, outside = initial(CUT_OFF)
+    state, monitor = initial(CUT_OFF)
     first: tuple[Event, ...] = (WaveStarted(), RunCutOff(), AttemptResumed("web#1"))
     for event in first:
-        outside.take(event, step(state, event))
+        monitor.take(event, step(state, event))
 
-    sessions = due(outside)
-    outside.take(MergeFound("api#1"), step(state, MergeFound("api#1")))
+    sessions = due(monitor)
+    monitor.take(MergeFound("api#1"), step(state, MergeFound("api#1")))
 
     assert sessions == {("session", "api#1")}
-    assert due(outside) == {("start",)}
+    assert due(monitor) == {("start",)}
     assert not is_rare(MergeFound("api#1"))
     assert is_rare(RunCutOff())
 
@@ -334,7 +334,7 @@ def test_a_next_run_that_nobody_starts_is_a_wave_that_never_ends(
     monkeypatch.setitem(
         explore.__globals__,
         "due",
-        lambda outside: frozenset[Due]() if outside.cut_off else due(outside),
+        lambda monitor: frozenset[Due]() if monitor.cut_off else due(monitor),
     )
 
     assert "eventually progress" in broken(CUT_OFF_PIPELINED, to_the_end=True)

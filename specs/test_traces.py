@@ -49,7 +49,7 @@ def test_an_executor_that_loses_an_event_is_not_believed(
 
     monkeypatch.setattr(Journal, "append", lossy)
 
-    assert any("not lawful" in found for found in traces._believes(tmp_path, 5))
+    assert any("breaks the rules" in found for found in traces._believes(tmp_path, 5))
 
 
 @pytest.mark.slow

@@ -1,10 +1,14 @@
-"""Layer 4: journals are validated by `wavelane.verify.verdict`, which trusts nobody.
+"""Layer 4: journals are judged by `wavelane verify`, and the model that they follow by the monitor.
 
-    believes   the journals of random runs of the real executor are lawful, and end as reported
-    goes on    so are those of random waves whose runs are cut off and followed by others
+    believes   the journals of random runs of the real executor keep the rules, and end as reported
+    goes on    so do those of random waves whose runs are cut off and followed by others
     rejects    every forgery of `specs.forgeries` is found, by its rule and with its sentence
     notices    random damage without a new hash chain is always found
     survives   random damage with a new hash chain ends in a verdict, never in an error
+
+Where `verify` finds nothing, the rule monitor (specs/monitor.py) looks at the same events and at
+the effects that the step has for them: `verify` folds a journal through the model, and could not
+notice that the model itself is wrong.
 
 A random run has a random wave, cap, lane policy, script and lever. A random wave whose runs are cut
 off is told by the events that happen to it (specs/told.py), whatever the step takes. All of it
@@ -25,6 +29,7 @@ from random import Random
 from typing import Any, Final, get_args
 
 from specs.forgeries import FORGERIES, Base, Forger, forge
+from specs.monitored import broken_rules
 from specs.results import Result
 from specs.told import Scribe
 from wavelane import Issue, Limits, Report, Scheduler, Wave
@@ -238,8 +243,10 @@ def _believes(folder: Path, runs: int) -> Iterator[str]:
         path = folder / f"run{seed}.db"
         report = random_run(path, seed)
         verdict = verify(path)
-        if not verdict.lawful or verdict.outcome != report.outcome:
+        if not verdict.keeps_the_rules or verdict.outcome != report.outcome:
             yield f"seed {seed}, reported as {report.outcome}: {verdict}"
+        else:
+            yield from (f"seed {seed}: {broken}" for broken in broken_rules(path))
 
 
 def _goes_on(folder: Path, waves: int) -> Iterator[str]:
@@ -248,8 +255,10 @@ def _goes_on(folder: Path, waves: int) -> Iterator[str]:
         path = folder / f"history{seed}.db"
         cuts += random_history(path, seed)
         verdict = verify(path)
-        if not verdict.lawful:
+        if not verdict.keeps_the_rules:
             yield f"history {seed}: {verdict}"
+        else:
+            yield from (f"history {seed}: {broken}" for broken in broken_rules(path))
     if not cuts:
         yield "no run was cut off"
 
@@ -265,7 +274,7 @@ def _rejects(folder: Path) -> Iterator[str]:
         found = verify(path).findings
         first = next((str(one) for one in found if one.rule == forgery.rule), "")
         if not first or forgery.says not in first:
-            yield f"{forgery}: {[str(one) for one in found] or 'lawful'}"
+            yield f"{forgery}: {[str(one) for one in found] or 'nothing'}"
 
 
 def _base(folder: Path, base: Base, known: dict[int, Path]) -> Path:
@@ -282,11 +291,11 @@ def _damaged(folder: Path, runs: int, *, rehashed: bool) -> Iterator[str]:
         path = Path(shutil.copy(folder / f"{kind}{seed}.db", folder / "damaged.db"))
         forge(path, random_damage(random, path), rehash=rehashed)
         try:
-            lawful = verify(path).lawful
+            keeps_the_rules = verify(path).keeps_the_rules
         except Exception as error:
             yield f"seed {seed}: {error!r}"
         else:
-            if lawful and not rehashed:
+            if keeps_the_rules and not rehashed:
                 yield f"seed {seed}: the damage was not found"
 
 

@@ -2,7 +2,7 @@
 
 Each is verified when it is closed, and what is left of them in the test's folder once more when the
 test has ended well: that takes in those that other processes wrote. A test that writes journals by
-hand or damages them is marked `unlawful_journals`.
+hand or damages them is marked `broken_journals`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from wavelane.journal import Journal, JournalError
 from wavelane.verify.verdict import verify
 
-MARK = "unlawful_journals"
+MARK = "broken_journals"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,12 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     if pyfuncitem.get_closest_marker(MARK):
         return (yield)
-    unlawful: list[str] = []
+    broken: list[str] = []
     close = Journal.close
 
     def close_and_verify(journal: Journal) -> None:
         close(journal)
-        unlawful.extend(complaints(journal.path))
+        broken.extend(complaints(journal.path))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "close", close_and_verify)
@@ -41,9 +41,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     folder = pyfuncitem.funcargs.get("tmp_path")
     if isinstance(folder, Path):
         for path in sorted(folder.rglob("*.db")):
-            unlawful.extend(complaints(path))
-    if unlawful:
-        pytest.fail("\n".join(dict.fromkeys(unlawful)), pytrace=False)
+            broken.extend(complaints(path))
+    if broken:
+        pytest.fail("\n".join(dict.fromkeys(broken)), pytrace=False)
     return result
 
 
@@ -53,4 +53,4 @@ def complaints(path: Path) -> list[str]:
         verdict = verify(path)
     except JournalError:
         return []
-    return [] if verdict.lawful else [f"journal {path} is {verdict}"]
+    return [] if verdict.keeps_the_rules else [f"journal {path} {verdict}"]

@@ -459,7 +459,7 @@ def test_a_plot_of_one_size_has_points_without_lines() -> None:
 # Going on after a kill
 
 
-def test_the_journal_to_go_on_with_is_lawful_and_half_done(tmp_path: Path) -> None:
+def test_the_journal_to_go_on_with_keeps_the_rules_and_is_half_done(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
     events = recovery.cut_off(path, 120)

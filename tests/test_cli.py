@@ -88,24 +88,24 @@ def test_the_journal_of_a_run_gives_its_report(project: Path) -> None:
     assert Report.from_journal(project / "j.db").to_dict() == json.loads(done.stdout)
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_a_journal_is_verified_and_one_that_was_edited_is_not(project: Path) -> None:
     journal = project / "j.db"
     wavelane("run", project / "wave.yaml", "--journal", journal)
 
-    lawful = wavelane("verify", journal)
+    kept = wavelane("verify", journal)
     with sqlite3.connect(journal) as forged:
         forged.execute("DELETE FROM event WHERE seq = 3")
     forged.close()
-    unlawful = wavelane("verify", journal)
+    broken = wavelane("verify", journal)
     as_json = wavelane("verify", journal, "--json")
 
-    assert lawful.returncode == 0
-    assert lawful.stdout.startswith("lawful: ")
-    assert "complete" in lawful.stdout
-    assert unlawful.returncode == 1
-    assert unlawful.stdout.startswith("not lawful: ")
-    assert json.loads(as_json.stdout)["lawful"] is False
+    assert kept.returncode == 0
+    assert kept.stdout.startswith("keeps the rules: ")
+    assert "complete" in kept.stdout
+    assert broken.returncode == 1
+    assert broken.stdout.startswith("breaks the rules: ")
+    assert json.loads(as_json.stdout)["keeps_the_rules"] is False
 
 
 def test_a_file_that_is_no_journal_cannot_be_verified(project: Path) -> None:

@@ -149,7 +149,7 @@ def test_what_a_wave_had_learned_itself_is_not_handed_on(tmp_path: Path, earlier
     assert minutes(experience_of(tmp_path / "later.db")) == [("doc", (), 1)]
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_a_journal_that_is_missing_damaged_or_none_is_an_error_in_words(
     tmp_path: Path, earlier: Path
 ) -> None:

@@ -27,7 +27,7 @@ from wavelane_model.events import CapMoved, ParkRequested
 from wavelane_model.outcomes import ChangesRequested, Postponed
 from wavelane_model.wave import Finished
 
-pytestmark = pytest.mark.unlawful_journals
+pytestmark = pytest.mark.broken_journals
 BOUNDED = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 Use = Callable[[Path], object]

@@ -399,7 +399,7 @@ def test_what_was_said_before_the_start_belongs_to_the_plan(tmp_path: Path) -> N
 # Errors
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_a_journal_that_was_changed_is_refused(tmp_path: Path) -> None:
     history(tmp_path, "a#1")
     with closing(sqlite3.connect(tmp_path / "journal.db")) as forged, forged:

@@ -513,7 +513,7 @@ def test_a_journal_of_a_newer_format_takes_no_command(tmp_path: Path) -> None:
     assert answers(path) == []
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_a_journal_that_was_changed_takes_no_command(tmp_path: Path) -> None:
     path = cut_off(tmp_path / "j.db")
     with closing(sqlite3.connect(path)) as db, db:

@@ -142,7 +142,7 @@ def is_unicode(text: str) -> bool:
     return text.encode("utf-8", "ignore").decode() == text
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 @given(st.lists(st.tuples(st.floats(0, 1e12), EVENTS), max_size=5))
 def test_events_come_back_from_the_file_in_order_and_at_their_times(
     tmp_path_factory: pytest.TempPathFactory, written: list[tuple[float, Event]]
@@ -209,7 +209,7 @@ def test_a_journal_without_labels_and_experience_has_no_keys_of_them(tmp_path: P
     assert read_journal(tmp_path / "j.db")[0].wave["a#1"].labels == ()
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 @pytest.mark.parametrize("experience", ["7", '[{"repo":"a"}]', '[{"repo":"a","labels":"bug"}]'])
 def test_an_experience_that_cannot_be_read_is_said_to_be_wrong(
     tmp_path: Path, experience: str
@@ -788,7 +788,7 @@ def changed(path: Path, *statements: str) -> Path:
     return path
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 @pytest.mark.parametrize(("version", "age"), [("5", "a newer"), ("3", "another")])
 def test_a_journal_of_another_format_is_refused(tmp_path: Path, version: str, age: str) -> None:
     path = changed(tmp_path / "j.db", f"UPDATE meta SET value = '{version}' WHERE key = 'format'")
@@ -800,7 +800,7 @@ def test_a_journal_of_another_format_is_refused(tmp_path: Path, version: str, ag
     )
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_an_event_of_another_version_is_refused(tmp_path: Path) -> None:
     path = changed(tmp_path / "j.db", "UPDATE event SET version = 2 WHERE seq = 3")
 
@@ -809,7 +809,7 @@ def test_an_event_of_another_version_is_refused(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 @pytest.mark.parametrize(
     "change",
     [
@@ -838,7 +838,7 @@ def test_a_failure_is_written_with_its_text(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_a_standing_is_what_the_row_then_says(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.db", settings_of(wave_of("a#1", "b#1")))
     standing = Standing("parked", 5.0, 2, "which key?")

@@ -482,7 +482,7 @@ def test_a_time_out_may_change_from_run_to_run(tmp_path: Path) -> None:
     assert run_again(path, Asked(), limits=Limits(merge_timeout=900)).outcome == "complete"
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
@@ -505,7 +505,7 @@ def test_a_journal_that_was_changed_is_refused(tmp_path: Path, statement: str, s
     assert f"`wavelane verify {path}`" in str(caught.value)
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_a_journal_with_a_torn_page_is_called_damaged(tmp_path: Path) -> None:
     path = killed_in(tmp_path, "merging")
     data = bytearray(path.read_bytes())

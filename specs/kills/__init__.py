@@ -7,7 +7,7 @@
 Each wave is played to its end in a folder of its own: `wavelane run` is started, disturbed, and
 started again, until a run ends by itself. Then the wave is compared with one that nobody disturbed
 (`judge`), by what git, the sessions' own logs and the kernel say. The journal is only asked which
-issues are done, and whether it is lawful.
+issues are done, and whether it keeps the rules.
 
 It needs Linux: the process that plays a wave is the one that orphans are given to, so that none is
 lost sight of, and the sessions hold locks (`flock`) that the kernel gives back when they are gone.

@@ -1,7 +1,7 @@
 """Facts: what there is to see of a wave that has ended, asked of git, the kernel and the sessions.
 
 The code under test is asked for two things alone: which issues the journal says are done, and
-whether it is lawful.
+whether it keeps the rules.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Facts:
     processes: tuple[str, ...] = ()
     files: frozenset[str] = frozenset()
     """What there is in the folder of the journal, but for what is in logs, inputs, worktrees."""
-    unlawful: str = ""
+    broken_rules: str = ""
     """What `wavelane verify` has against the journal."""
     events: Counter[str] = field(default_factory=Counter)
     """How often the journal has which event; "Reservation": how many its plans have."""
@@ -99,7 +99,7 @@ def facts_of(project: Project, exit_code: int | None) -> Facts:
         tuple(lines_of(project.log)),
         processes,
         files,
-        "" if verdict.lawful else str(verdict),
+        "" if verdict.keeps_the_rules else str(verdict),
         _counted(entry.event for entry in read_journal(project.journal)[1]),
     )
 

@@ -68,8 +68,8 @@ def _end(case: Case) -> Iterator[str]:
         yield f"the last run ended with {facts.exit_code}, not {setting.exit_code}"
     if facts.done != setting.done:
         yield f"done are {_listed(facts.done)}, not {_listed(setting.done)}"
-    if facts.unlawful:
-        yield f"the journal is not lawful: {facts.unlawful}"
+    if facts.broken_rules:
+        yield f"the journal {facts.broken_rules}"
 
 
 def _git(case: Case) -> Iterator[str]:

@@ -189,7 +189,8 @@ def _by_crashes() -> Kill | None:
 
 
 def by_traces(brief: Brief) -> Kill | None:
-    """The first journal of a random run that is not believed."""
+    """The first journal of a random run that breaks a rule, or whose run does by the monitor."""
+    from specs.monitored import broken_rules
     from specs.traces import random_run
     from wavelane.verify.verdict import verify
 
@@ -198,8 +199,10 @@ def by_traces(brief: Brief) -> Kill | None:
             path = Path(folder, f"run{seed}.db")
             report = random_run(path, seed)
             verdict = verify(path)
-            if not verdict.lawful:
+            if not verdict.keeps_the_rules:
                 return Kill(verdict.findings[0].rule, f"seed {seed}", seed + 1)
+            for broken in broken_rules(path):
+                return Kill(broken.property, f"seed {seed}", seed + 1)
             if verdict.outcome != report.outcome:
                 return Kill("outcome", f"seed {seed}", seed + 1)
     return None

@@ -37,8 +37,8 @@ ALWAYS: Final[dict[str, str]] = {
     "once": "an issue has one session at a time and is done by one merge",
     "glide": "a session is ended on order only because its issue is parked or cancelled",
     "end": "the run ends exactly when, and as, it should; between runs nothing starts",
-    "wake": "the start of a run says when postponed issues are to be woken, and until when "
-    "lanes are reserved",
+    "wake": "no issue is admitted before its wait is over; the start of a run says when postponed "
+    "issues are to be woken, and until when lanes are reserved",
     "outcome": "what a session ended with, or what is left of it, decides where its issue goes",
     "limits": "a step is tried again as often as the limits allow, then its issue is parked",
     "lever": "the cap moves as its table says, and says so",

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from specs.search.outside import Account, Outside
+from specs.monitor import RecoveryFinding, RuleMonitor
 from specs.search.worlds import World
 from wavelane_model.events import (
     AttemptDiscarded,
@@ -101,12 +101,12 @@ class Action:
     late: bool = False
     _by_session: dict[int, Event] = field(default_factory=dict, init=False, compare=False)
 
-    def made(self, outside: Outside) -> Event:
+    def made(self, monitor: RuleMonitor) -> Event:
         """The event that this action is now."""
         if self.issue is None:
             return self.event
-        known = self.issue < len(outside.session)
-        session = (outside.session[self.issue] if known else 0) - self.late
+        known = self.issue < len(monitor.session)
+        session = (monitor.session[self.issue] if known else 0) - self.late
         if session not in self._by_session:
             assert isinstance(self.event, SessionEnded | SessionWithheld)
             self._by_session[session] = replace(self.event, session=session)
@@ -120,32 +120,32 @@ def action(
     return Action(event, possible, settled_by(event), is_rare(event), issue, late)
 
 
-def due(outside: Outside) -> frozenset[Due]:
+def due(monitor: RuleMonitor) -> frozenset[Due]:
     """What must happen in the end if nothing else makes it impossible."""
-    wave = outside.wave
+    wave = monitor.wave
     sessions = {
         ("session", issue.id)
-        for issue, doing in zip(wave.issues, outside.open, strict=True)
+        for issue, doing in zip(wave.issues, monitor.open, strict=True)
         if doing is not None
     }
     times = {
         ("time", issue.id)
-        for issue, waking in zip(wave.issues, outside.waking, strict=True)
+        for issue, waking in zip(wave.issues, monitor.waking, strict=True)
         if waking
     }
     reservations = {
         ("reservation", wave.issues[one].id, f"{until:g}")
-        for one, until in outside.reservations.items()
-        if outside.under_way
+        for one, until in monitor.reservations.items()
+        if monitor.under_way
     }
     turns = {
         ("turn", repo, who)
-        for repo, who in zip(wave.repos, outside.turns, strict=True)
+        for repo, who in zip(wave.repos, monitor.turns, strict=True)
         if isinstance(who, str)
     }
-    waits = not outside.started or (outside.cut_off and not sessions)
+    waits = not monitor.started or (monitor.cut_off and not sessions)
     start = {("start",)} if waits else set()
-    pause = {("pause",)} if outside.lifts is not None and outside.under_way else set()
+    pause = {("pause",)} if monitor.lifts is not None and monitor.under_way else set()
     return frozenset[Due]().union(sessions, times, reservations, turns, start, pause)
 
 
@@ -154,7 +154,7 @@ def settled_by(event: Event) -> Due | None:
     match event:
         case SessionEnded(issue, _, outcome) if not isinstance(outcome, Postponed):
             return ("session", issue)
-        case _ if isinstance(event, Account):
+        case _ if isinstance(event, RecoveryFinding):
             return ("session", event.issue)
         case PostponementEnded(issue):
             return ("time", issue)
@@ -223,7 +223,7 @@ def _untils(world: World) -> set[float]:
     return {3_000.0, *(one.until for plan in world.plans for one in plan.reservations)}
 
 
-def _accounts_of(issue: str) -> tuple[Account, ...]:
+def _accounts_of(issue: str) -> tuple[RecoveryFinding, ...]:
     return (
         AttemptDiscarded(issue),
         AttemptResumed(issue),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, get_args
 
-from specs.search.outside import WAYS_BACK, Account, Outside, Step
+from specs.monitor import WAYS_BACK, RecoveryFinding, RuleMonitor, Step
 from specs.search.worlds import World
 from wavelane_model.cap import MOVES
 from wavelane_model.effects import (
@@ -47,9 +47,9 @@ class Seen(NamedTuple):
     """One transition: what was, the event, its effects, and the state after it."""
 
     world: World
-    before: Outside
+    before: RuleMonitor
     state: WaveState
-    outside: Outside
+    monitor: RuleMonitor
     event: Event
     effects: list[Effect]
 
@@ -63,13 +63,13 @@ class Seen(NamedTuple):
 def two_merges_queue(seen: Seen) -> bool:
     """Two approved merges of one repo wait, one behind the other."""
     return seen.world.lane_release == "review" and any(
-        sum(isinstance(who, int) for who in queue) >= 2 for queue in seen.outside.queues
+        sum(isinstance(who, int) for who in queue) >= 2 for queue in seen.monitor.queues
     )
 
 
 def two_reviews_of_one_repo(seen: Seen) -> bool:
     repos = [
-        seen.outside.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one == "review"
+        seen.monitor.wave.repo_of[at] for at, one in enumerate(seen.monitor.open) if one == "review"
     ]
     return len(set(repos)) < len(repos)
 
@@ -83,9 +83,9 @@ def rework_takes_the_lane_before_an_admission(seen: Seen) -> bool:
     taken = [
         one for one in seen.effects if isinstance(one, AnnounceIssue) and one.trigger == "take_lane"
     ]
-    wave = seen.outside.wave
+    wave = seen.monitor.wave
     return any(
-        record.ready and seen.outside.in_flight < seen.outside.level
+        record.ready and seen.monitor.in_flight < seen.monitor.level
         for one in taken
         for record in seen.state.records
         if wave.issues[record.position].repo == wave[one.issue].repo
@@ -94,19 +94,19 @@ def rework_takes_the_lane_before_an_admission(seen: Seen) -> bool:
 
 def more_in_flight_than_the_level(seen: Seen) -> bool:
     """The cap was lowered and nothing was interrupted."""
-    return seen.outside.in_flight > seen.outside.level > 0
+    return seen.monitor.in_flight > seen.monitor.level > 0
 
 
 def a_merge_goes_in_while_paused(seen: Seen) -> bool:
     return (
         isinstance(seen.event, SessionEnded)
         and isinstance(seen.event.outcome, Merged)
-        and seen.outside.level == 0
+        and seen.monitor.level == 0
     )
 
 
 def a_merge_starts_while_paused(seen: Seen) -> bool:
-    return seen.outside.level == 0 and any(
+    return seen.monitor.level == 0 and any(
         isinstance(one, AnnounceIssue) and one.trigger == "begin_merge" for one in seen.effects
     )
 
@@ -114,7 +114,7 @@ def a_merge_starts_while_paused(seen: Seen) -> bool:
 def a_review_waits_for_the_cap(seen: Seen) -> bool:
     return any(
         at == "review" and doing is None
-        for at, doing in zip(seen.outside.at, seen.outside.open, strict=True)
+        for at, doing in zip(seen.monitor.at, seen.monitor.open, strict=True)
     )
 
 
@@ -129,12 +129,12 @@ def a_lane_is_free_and_the_cap_is_full(seen: Seen) -> bool:
             record.ready and seen.state.lanes[record.lane].holder is None
             for record in seen.state.records
         )
-        and seen.outside.in_flight >= seen.outside.level > 0
+        and seen.monitor.in_flight >= seen.monitor.level > 0
     )
 
 
 def three_repos_at_once(seen: Seen) -> bool:
-    doing = {seen.outside.wave.repo_of[at] for at, one in enumerate(seen.outside.open) if one}
+    doing = {seen.monitor.wave.repo_of[at] for at, one in enumerate(seen.monitor.open) if one}
     return len(doing) >= 3
 
 
@@ -143,42 +143,42 @@ def merged_though_it_was_to_be_taken_out(seen: Seen) -> bool:
     return (
         isinstance(seen.event, SessionEnded)
         and isinstance(seen.event.outcome, Merged)
-        and seen.before.ending[seen.outside.wave.position[seen.event.issue]] is not None
+        and seen.before.ending[seen.monitor.wave.position[seen.event.issue]] is not None
     )
 
 
 def others_wait_behind_a_merge(seen: Seen) -> bool:
     return any(
         queue and isinstance(queue[0], int) and any(isinstance(who, str) for who in queue)
-        for queue in seen.outside.queues
+        for queue in seen.monitor.queues
     )
 
 
 def a_merge_waits_behind_others(seen: Seen) -> bool:
     return any(
         queue and isinstance(queue[0], str) and any(isinstance(who, int) for who in queue)
-        for queue in seen.outside.queues
+        for queue in seen.monitor.queues
     )
 
 
 def a_postponed_issue_leaves_its_lane_to_another(seen: Seen) -> bool:
-    repos = seen.outside.wave.repo_of
+    repos = seen.monitor.wave.repo_of
     return any(
-        waking and repos[at] == repos[other] and seen.outside.at[other] in IN_FLIGHT
-        for at, waking in enumerate(seen.outside.waking)
+        waking and repos[at] == repos[other] and seen.monitor.at[other] in IN_FLIGHT
+        for at, waking in enumerate(seen.monitor.waking)
         for other in range(len(repos))
     )
 
 
 def a_dependent_stays_behind_a_parked_issue(seen: Seen) -> bool:
-    return seen.outside.outcome == "blocked" and any(
-        at == "queued" and any(seen.outside.at[need] == "parked" for need in needs)
-        for at, needs in zip(seen.outside.at, seen.outside.wave.dependencies, strict=True)
+    return seen.monitor.outcome == "blocked" and any(
+        at == "queued" and any(seen.monitor.at[need] == "parked" for need in needs)
+        for at, needs in zip(seen.monitor.at, seen.monitor.wave.dependencies, strict=True)
     )
 
 
 def a_run_goes_on_after_its_end(seen: Seen) -> bool:
-    return isinstance(seen.event, WaveStarted) and any(at != "queued" for at in seen.outside.at)
+    return isinstance(seen.event, WaveStarted) and any(at != "queued" for at in seen.monitor.at)
 
 
 def _cut_off_during(seen: Seen, step: Step) -> bool:
@@ -217,10 +217,10 @@ def a_run_that_goes_on_with_an_attempt_is_cut_off_too(seen: Seen) -> bool:
 
 def _is_account(seen: Seen, at: str, ending: str | None, target: str) -> bool:
     """It is told of an issue that was in `at`, to be taken out or not, and leads to `target`."""
-    if not isinstance(seen.event, Account):
+    if not isinstance(seen.event, RecoveryFinding):
         return False
-    issue = seen.outside.wave.position[seen.event.issue]
-    before = seen.before.at[issue], seen.before.ending[issue], seen.outside.at[issue]
+    issue = seen.monitor.wave.position[seen.event.issue]
+    before = seen.before.at[issue], seen.before.ending[issue], seen.monitor.at[issue]
     return before == (at, ending, target)
 
 
@@ -242,7 +242,7 @@ def an_issue_at_rest_is_found_merged(seen: Seen) -> bool:
     """An account of an issue that had no session open."""
     return (
         isinstance(seen.event, MergeFound)
-        and seen.before.open[seen.outside.wave.position[seen.event.issue]] is None
+        and seen.before.open[seen.monitor.wave.position[seen.event.issue]] is None
     )
 
 
@@ -258,7 +258,7 @@ def a_resumed_review_is_made_again(seen: Seen) -> bool:
 
 def a_resumed_merge_is_tried_again_before_others(seen: Seen) -> bool:
     return _starts_with(seen, "begin_merge") and any(
-        len(queue) > 1 for queue in seen.outside.queues
+        len(queue) > 1 for queue in seen.monitor.queues
     )
 
 
@@ -276,12 +276,12 @@ def the_cap_is_raised_between_runs(seen: Seen) -> bool:
     return (
         isinstance(seen.event, CapMoved)
         and seen.before.ended
-        and seen.outside.level > seen.outside.highest
+        and seen.monitor.level > seen.monitor.highest
     )
 
 
 def a_run_starts_with_more_in_flight_than_the_level(seen: Seen) -> bool:
-    return isinstance(seen.event, WaveStarted) and seen.outside.in_flight > seen.outside.level
+    return isinstance(seen.event, WaveStarted) and seen.monitor.in_flight > seen.monitor.level
 
 
 def an_issue_is_taken_out_before_it_is_told_what_is_left_of_it(seen: Seen) -> bool:
@@ -289,7 +289,7 @@ def an_issue_is_taken_out_before_it_is_told_what_is_left_of_it(seen: Seen) -> bo
 
 
 def a_run_is_stopped_as_it_starts(seen: Seen) -> bool:
-    return isinstance(seen.event, WaveStarted) and seen.outside.outcome == "stopped"
+    return isinstance(seen.event, WaveStarted) and seen.monitor.outcome == "stopped"
 
 
 def a_pause_ends_by_itself(seen: Seen) -> bool:
@@ -315,7 +315,7 @@ def a_change_makes_an_issue_wait_that_could_have_gone(seen: Seen) -> bool:
         and not any(seen.before.at[need] != "done" for need in before)
         for at, needs, before in zip(
             seen.before.at,
-            seen.outside.wave.dependencies[: len(seen.before.at)],
+            seen.monitor.wave.dependencies[: len(seen.before.at)],
             seen.before.wave.dependencies,
             strict=True,
         )
@@ -328,15 +328,15 @@ def issues_are_added_between_runs(seen: Seen) -> bool:
 
 def a_lane_is_reserved_and_idle(seen: Seen) -> bool:
     """A slot and a lane are free and an issue is ready, and its lane is reserved for another."""
-    return seen.outside.under_way and any(
-        why(seen.state, issue.id).code == "reserved" and seen.outside.in_flight < seen.outside.level
-        for issue in seen.outside.wave.issues
+    return seen.monitor.under_way and any(
+        why(seen.state, issue.id).code == "reserved" and seen.monitor.in_flight < seen.monitor.level
+        for issue in seen.monitor.wave.issues
     )
 
 
 def _a_reservation_ends(seen: Seen) -> bool:
     return (
-        bool(seen.before.reservations) and not seen.outside.reservations and not seen.outside.ended
+        bool(seen.before.reservations) and not seen.monitor.reservations and not seen.monitor.ended
     )
 
 
@@ -344,7 +344,7 @@ def a_reservation_ends_with_its_issue(seen: Seen) -> bool:
     return _a_reservation_ends(seen) and any(
         isinstance(one, AnnounceIssue)
         and one.trigger == "admit"
-        and seen.outside.wave.position[one.issue] in seen.before.reservations
+        and seen.monitor.wave.position[one.issue] in seen.before.reservations
         for one in seen.effects
     )
 
@@ -365,18 +365,18 @@ def a_reservation_ends_because_what_is_waited_for_is_parked(seen: Seen) -> bool:
 
 def a_reservation_ends_because_a_human_has_to_come_before_what_is_waited_for(seen: Seen) -> bool:
     """By a change, or at the beginning of a chain."""
-    outside = seen.outside
+    monitor = seen.monitor
     return _a_reservation_ends(seen) and any(
-        outside.at[one] == "queued"
+        monitor.at[one] == "queued"
         and not isinstance(seen.event, ReservationEnded | OrderPlanned)
-        and not any(outside.at[need] == "parked" for need in outside.wave.dependencies[one])
+        and not any(monitor.at[need] == "parked" for need in monitor.wave.dependencies[one])
         for one in seen.before.reservations
     )
 
 
 def _a_plan_asks_for_a_reservation(seen: Seen, wanted: Callable[[int, float], bool]) -> bool:
     return isinstance(seen.event, OrderPlanned) and any(
-        wanted(seen.outside.wave.position[one.issue], one.until) for one in seen.event.reservations
+        wanted(seen.monitor.wave.position[one.issue], one.until) for one in seen.event.reservations
     )
 
 
@@ -392,7 +392,7 @@ def a_plan_would_reserve_a_lane_again(seen: Seen) -> bool:
         seen,
         lambda issue, _: (
             seen.state.may_be_reserved_for(seen.state.records[issue])
-            and issue not in seen.outside.reservations
+            and issue not in seen.monitor.reservations
         ),
     )
 
@@ -409,11 +409,11 @@ def a_plan_lets_an_issue_go_before_one_that_came_before_it(seen: Seen) -> bool:
         isinstance(one, AnnounceIssue)
         and one.trigger == "admit"
         and any(
-            seen.outside.wave.repo_of[earlier]
-            == seen.outside.wave.repo_of[seen.outside.wave.position[one.issue]]
-            and seen.outside.at[earlier] == "queued"
-            and not seen.outside.wave.dependencies[earlier]
-            for earlier in range(seen.outside.wave.position[one.issue])
+            seen.monitor.wave.repo_of[earlier]
+            == seen.monitor.wave.repo_of[seen.monitor.wave.position[one.issue]]
+            and seen.monitor.at[earlier] == "queued"
+            and not seen.monitor.wave.dependencies[earlier]
+            for earlier in range(seen.monitor.wave.position[one.issue])
         )
         for one in seen.effects
     )
@@ -493,7 +493,7 @@ class Examples:
         if isinstance(seen.event, CapMoved):
             self.moves.discard(seen.event.move)
         if self.reasons:
-            for issue in seen.outside.wave.issues:
+            for issue in seen.monitor.wave.issues:
                 self.reasons.discard(why(seen.state, issue.id).code)
         if self.situations:
             self.situations = [one for one in self.situations if not one(seen)]

@@ -17,7 +17,7 @@ answer every action alike, up to session numbers, and lead to states with one ke
   every transition, also into a known state, that all that is ready is listed and that the next
   candidate of every lane is proposed, and then the candidate is a function of the key: the first
   by rank in a free lane.
-- What the surroundings may do is a function of `Outside`, which is in the key as well.
+- What the surroundings may do is a function of `RuleMonitor`, which is in the key as well.
 
 No symmetry is used: two repos that look alike are still two.
 
@@ -35,9 +35,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
+from specs.monitor import MEANT, RecoveryFinding, RuleMonitor
 from specs.search.actions import Action, Due, actions_of, due
 from specs.search.examples import Examples, Seen
-from specs.search.outside import MEANT, Account, Outside
 from specs.search.watchdog import watched
 from specs.search.worlds import World, view
 from wavelane_model.cap import Cap
@@ -117,21 +117,21 @@ class Graph:
 
     def events(self, actions: list[int]) -> tuple[Event, ...]:
         """The events that `actions` are, one after the other from the first state."""
-        state, outside = initial(self.world)
+        state, monitor = initial(self.world)
         made: list[Event] = []
         for number in actions:
-            event = self.actions[number].made(outside)
+            event = self.actions[number].made(monitor)
             made.append(event)
             with suppress(Exception):  # only the last of them can be one that breaks something
-                outside.take(event, step(state, event))
+                monitor.take(event, step(state, event))
         return tuple(made)
 
 
-def initial(world: World) -> tuple[WaveState, Outside]:
+def initial(world: World) -> tuple[WaveState, RuleMonitor]:
     """The first state of a world: the wave before its start."""
     cap = Cap.at(world.ceiling)
     state = WaveState(world.wave, cap=cap, lane_release=world.lane_release, limits=world.limits)
-    return state, Outside(world.wave, cap, world.lane_release, world.limits)
+    return state, RuleMonitor(world.wave, cap, world.lane_release, world.limits)
 
 
 def explore(
@@ -154,7 +154,7 @@ class _Search:
         self.graph = Graph(world, actions_of(world))
         self.known: dict[bytes, int] = {}
         self.dues: dict[frozenset[Due], frozenset[Due]] = {}
-        self.ahead: deque[tuple[WaveState, Outside]] = deque()
+        self.ahead: deque[tuple[WaveState, RuleMonitor]] = deque()
         self.taken = 0
         """How many events were taken or refused so far."""
 
@@ -173,71 +173,73 @@ class _Search:
             break
         return graph
 
-    def _expand(self, here: int, state: WaveState, outside: Outside) -> None:
+    def _expand(self, here: int, state: WaveState, monitor: RuleMonitor) -> None:
         refused: list[int] = []
         for number, action in enumerate(self.graph.actions):
             self.taken += 1
-            event = action.made(outside)
-            legal = outside.legal(event)
+            event = action.made(monitor)
+            legal = monitor.legal(event)
             if legal is False:
                 refused.append(number)
-            elif legal and action.possible and self._happens(event, outside):
-                self._follow(here, number, event, state.clone(), outside)
-        self._refuse(here, refused, state, outside)
+            elif legal and action.possible and self._happens(event, monitor):
+                self._follow(here, number, event, state.clone(), monitor)
+        self._refuse(here, refused, state, monitor)
 
-    def _happens(self, event: Event, outside: Outside) -> bool:
+    def _happens(self, event: Event, monitor: RuleMonitor) -> bool:
         """Whether the surroundings do it at this time: before, during or between runs."""
-        if not outside.started:
+        if not monitor.started:
             return self.world.early or isinstance(event, WaveStarted)
-        if outside.cut_off:
-            return self.world.between or isinstance(event, Account | WaveStarted)
-        if outside.ended and isinstance(event, WaveStarted):
+        if monitor.cut_off:
+            return self.world.between or isinstance(event, RecoveryFinding | WaveStarted)
+        if monitor.ended and isinstance(event, WaveStarted):
             return self.world.restarts
-        return self.world.between or not outside.ended
+        return self.world.between or not monitor.ended
 
     def _follow(
-        self, here: int, number: int, event: Event, state: WaveState, before: Outside
+        self, here: int, number: int, event: Event, state: WaveState, before: RuleMonitor
     ) -> None:
-        outside = before.clone()
+        monitor = before.clone()
         try:
             effects = step(state, event)
-            found = [*outside.take(event, effects), *incomplete_indexes(state)]
+            found = [*monitor.take(event, effects), *incomplete_indexes(state)]
         except Exception as problem:
             self._not_followed(here, number, _unexpected(event, problem))
             return
-        there = self.known.get(digest(state, outside))
+        there = self.known.get(digest(state, monitor))
         if there is None:
-            found += state_findings(state, outside)
-            there = self._discover(state, outside, parent=here, by=number)
+            found += state_findings(state, monitor)
+            there = self._discover(state, monitor, parent=here, by=number)
         for what in found:
             self._violated(here, number, what)
         self.graph.targets.append(there)
         self.graph.taken.append(number)
-        self.examples.look(Seen(self.world, before, state, outside, event, effects))
+        self.examples.look(Seen(self.world, before, state, monitor, event, effects))
 
-    def _discover(self, state: WaveState, outside: Outside, *, parent: int, by: int) -> int:
+    def _discover(self, state: WaveState, monitor: RuleMonitor, *, parent: int, by: int) -> int:
         graph = self.graph
         there = len(graph)
-        self.known[digest(state, outside)] = there
-        self.ahead.append((state, outside))
+        self.known[digest(state, monitor)] = there
+        self.ahead.append((state, monitor))
         graph.parents.append(parent)
         graph.by.append(by)
-        now = due(outside)
+        now = due(monitor)
         graph.due.append(self.dues.setdefault(now, now))
-        graph.ended.append(outside.ended and not outside.cut_off)
-        graph.above_zero.append(outside.level > 0)
-        graph.reserved.append(outside.level == 0 or outside.stopping)
-        graph.busy.append(any(outside.open) or any(outside.queues))
+        graph.ended.append(monitor.ended and not monitor.cut_off)
+        graph.above_zero.append(monitor.level > 0)
+        graph.reserved.append(monitor.level == 0 or monitor.stopping)
+        graph.busy.append(any(monitor.open) or any(monitor.queues))
         if self.world.viewed:
             graph.views.add(view(state))
         return there
 
-    def _refuse(self, here: int, refused: list[int], state: WaveState, outside: Outside) -> None:
+    def _refuse(
+        self, here: int, refused: list[int], state: WaveState, monitor: RuleMonitor
+    ) -> None:
         """What is not legal is refused and changes nothing; this uses up `state`."""
         before = everything(state)
         for number in refused:
             self.taken += 1
-            what = not_refused(state, self.graph.actions[number].made(outside))
+            what = not_refused(state, self.graph.actions[number].made(monitor))
             if what is not None:
                 self._not_followed(here, number, what)
                 return
@@ -246,11 +248,11 @@ class _Search:
 
     def _find_who_changed(self, here: int, refused: list[int]) -> None:
         for number in refused:
-            state, outside = initial(self.world)
+            state, monitor = initial(self.world)
             for event in self.graph.events(self.graph.path(here)):
-                outside.take(event, step(state, event))
+                monitor.take(event, step(state, event))
             before = everything(state)
-            event = self.graph.actions[number].made(outside)
+            event = self.graph.actions[number].made(monitor)
             not_refused(state, event)
             if everything(state) != before:
                 self._violated(here, number, f"rejection: {event} is refused and changes things")
@@ -266,11 +268,11 @@ class _Search:
             self.graph.violations[name] = Violation(name, what, events)
 
 
-def digest(state: WaveState, outside: Outside) -> bytes:
+def digest(state: WaveState, monitor: RuleMonitor) -> bytes:
     """The canonical encoding of both keys, hashed."""
     cap, *others = state.key()
     assert isinstance(cap, Cap)
-    key: Any = (tuple(cap), *others, counters(state), tuple(state.lanes_due), outside.key())
+    key: Any = (tuple(cap), *others, counters(state), tuple(state.lanes_due), monitor.key())
     return blake2b(marshal.dumps(key, 2), digest_size=16).digest()
 
 
@@ -320,35 +322,35 @@ def not_refused(state: WaveState, event: Event) -> str | None:
     return f"rejection: {event} is not legal and is not refused"
 
 
-def state_findings(state: WaveState, outside: Outside) -> Iterator[str]:
-    """What is broken in one state: the model's own properties, and those that need `outside`."""
+def state_findings(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
+    """What is broken in one state: the model's own properties, and those that need `monitor`."""
     yield from broken(state)
-    yield from _otherwise_than_told(state, outside)
+    yield from _otherwise_than_monitored(state, monitor)
     for at, record in enumerate(state.records):
-        if record.state != outside.at[at] or record.open != (outside.open[at] is not None):
+        if record.state != monitor.at[at] or record.open != (monitor.open[at] is not None):
             yield (
                 f"announced: {state.issue_id(record)} is {record.state}, open: {record.open}; "
-                f"told was {outside.at[at]}, {outside.open[at]}"
+                f"told was {monitor.at[at]}, {monitor.open[at]}"
             )
         name = state.issue_id(record)
-        if may_start(state, name, record.session) is outside.revoked(at):
+        if may_start(state, name, record.session) is monitor.revoked(at):
             yield f"legal: that the session of {name} may or may not start is told wrongly"
-        yield from _untrue_reasons(state, outside, record)
+        yield from _untrue_reasons(state, monitor, record)
         yield from _loose_rows(state, record)
 
 
-def _otherwise_than_told(state: WaveState, outside: Outside) -> Iterator[str]:
+def _otherwise_than_monitored(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
     """Whether the run and the merge queues stand otherwise than by what was told."""
-    if state.outcome != outside.outcome:
-        yield f"end: the outcome is {state.outcome}; told was {outside.outcome}"
-    if state.highest_cap != outside.highest:
-        yield f"bound: the highest cap counts as {state.highest_cap}; it was {outside.highest}"
+    if state.outcome != monitor.outcome:
+        yield f"end: the outcome is {state.outcome}; told was {monitor.outcome}"
+    if state.highest_cap != monitor.highest:
+        yield f"bound: the highest cap counts as {state.highest_cap}; it was {monitor.highest}"
     for at, lane in enumerate(state.lanes):
         queue, turn = list(lane.merges), lane.turn
-        if (queue, turn) != (outside.queues[at], outside.turns[at]):
+        if (queue, turn) != (monitor.queues[at], monitor.turns[at]):
             yield (
                 f"merge: in {state.wave.repos[at]}, {queue} queue and {turn} has the turn; "
-                f"told was {outside.queues[at]}, {outside.turns[at]}"
+                f"told was {monitor.queues[at]}, {monitor.turns[at]}"
             )
 
 
@@ -382,43 +384,43 @@ def _applies(
     )
 
 
-def _untrue_reasons(state: WaveState, outside: Outside, record: Record) -> Iterator[str]:
+def _untrue_reasons(state: WaveState, monitor: RuleMonitor, record: Record) -> Iterator[str]:
     """A reason is given for every issue, and is true."""
     name = state.issue_id(record)
     reason = why(state, name)
-    waits = outside.started and not outside.ended and outside.open[record.position] is None
-    at = outside.at[record.position]
+    waits = monitor.started and not monitor.ended and monitor.open[record.position] is None
+    at = monitor.at[record.position]
     needs = state.wave.dependencies[record.position]
     true: dict[ReasonCode, bool] = {
-        "not_started": not outside.started,
-        "ended": outside.ended,
-        "dependencies": any(outside.at[needed] != "done" for needed in needs),
-        "postponed": outside.waking[record.position],
-        "stopping": waits and outside.stopping,
-        "paused": waits and outside.level == 0,
-        "lane": not outside.open[record.position]
-        and _in_flight_beside(state, outside, name) >= set(reason.issues),
+        "not_started": not monitor.started,
+        "ended": monitor.ended,
+        "dependencies": any(monitor.at[needed] != "done" for needed in needs),
+        "postponed": monitor.waking[record.position],
+        "stopping": waits and monitor.stopping,
+        "paused": waits and monitor.level == 0,
+        "lane": not monitor.open[record.position]
+        and _in_flight_beside(state, monitor, name) >= set(reason.issues),
         "reserved": waits
         and at == "queued"
         and {state.wave.position[one] for one in reason.issues}
-        == outside.reserved_for(record.position)
+        == monitor.reserved_for(record.position)
         != set(),
-        "cap": waits and at == "queued" and outside.in_flight >= outside.level > 0,
-        "merge_turn": at == "merging" and outside.open[record.position] is None,
+        "cap": waits and at == "queued" and monitor.in_flight >= monitor.level > 0,
+        "merge_turn": at == "merging" and monitor.open[record.position] is None,
         "parked": at == "parked",
         "cancelled": at == "cancelled",
-        "under_way": outside.open[record.position] is not None,
+        "under_way": monitor.open[record.position] is not None,
         "done": at == "done",
     }
     if not true[reason.code] or not reason.text:
         yield f"why: {name} is {at}, and the reason given is {reason.code}: {reason.text!r}"
 
 
-def _in_flight_beside(state: WaveState, outside: Outside, name: str) -> set[str]:
+def _in_flight_beside(state: WaveState, monitor: RuleMonitor, name: str) -> set[str]:
     """The issues in flight in the repo of another."""
     return {
         issue.id
-        for issue, at in zip(state.wave.issues, outside.at, strict=True)
+        for issue, at in zip(state.wave.issues, monitor.at, strict=True)
         if at in IN_FLIGHT and issue.repo == state.wave[name].repo and issue.id != name
     }
 
@@ -444,9 +446,9 @@ def incomplete_indexes(state: WaveState) -> Iterator[str]:
         yield "index: a step ended with a lane or a turn still to be given"
 
 
-def take(state: WaveState, outside: Outside, event: Event) -> tuple[list[Effect], list[str]]:
+def take(state: WaveState, monitor: RuleMonitor, event: Event) -> tuple[list[Effect], list[str]]:
     """One event on a state, judged as the search judges: its effects, and what is broken."""
-    legal = outside.legal(event)
+    legal = monitor.legal(event)
     before = everything(state)
     if legal is False:
         what = not_refused(state, event)
@@ -455,10 +457,10 @@ def take(state: WaveState, outside: Outside, event: Event) -> tuple[list[Effect]
         return [], [what] if what else []
     try:
         effects = step(state, event)
-        found = [*outside.take(event, effects), *incomplete_indexes(state)]
+        found = [*monitor.take(event, effects), *incomplete_indexes(state)]
     except Exception as problem:
         return [], [_unexpected(event, problem)]
-    return effects, [*found, *state_findings(state, outside)]
+    return effects, [*found, *state_findings(state, monitor)]
 
 
 def _unexpected(event: Event, problem: Exception) -> str:

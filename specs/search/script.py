@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from specs.monitor import RuleMonitor
 from specs.search.actions import due, settled_by
 from specs.search.explore import Violation, digest, take
-from specs.search.outside import Outside
 from specs.search.watchdog import watched
 from specs.search.worlds import World
 from wavelane_model.events import Event, SessionEnded
@@ -77,35 +77,37 @@ def replay(
 
     With a `cycle` it is broken, too, when its events may follow each other for ever.
     """
-    outside = Outside(state.wave, state.cap, state.lane_release, state.limits)
-    if any(_told(state, outside, event, breaks) for event in events):
+    monitor = RuleMonitor(state.wave, state.cap, state.lane_release, state.limits)
+    if any(_told(state, monitor, event, breaks) for event in events):
         sys.exit(1)
-    if cycle is not None and _goes_round(state, outside, cycle, breaks):
+    if cycle is not None and _goes_round(state, monitor, cycle, breaks):
         print(f'"{breaks}" is broken: the run is where it was, and nothing else is due')
         sys.exit(1)
     print(f'"{breaks}" is not broken')
 
 
-def _goes_round(state: WaveState, outside: Outside, cycle: Sequence[Event], breaks: str) -> bool:
+def _goes_round(
+    state: WaveState, monitor: RuleMonitor, cycle: Sequence[Event], breaks: str
+) -> bool:
     """Take the events of the cycle; whether they may follow each other for ever, and nothing else.
 
     So it is when they lead back to where they began, and nothing stays due all the way.
     """
     print("from here on, again and again:" if cycle else "from here on, nothing:")
-    before = digest(state, outside)
-    neglected = due(outside)
+    before = digest(state, monitor)
+    neglected = due(monitor)
     for event in cycle:
-        _told(state, outside, event, breaks)
-        neglected &= due(outside) - {settled_by(event)}
-    ended = state.ended and not outside.cut_off
-    return digest(state, outside) == before and not ended and not neglected
+        _told(state, monitor, event, breaks)
+        neglected &= due(monitor) - {settled_by(event)}
+    ended = state.ended and not monitor.cut_off
+    return digest(state, monitor) == before and not ended and not neglected
 
 
-def _told(state: WaveState, outside: Outside, event: Event, breaks: str) -> bool:
+def _told(state: WaveState, monitor: RuleMonitor, event: Event, breaks: str) -> bool:
     """Take one event and print what it does; whether it breaks the property."""
     print(event)
     with watched(lambda: 0):
-        effects, found = take(state, outside, event)
+        effects, found = take(state, monitor, event)
     for effect in effects:
         print(f"    {effect}")
     print("    " + "; ".join(f"{one.id}: {why(state, one.id)}" for one in state.wave.issues))

@@ -6,8 +6,8 @@
 started, stopping, the outcome; of each issue its state, whether its session is open, untouched,
 implemented, postponed, had a reservation, the four counters and the asked-for end; of each repo the
 holder of its lane, the rework that waits for it, its merge queue and who has the turn; the order in
-which startable sessions are to start; the plan and the reservations. `Outside`
-(specs/search/outside.py) is added to it; with a correct model it is a function of the key and adds
+which startable sessions are to start; the plan and the reservations. `RuleMonitor`
+(specs/monitor.py) is added to it; with a correct model it is a function of the key and adds
 no state.
 
 # Atomic actions
@@ -43,7 +43,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from specs.search.outside import Account
+from specs.monitor import RecoveryFinding
 from wavelane_model.cap import Move
 from wavelane_model.events import (
     AttemptDiscarded,
@@ -81,7 +81,7 @@ ALL_OUTCOMES: Final[tuple[type[Outcome], ...]] = (
     Postponed,
     Failed,
 )
-EVERY_ACCOUNT: Final[tuple[type[Account], ...]] = (
+EVERY_ACCOUNT: Final[tuple[type[RecoveryFinding], ...]] = (
     AttemptDiscarded,
     AttemptResumed,
     MergeFound,
@@ -131,7 +131,7 @@ class World:
     tickets: tuple[tuple[str, str], ...] = ()
     stops: bool = False
     cuts: bool = False
-    accounts: tuple[type[Account], ...] = ()
+    accounts: tuple[type[RecoveryFinding], ...] = ()
     restarts: bool = False
     early: bool = False
     between: bool = False

@@ -51,7 +51,7 @@ ALWAYS: Final[dict[str, str]] = {
     "told": "what sessions ended with stands in the journal, once and as it was",
     "ending": "run() returns, or raises what it says it raises",
     "leftover": "no session and no task outlives run()",
-    "journal": "the journal is lawful, whole, and folds into the report of the run",
+    "journal": "the journal keeps the rules, is whole, and folds into the report of the run",
     "vanished": "no error goes where nobody looks",
     "progress": "with the operator gone and the cap at its ceiling the run ends",
     "crash": "nothing else goes wrong",

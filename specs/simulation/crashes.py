@@ -67,7 +67,7 @@ CRASHED: Final[dict[str, str]] = {
     "is done",
     "ending": "a life that does not die returns from run()",
     "leftover": "no session and no task outlives run()",
-    "journal": "the journal is lawful, whole, and folds into the report of the last run",
+    "journal": "the journal keeps the rules, is whole, and folds into the report of the last run",
     "vanished": "no error goes where nobody looks",
     "progress": "with the operator gone and the cap at its ceiling the wave ends",
     "crash": "nothing else goes wrong",

@@ -4,7 +4,7 @@ It is played in a process of its own (specs/simulation/process.py) and judged wh
 
 ending    run() returned
 leftover  nothing of it is alive
-journal   it is lawful, has what was committed, and folds into the report that run() returned
+journal   it keeps the rules, has what was committed, and folds into the report that run() returned
 told      what happened stands in it, and what is done is what is merged
 vanished  no error went where nobody looks
 progress  with the operator gone and the cap at its ceiling the run ends
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 from unittest.mock import patch
 
+from specs.monitored import broken_rules
 from specs.observers import RuleBroken
 from specs.simulation.acts import Operator
 from specs.simulation.chooser import Chooser
@@ -257,8 +258,10 @@ class Life:
             self._complain("journal: what was committed is not what is in it")
         if report != folded:
             self._complain("journal: it folds into another report than the one of run()")
-        if not verdict.lawful:
+        if not verdict.keeps_the_rules:
             self._complain(f"journal: {verdict}")
+        for broken in broken_rules(self._path):
+            self._complain(f"journal: {broken}")
 
     def _observe(self, look: Callable[[], None]) -> None:
         try:

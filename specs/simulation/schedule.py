@@ -6,7 +6,8 @@ the disk. At the end of `run()` these are looked at:
 ending    it returned, or raised `JournalError` after a write had failed, or `CancelledError` after
           it was cancelled; and nothing else
 leftover  no session is open, and no task is left
-journal   it is lawful, has what was committed, and folds into the report that `run()` returned
+journal   it keeps the rules, has what was committed, and folds into the report that `run()`
+          returned
 told      what has happened stands in it
 vanished  nothing went to the event loop's handler for what nobody wants
 progress  with the operator gone and the cap at its ceiling the run ends, in bounded virtual time
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+from specs.monitored import broken_rules
 from specs.simulation.acts import Operator
 from specs.simulation.case import Case
 from specs.simulation.chooser import Chooser
@@ -277,8 +279,10 @@ class _Schedule:
             return
         if entries != self.ledger.entries:
             self.complain("journal: what was committed is not what is in it")
-        if not verdict.lawful:
+        if not verdict.keeps_the_rules:
             self.complain(f"journal: {verdict}")
+        for broken in broken_rules(self._path):
+            self.complain(f"journal: {broken}")
         if not run.cancelled() and run.exception() is None and run.result() != folded:
             self.complain("journal: it folds into another report than the one of run()")
         done = {issue.id for issue in folded.issues.values() if issue.state == "done"}

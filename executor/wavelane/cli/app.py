@@ -272,7 +272,7 @@ def verify(
         print_json(verdict.to_dict())
     else:
         print(verdict)
-    raise typer.Exit(0 if verdict.lawful else 1)
+    raise typer.Exit(0 if verdict.keeps_the_rules else 1)
 
 
 @app.command()

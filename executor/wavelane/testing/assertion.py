@@ -14,6 +14,6 @@ def assert_keeps_the_rules(journal: str | Path) -> Verdict:
     `AssertionError`, and `JournalError` for a file that is no journal.
     """
     verdict = verify(journal)
-    if not verdict.lawful:
-        raise AssertionError(f"journal {journal} is {verdict}")
+    if not verdict.keeps_the_rules:
+        raise AssertionError(f"journal {journal} {verdict}")
     return verdict

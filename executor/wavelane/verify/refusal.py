@@ -1,15 +1,16 @@
-"""Objections: why an event of a journal cannot have happened, in words that name the rule.
+"""Why an event of a journal cannot have happened, in words that name the rule.
 
-The model says that an event is illegal; here it is said why, from the state that it met. Sessions
-are started by the model, not by events. So an admission that breaks a rule shows as the end of a
-session that was never started, and the reason why it was not started is the rule that was broken.
+The model refuses an event; here the refusal is explained, from the state in which the event stands.
+Sessions are started by the model, not by events. So an admission that breaks a rule shows as the
+end of a session that was never started, and the reason why it was not started is the rule that was
+broken.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from wavelane.verify.monitor import DURING_A_RUN, Account, Breach
+from wavelane.verify.breach import Breach
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
@@ -25,6 +26,7 @@ from wavelane_model.events import (
     PauseEnded,
     PostponementEnded,
     ReservationEnded,
+    RunCutOff,
     SessionEnded,
     SessionWithheld,
     UnparkRequested,
@@ -36,6 +38,17 @@ from wavelane_model.state import Record, WaveState
 from wavelane_model.step import RECOVERY_FINDINGS, outcomes_of
 from wavelane_model.why import ReasonCode, why
 
+RecoveryFinding = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
+
+_DURING_A_RUN: Final = (
+    SessionEnded,
+    SessionWithheld,
+    PostponementEnded,
+    ReservationEnded,
+    PauseEnded,
+    RunCutOff,
+)
+"""What happens only while a run is under way."""
 _RULES: Final[dict[ReasonCode, str]] = {
     "not_started": "end",
     "ended": "end",
@@ -75,8 +88,8 @@ def explain_refusal(state: WaveState, event: Event, refusal: str) -> Breach:
             return Breach(
                 "wait", f"the wait of {issue} ended, but it was not postponed: {_now(state, issue)}"
             )
-        case _ if isinstance(event, Account):
-            said = _TOLD[type(event)].format(event.issue)
+        case _ if isinstance(event, RecoveryFinding):
+            said = _FOUND_BETWEEN_RUNS[type(event)].format(event.issue)
             return Breach("table", f"{said}, but it was not in flight: {_now(state, event.issue)}")
         case ParkRequested(issue) | CancelRequested(issue):
             asked = "be parked" if isinstance(event, ParkRequested) else "be cancelled"
@@ -105,14 +118,14 @@ def _of_time(state: WaveState, event: Event) -> Breach | None:
     """What is wrong with an event that belongs into a run, or between two, and comes elsewhere."""
     name = type(event).__name__
     if not state.started:
-        too_early = isinstance(event, (*DURING_A_RUN, *RECOVERY_FINDINGS))
+        too_early = isinstance(event, (*_DURING_A_RUN, *RECOVERY_FINDINGS))
         return Breach("end", f"{name} comes before the run has started") if too_early else None
-    if not state.ended and isinstance(event, Account):
-        said = _TOLD[type(event)].format(event.issue)
+    if not state.ended and isinstance(event, RecoveryFinding):
+        said = _FOUND_BETWEEN_RUNS[type(event)].format(event.issue)
         return Breach(
             "end", f"{said} while the run was under way; that is told of a run that is over"
         )
-    if not (state.ended and isinstance(event, DURING_A_RUN)):
+    if not (state.ended and isinstance(event, _DURING_A_RUN)):
         return None
     if state.outcome != "unfinished":
         return Breach("end", f"the run had ended ({state.outcome}); {name} comes after its end")
@@ -124,7 +137,7 @@ def _of_time(state: WaveState, event: Event) -> Breach | None:
     return Breach("end", f"the run had been cut off; {name} comes after that")
 
 
-_TOLD: Final[dict[type[Account], str]] = {
+_FOUND_BETWEEN_RUNS: Final[dict[type[RecoveryFinding], str]] = {
     AttemptDiscarded: "the attempt at {} was discarded",
     AttemptResumed: "the attempt at {} was resumed",
     MergeFound: "the merge of {} was found",

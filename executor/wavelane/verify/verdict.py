@@ -37,7 +37,7 @@ from wavelane.journal import (
     storable_text,
 )
 from wavelane.replay.report import Recorder
-from wavelane.verify.monitor import Breach, RuleMonitor
+from wavelane.verify.breach import Breach
 from wavelane.verify.refusal import explain_refusal
 from wavelane_model.cap import Cap
 from wavelane_model.effects import Effect, EndReservationAt, RunOutcome, WakeAt
@@ -54,7 +54,7 @@ _CHEAP: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a lawful run's journal would not say.
+    """Something that the journal of a run that keeps the rules would not say.
 
     `rule` is the name of what was broken: one of the referee's rules, a property of the model, or
     rows (numbers and times of events), format (what cannot be read), wave (unknown issues), meta
@@ -89,13 +89,17 @@ class Finding:
 class Verdict:
     """What was found in a journal.
 
-    `lawful`: nothing was found. `events`: how many there are. `outcome`: how the run ended, as far
-    as the events were followed; "unfinished" for a run that goes on or was cut off. `notes` are
-    remarks that break no rule: sessions that are still open or were cut off, a clock that was set
-    back a little.
+    Attributes:
+        keeps_the_rules: Nothing was found that breaks a rule.
+        events: How many events the journal has.
+        findings: What breaks a rule, in the order of the events.
+        outcome: How the run ended, as far as the events were followed; "unfinished" for a run that
+            goes on or was cut off.
+        notes: Remarks that break no rule: sessions that are still open or were cut off, a clock
+            that was set back a little.
     """
 
-    lawful: bool
+    keeps_the_rules: bool
     events: int
     findings: tuple[Finding, ...]
     outcome: RunOutcome
@@ -104,10 +108,10 @@ class Verdict:
     def __str__(self) -> str:
         """For people: the verdict, and a line for each finding and note."""
         count = f"{self.events} event{'' if self.events == 1 else 's'}"
-        verdict = "lawful" if self.lawful else "not lawful"
+        verdict = "keeps" if self.keeps_the_rules else "breaks"
         return "\n".join(
             [
-                f"{verdict}: {count}, {self.outcome}",
+                f"{verdict} the rules: {count}, {self.outcome}",
                 *(f"{finding.rule}: {finding}" for finding in self.findings),
                 *(f"note: {note}" for note in self.notes),
             ]
@@ -116,7 +120,7 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {
-            "lawful": self.lawful,
+            "keeps_the_rules": self.keeps_the_rules,
             "events": self.events,
             "outcome": self.outcome,
             "findings": [finding.to_dict() for finding in self.findings],
@@ -153,9 +157,6 @@ class _Fold:
             limits=settings.limits,
         )
         self.recorder = Recorder(self.state)
-        self.monitor = RuleMonitor(
-            settings.wave, ceiling=settings.ceiling, lane_release=settings.lane_release
-        )
         self.due: dict[str, float] = {}
         """When the waits of postponed issues end."""
         self.held_until: dict[str, float] = {}
@@ -171,7 +172,7 @@ class _Fold:
         except IllegalEvent as refusal:
             return [explain_refusal(self.state, event, str(refusal))]
         self.recorder.note(at, event, effects)
-        breaches = [*self._wait(at, event, effects), *self.monitor.watch(event, effects)]
+        breaches = [*self._wait(at, event, effects)]
         self._steps += 1
         if not breaches and self._steps % self._every == 0:
             breaches = self.properties()
@@ -250,7 +251,7 @@ class _JournalCheck:
         except JournalError as error:
             self._find("format", str(error))
         return Verdict(
-            lawful=not self._findings,
+            keeps_the_rules=not self._findings,
             events=self._events,
             findings=tuple(self._findings),
             outcome=self._fold.state.outcome or "unfinished",
@@ -294,12 +295,15 @@ class _JournalCheck:
         for breach in self._fold.properties():
             self._find(breach.rule, f"after the last event, {breach.text}")
         is_cut_off = self._fold.state.outcome == "unfinished"
-        for issue, session in self._fold.monitor.open_sessions.items():
-            self._notes.append(
-                f"session {session} of {issue} was cut off; what is left of it is not told yet"
-                if is_cut_off
-                else f"session {session} of {issue} is still open: the run goes on, or was cut off"
-            )
+        state = self._fold.state
+        for record in state.records:
+            if record.open:
+                session = f"session {record.session} of {state.issue_id(record)}"
+                self._notes.append(
+                    f"{session} was cut off; what is left of it is not recorded yet"
+                    if is_cut_off
+                    else f"{session} is still open: the run goes on, or was cut off"
+                )
 
     def _check_standings(self, reader: JournalReader) -> None:
         wave = self._fold.state.wave

@@ -1,17 +1,24 @@
-"""What can be known of a run from outside, and which events and orders are right by that alone.
+"""The rule monitor: which events and effects are right, known from outside of the model.
 
-`Outside` is told each event and all that the model answered. It shares no code with the step: it
-keeps its own account of where each issue is, what is open, who waits for a merge, and where the
-cap is, and it judges by the rules of the design:
+`RuleMonitor` sees each event and the effects of its step, and nothing of the state behind them. It
+shares no code with the step: it keeps its own account of where each issue is, which sessions are
+open, who waits for a merge, and where the cap is, and it judges by the rules of the design:
 
 - `legal` says which events must be taken, which must be refused, and leaves open what is neither;
 - `take` follows one event and its effects, and returns what is broken: "property: what", a line
-  each.
+  each;
+- `watch` is both, for an event that was taken.
+
+The search asks `legal` what may happen next and gives every step to `take`
+(specs/search/explore.py). The journals of whole runs, with the effects that the step computes for
+their events, are given to `watch` (specs/monitored.py).
 
 The properties that are judged here, at the moment of each order:
 
-announced    each move that is told starts where the issue is, and leads where it should
-lane         a session starts only in a lane in which nobody else is at work
+rejection    an event is taken only where it may happen
+announced    each announced move starts where the issue is, and leads where it should
+lane         an issue is admitted into a lane only when no other has it or waits to take it again;
+             it begins only with its lane, and a session starts only where no other is at work
 plan         what is admitted comes first in the plan of all that could be, and no lane is reserved
              for an issue before it
 cap          an issue is admitted only while fewer than the level are in flight
@@ -19,15 +26,16 @@ order        an issue is admitted only when all that it depends on is done
 pause        no issue is admitted and no session starts at level 0 or after a stop
 merge        a turn is given only when the repo has none, and to who was approved first; those who
              waited or merged beside the issues are gone with a run that is cut off
-once         an issue has one session at a time, and is done by one merge that went in
+once         an issue has one session at a time, numbered without a gap, and is done by one merge
+             that went in
 bound        never more in flight than the highest level in force since the run began
 glide        a session is ended on order only because its issue is parked or cancelled
-outcome      what a session ended with, or what is told to be left of it, decides where its issue
-             goes; who is implemented is reviewed
+outcome      what a session ended with, or what was found of it after its run was cut off, decides
+             where its issue goes; what is implemented is reviewed
 limits       a step is tried again as often as the limits allow, and then its issue is parked
 lever        the cap moves as its table says, and says so
-wake         the start of a run says of each postponed issue when it is to be woken, and until when
-             each lane is reserved that is
+wake         an issue is admitted only when its wait is over; the start of a run says of each
+             postponed issue when it is to be woken, and until when each lane is reserved that is
 end          the run ends exactly when, and as, it should; between runs nothing starts
 """
 
@@ -118,19 +126,24 @@ STEP_STATE: Final[dict[Step, State]] = {
     "review": "review",
     "merge": "merging",
 }
-Account = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
-ACCOUNT: Final[dict[type[Account], Trigger]] = {
+RecoveryFinding = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
+FINDING_TRIGGERS: Final[dict[type[RecoveryFinding], Trigger]] = {
     AttemptDiscarded: "reset",
     AttemptResumed: "resume",
     MergeFound: "find_merged",
     AttemptUnclear: "block",
 }
-"""What is told to be left of an issue between runs, and what that does to it."""
+"""What is found of an issue between runs, and what that does to it."""
 WAYS_BACK: Final = (Failed, Conflicted, ChangesRequested, Checkpoint)
 """What sends an issue back, as often as the limits allow."""
 NONE_YET: Final = (0,) * len(WAYS_BACK)
 NO_MOVE: Final = AnnounceIssue("", "reset", "done", "done")
 IN_FLIGHT: Final[frozenset[State]] = frozenset(("admitted", "running", "review", "merging"))
+AT_WORK: Final[frozenset[State]] = frozenset(("admitted", "running"))
+STARTS: Final[frozenset[Trigger]] = frozenset(
+    ("admit", "take_lane", "begin", "begin_review", "begin_merge")
+)
+"""The moves by which work starts: there are none between runs."""
 LEADS: Final[dict[Trigger, dict[State, tuple[State, ...]]]] = {
     "admit": {"queued": ("admitted",)},
     "take_lane": {"admitted": ("admitted",)},
@@ -165,8 +178,8 @@ LEADS: Final[dict[Trigger, dict[State, tuple[State, ...]]]] = {
 """Where each trigger leads, written by hand: the model's table is what is judged."""
 
 
-class Outside:
-    """The account of a wave that somebody keeps who sees only events and orders."""
+class RuleMonitor:
+    """The account of a wave that is kept from its events and effects alone."""
 
     __slots__ = (
         "at",
@@ -176,6 +189,7 @@ class Outside:
         "ending",
         "had_reservation",
         "highest",
+        "holders",
         "implemented",
         "lane_release",
         "level",
@@ -191,6 +205,7 @@ class Outside:
         "stopping",
         "turns",
         "untouched",
+        "urgency",
         "waking",
         "wave",
     )
@@ -214,7 +229,7 @@ class Outside:
         self.reservations: dict[int, float] = {}
         """For which issues their lane is reserved, and until when at the latest."""
         self.had_reservation: frozenset[int] = frozenset()
-        """For which issues their lane is or was held, since a human queued them last."""
+        """For which issues their lane is or was reserved, since a human queued them last."""
         self.at: list[State] = ["queued"] * count
         self.open: list[Step | None] = [None] * count
         self.session = [0] * count
@@ -227,12 +242,16 @@ class Outside:
         self.counts: list[tuple[int, ...]] = [NONE_YET] * count
         """By issue: how often each of `WAYS_BACK` was taken since a human queued it last; what
         was implemented and reviewed in an attempt that is discarded does not count."""
+        self.urgency = inherited_priorities(wave)
+        """By issue: the highest priority among itself and all that depends on it."""
+        self.holders: list[int | None] = [None for _ in wave.repos]
+        """By repo: the issue that has its lane."""
         self.queues: list[list[int | str]] = [[] for _ in wave.repos]
         self.turns: list[int | str | None] = [None for _ in wave.repos]
 
-    def clone(self) -> Outside:
+    def clone(self) -> RuleMonitor:
         """An independent copy; wave and limits are shared."""
-        twin = Outside.__new__(Outside)
+        twin = RuleMonitor.__new__(RuleMonitor)
         twin.wave = self.wave
         twin.limits = self.limits
         twin.lane_release = self.lane_release
@@ -255,6 +274,8 @@ class Outside:
         twin.untouched = self.untouched[:]
         twin.implemented = self.implemented[:]
         twin.counts = self.counts[:]
+        twin.urgency = self.urgency
+        twin.holders = self.holders[:]
         twin.queues = [queue[:] for queue in self.queues]
         twin.turns = self.turns[:]
         return twin
@@ -280,6 +301,7 @@ class Outside:
             tuple(self.untouched),
             tuple(self.implemented),
             tuple(self.counts),
+            tuple(self.holders),
             tuple(map(tuple, self.queues)),
             tuple(self.turns),
         )
@@ -353,7 +375,7 @@ class Outside:
                 )
             case UnparkRequested():
                 return self.at[issue] == "parked"
-        if isinstance(event, Account):
+        if isinstance(event, RecoveryFinding):
             return self.ended and self.at[issue] in IN_FLIGHT
         if not self.under_way:
             return False
@@ -407,12 +429,22 @@ class Outside:
 
     # One event and its effects
 
+    def watch(self, event: Event, effects: list[Effect]) -> list[str]:
+        """Judge an event that was taken, and follow it where it may happen."""
+        if self.legal(event) is False:
+            return [f"rejection: {event} is not legal, and it is taken"]
+        return self.take(event, effects)
+
     def take(self, event: Event, effects: list[Effect]) -> list[str]:
         """Follow `event` and `effects`; what is broken, "property: what", a line each."""
         ended = None if isinstance(event, WaveStarted) else self.outcome
         return [
             *self._note(event, effects),
-            *(self._obey(event, effects) if ended is None else self._hear(event, effects)),
+            *(
+                self._obey(event, effects)
+                if ended is None
+                else self._follow_between_runs(event, effects)
+            ),
             *self._judge(event, ended),
         ]
 
@@ -423,10 +455,10 @@ class Outside:
                 self.started = True
                 self.outcome = None
                 self.highest = max(self.level, self.in_flight)
-                yield from self._told_level(effects)
-                yield from self._told_waits(effects)
-                yield from self._told_lift(self.lifts, effects)
-                yield from self._told_reservations(effects)
+                yield from self._level_announced(effects)
+                yield from self._waits_announced(effects)
+                yield from self._lift_announced(self.lifts, effects)
+                yield from self._reservations_announced(effects)
             case RunCutOff():
                 self.outcome = "unfinished"
                 self.reservations = {}
@@ -441,7 +473,7 @@ class Outside:
                 level = self._level_after(move, asked)
                 yield from self._cap_goes_to(0 if level is None else level, effects)
                 self.lifts = until if move == "pause" else None
-                yield from self._told_lift(self.lifts if self.under_way else None, effects)
+                yield from self._lift_announced(self.lifts if self.under_way else None, effects)
             case PauseEnded():
                 self.lifts = None
                 yield from self._cap_goes_to(self.before, effects)
@@ -449,7 +481,7 @@ class Outside:
                 self.plan = tuple(self.wave.position[one] for one in order)
                 wished = {self.wave.position[one.issue]: one.until for one in reservations}
                 self._reserve(wished)
-                yield from self._told_reservations(effects)
+                yield from self._reservations_announced(effects)
             case ReservationEnded(name, _):
                 del self.reservations[self.wave.position[name]]
             case WaveAmended(issues, done):
@@ -479,7 +511,7 @@ class Outside:
                 if self.untouched[issue] != (_first_move(effects).target == "queued"):
                     yield f"outcome: {name} was withheld and has not the place that it had before"
             case AttemptDiscarded() | AttemptResumed() | MergeFound() | AttemptUnclear():
-                yield from self._accounted(event, effects)
+                yield from self._found_between_runs(event, effects)
             case PostponementEnded(name):
                 self.waking[self.wave.position[name]] = False
             case UnparkRequested(name):
@@ -497,11 +529,12 @@ class Outside:
         self.level = level
         if self.under_way:
             self.highest = max(self.highest, level)
-        yield from self._told_level(effects)
+        yield from self._level_announced(effects)
 
     def _grow(self, wave: Wave) -> None:
         more = len(wave) - len(self.wave)
         self.wave = wave
+        self.urgency = inherited_priorities(wave)
         queued: list[State] = ["queued"] * more
         self.at += queued
         self.open += [None] * more
@@ -511,14 +544,14 @@ class Outside:
             flags += [False] * more
         self.counts += [NONE_YET] * more
 
-    def _accounted(self, event: Account, effects: list[Effect]) -> Iterator[str]:
-        """It is told what is left of an issue. What was asked for it goes before, but not before
+    def _found_between_runs(self, event: RecoveryFinding, effects: list[Effect]) -> Iterator[str]:
+        """What is left of an issue is reported. What was asked for it goes before, but not before
         a merge that is in.
         """
         issue = self.wave.position[event.issue]
         meant = None if isinstance(event, MergeFound) else self.ending[issue]
         self._close(issue)
-        yield from self._moved_by(event.issue, meant or ACCOUNT[type(event)], effects)
+        yield from self._moved_by(event.issue, meant or FINDING_TRIGGERS[type(event)], effects)
         self.untouched[issue] = False
         if isinstance(event, AttemptDiscarded) and meant is None:
             self.implemented[issue] = False
@@ -569,25 +602,25 @@ class Outside:
         if self.turns[at] == who:
             self.turns[at] = None
 
-    def _told_level(self, effects: list[Effect]) -> Iterator[str]:
-        told = [one.level for one in effects if isinstance(one, AnnounceCap)]
-        if told != [self.level]:
-            yield f"lever: the cap is at {self.level}, and {told} is told"
+    def _level_announced(self, effects: list[Effect]) -> Iterator[str]:
+        announced = [one.level for one in effects if isinstance(one, AnnounceCap)]
+        if announced != [self.level]:
+            yield f"lever: the cap is at {self.level}, and {announced} is announced"
 
-    def _told_waits(self, effects: list[Effect]) -> Iterator[str]:
+    def _waits_announced(self, effects: list[Effect]) -> Iterator[str]:
         waiting = [
             issue.id for issue, waits in zip(self.wave.issues, self.waking, strict=True) if waits
         ]
-        told = sorted(one.issue for one in effects if isinstance(one, WakeAt))
-        if told != sorted(waiting):
-            yield f"wake: a run starts with {waiting} postponed, and {told} is to be woken"
+        announced = sorted(one.issue for one in effects if isinstance(one, WakeAt))
+        if announced != sorted(waiting):
+            yield f"wake: a run starts with {waiting} postponed, and {announced} is to be woken"
 
-    def _told_reservations(self, effects: list[Effect]) -> Iterator[str]:
-        told = {one.issue: one.until for one in effects if isinstance(one, EndReservationAt)}
+    def _reservations_announced(self, effects: list[Effect]) -> Iterator[str]:
+        announced = {one.issue: one.until for one in effects if isinstance(one, EndReservationAt)}
         ids = self.wave.issues
         due = {ids[one].id: at for one, at in self.reservations.items() if self.under_way}
-        if told != due:
-            yield f"wake: lanes are to be reserved until {due}, and {told} is told"
+        if announced != due:
+            yield f"wake: lanes are to be reserved until {due}, and {announced} is announced"
 
     def _reserve(self, wished: dict[int, float]) -> None:
         """Reserve lanes anew: for an issue once, and no longer than it was said before."""
@@ -615,10 +648,10 @@ class Outside:
         }
 
     @staticmethod
-    def _told_lift(due: float | None, effects: list[Effect]) -> Iterator[str]:
-        told = [one.until for one in effects if isinstance(one, ResumeAt)]
-        if told != ([] if due is None else [due]):
-            yield f"wake: a pause is to end at {due}, and {told} is told"
+    def _lift_announced(due: float | None, effects: list[Effect]) -> Iterator[str]:
+        announced = [one.until for one in effects if isinstance(one, ResumeAt)]
+        if announced != ([] if due is None else [due]):
+            yield f"wake: a pause is to end at {due}, and {announced} is announced"
 
     @staticmethod
     def _moved_by(name: str, trigger: Trigger, effects: list[Effect]) -> Iterator[str]:
@@ -648,22 +681,25 @@ class Outside:
                     if not (
                         isinstance(event, ParkRequested | CancelRequested) and event.issue == name
                     ):
-                        yield f"glide: the session of {name} is ended, which nobody asked for"
+                        yield f"glide: the session of {name} is ended, which was not asked for"
                 case WakeAt(name):
-                    self.waking[self.wave.position[name]] = True
+                    issue = self.wave.position[name]
+                    if self.at[issue] != "queued":
+                        yield f"wake: {name} is to be woken, and it is {self.at[issue]}"
+                    self.waking[issue] = True
                 case FinishWave(outcome):
                     self.outcome = outcome
                     self.reservations = {}
                 case AnnounceCap():
                     if not isinstance(event, CapMoved | PauseEnded | WaveStarted):
-                        yield "lever: a level is told, and the cap has not moved"
+                        yield "lever: a level is announced, and the cap has not moved"
 
-    def _hear(self, event: Event, effects: list[Effect]) -> Iterator[str]:
-        """Between runs: what was asked for and what is told is followed, and nothing else."""
+    def _follow_between_runs(self, event: Event, effects: list[Effect]) -> Iterator[str]:
+        """Between runs: what was asked for and what was found is followed, and nothing else."""
         about = getattr(event, "issue", None)
         for effect in effects:
             match effect:
-                case AnnounceIssue() if effect.issue == about:
+                case AnnounceIssue() if effect.issue == about and effect.trigger not in STARTS:
                     yield from self._issue_moves(event, effect)
                 case AnnounceCap() if isinstance(event, CapMoved):
                     pass
@@ -672,40 +708,77 @@ class Outside:
                 case _:
                     yield f"end: {effect} is ordered between runs"
 
-    def _issue_moves(self, event: Event, told: AnnounceIssue) -> Iterator[str]:
-        issue = self.wave.position[told.issue]
-        leads = LEADS[told.trigger].get(told.source, ())
-        if told.target not in leads or self.at[issue] != told.source:
-            yield f"announced: {told.issue} is {self.at[issue]}, and {told} is told"
-        if told.trigger == "admit":
-            yield from self._admits(told.issue, issue)
-        if told.trigger == "begin" and self.implemented[issue] != (told.target == "review"):
-            yield f"outcome: {told.issue} is to be reviewed only if it is implemented"
+    def _issue_moves(self, event: Event, move: AnnounceIssue) -> Iterator[str]:
+        issue = self.wave.position[move.issue]
+        leads = LEADS[move.trigger].get(move.source, ())
+        if move.target not in leads or self.at[issue] != move.source:
+            yield f"announced: {move.issue} is {self.at[issue]}, and {move} is announced"
+        yield from self._lane_moves(move, issue)
+        if move.trigger == "begin" and self.implemented[issue] != (move.target == "review"):
+            yield f"outcome: {move.issue} is to be reviewed only if it is implemented"
         queue = self.queues[self.wave.repo_of[issue]]
-        if told.target == "merging" and issue not in queue:
+        if move.target == "merging" and issue not in queue:
             queue.append(issue)
-        elif told.target != "merging" and issue in queue:
+        elif move.target != "merging" and issue in queue:
             queue.remove(issue)
-        if told.target == "done" and not _is_in(event, told.issue):
-            yield f"once: {told.issue} is done without a merge"
-        self.untouched[issue] = told.trigger == "admit" or (
-            self.untouched[issue] and told.target in IN_FLIGHT
+        if move.target == "done" and not _is_in(event, move.issue):
+            yield f"once: {move.issue} is done without a merge"
+        self.untouched[issue] = move.trigger == "admit" or (
+            self.untouched[issue] and move.target in IN_FLIGHT
         )
-        self.at[issue] = told.target
+        self.at[issue] = move.target
+        repo = self.wave.repo_of[issue]
+        if self.holders[repo] == issue and move.target not in self._active:
+            self.holders[repo] = None
         self._let_go()
+
+    @property
+    def _active(self) -> frozenset[State]:
+        """The states in which an issue needs its lane."""
+        return IN_FLIGHT if self.lane_release == "done" else AT_WORK
+
+    def _lane_moves(self, move: AnnounceIssue, issue: int) -> Iterator[str]:
+        """Who takes the lane, and who begins with it."""
+        repo = self.wave.repo_of[issue]
+        holder = self.holders[repo]
+        if move.trigger == "admit":
+            yield from self._admits(move.issue, issue)
+            self.holders[repo] = issue
+        elif move.trigger == "take_lane":
+            if holder is not None:
+                yield f"lane: {move.issue} takes the lane of {self.wave.issues[holder].id}"
+            self.holders[repo] = issue
+        elif move.trigger == "begin" and holder != issue:
+            yield f"lane: {move.issue} begins without its lane"
+
+    def _admitted_into(self, repo: int) -> Iterator[str]:
+        """Why no issue may be admitted into a lane: its holder, or who waits to take it again."""
+        holder = self.holders[repo]
+        for other, at in enumerate(self.at):
+            if self.wave.repo_of[other] != repo:
+                continue
+            name = self.wave.issues[other].id
+            if other == holder:
+                yield f"while {name} has its lane"
+            elif holder is None and at == "admitted":
+                yield f"before {name}, which waits to take its lane again"
 
     def _admits(self, name: str, issue: int) -> Iterator[str]:
         if self.in_flight >= self.level:
             yield f"cap: {name} is admitted with {self.in_flight} in flight at cap {self.level}"
         if self.level == 0 or self.stopping:
             yield f"pause: {name} is admitted at cap {self.level}, stopping: {self.stopping}"
+        for obstacle in self._admitted_into(self.wave.repo_of[issue]):
+            yield f"lane: {name} is admitted {obstacle}"
+        if self.waking[issue]:
+            yield f"wake: {name} is admitted before its wait is over"
         for needed in self.wave.dependencies[issue]:
             if self.at[needed] != "done":
                 yield f"order: {name} is admitted; {self.wave.issues[needed].id} is not done"
         if self.reserved_for(issue):
             yield f"plan: {name} is admitted into a lane that is reserved"
         for other in self.plan:
-            if self._place(other) < self._place(issue) and self._could_be_admitted(other):
+            if self._rank(other) < self._rank(issue) and self._could_be_admitted(other):
                 yield f"plan: {name} is admitted before {self.wave.issues[other].id}"
 
     def reserved_for(self, issue: int) -> set[int]:
@@ -714,21 +787,22 @@ class Outside:
         return {
             one
             for one in self.reservations
-            if self.wave.repo_of[one] == repo and self._place(one) < self._place(issue)
+            if self.wave.repo_of[one] == repo and self._rank(one) < self._rank(issue)
         }
 
-    def _place(self, issue: int) -> int:
-        return self.plan.index(issue) if issue in self.plan else len(self.plan)
+    def _rank(self, issue: int) -> tuple[int, int]:
+        """The more urgent issue first, and of equally urgent ones the one that is planned first."""
+        place = self.plan.index(issue) if issue in self.plan else len(self.plan)
+        return -self.urgency[issue], place
 
     def _could_be_admitted(self, issue: int) -> bool:
         """Whether an issue is due, its lane is free, and no reservation is in its way."""
-        active = IN_FLIGHT if self.lane_release == "done" else {"admitted", "running"}
         return (
             self._could_go(issue)
             and not self.waking[issue]
             and not self.reserved_for(issue)
             and not any(
-                at in active and self.wave.repo_of[other] == self.wave.repo_of[issue]
+                at in self._active and self.wave.repo_of[other] == self.wave.repo_of[issue]
                 for other, at in enumerate(self.at)
             )
         )
@@ -752,7 +826,7 @@ class Outside:
         issue = self.wave.position[name]
         if self.open[issue] is not None:
             yield f"once: {name} has two sessions at once"
-        if self.at[issue] != STEP_STATE[step] or session <= self.session[issue]:
+        if self.at[issue] != STEP_STATE[step] or session != self.session[issue] + 1:
             yield f"once: {name} is {self.at[issue]}; session {session} starts to {step}"
         self.open[issue] = step
         self.session[issue] = session
@@ -796,6 +870,15 @@ class Outside:
         return self.at[issue] == "queued" and all(
             self.at[needed] == "done" for needed in self.wave.dependencies[issue]
         )
+
+
+def inherited_priorities(wave: Wave) -> tuple[int, ...]:
+    """Of each issue the highest priority among itself and all that depends on it."""
+    found = [issue.priority for issue in wave.issues]
+    for at in reversed(wave.topological()):
+        for needed in wave.dependencies[at]:
+            found[needed] = max(found[needed], found[at])
+    return tuple(found)
 
 
 def _is_in(event: Event, issue: str) -> bool:
