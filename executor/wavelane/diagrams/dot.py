@@ -170,7 +170,7 @@ def _lines(labels: Iterable[Label], ink: _Ink, mark: str = "") -> str:
 
 
 def _balanced(sentence: str, most: int) -> list[str]:
-    """The sentence in as few lines of at most so many characters as it takes, about equally long."""
+    """The sentence in as few lines of at most `most` characters as it takes, about equally long."""
     count = len(textwrap.wrap(sentence, most))
     for width in range(len(sentence) // count, most):
         lines = textwrap.wrap(sentence, width, break_long_words=False)
