@@ -85,7 +85,8 @@ def test_a_wave_with_a_parked_issue_exits_with_1_and_says_why(project: Path) -> 
 def test_the_journal_of_a_run_gives_its_report(project: Path) -> None:
     done = wavelane("run", project / "wave.yaml", "--journal", project / "j.db", "--json")
 
-    assert Report.from_journal(project / "j.db").to_dict() == json.loads(done.stdout)
+    report = Report.from_journal(project / "j.db").to_dict()
+    assert {"version": 1, **report} == json.loads(done.stdout)
 
 
 @pytest.mark.unlawful_journals
@@ -142,7 +143,7 @@ def test_a_plan_predicts_the_end_at_each_cap_and_what_decides_it(project: Path) 
     assert "web 10:00 min" in done.stdout
     assert "decides the end at cap 1: api#1 → web#1" in done.stdout
     assert "1 of 2 issues have no estimate" in done.stdout
-    sweep = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)["sweep"]
+    sweep = json.loads(wavelane("plan", project / "wave.yaml", "--json").stdout)["cap_sweep"]
     assert [(one["cap"], one["end"]) for one in sweep["caps"]] == [(1, 1200), (2, 1200)]
     assert sweep["unit"] == "seconds"
     assert sweep["setbacks"] == []
@@ -198,8 +199,8 @@ def test_a_plan_says_how_many_estimates_are_given_and_how_many_learned(project: 
     assert "estimates: 1 given, 2 learned from 3 finished issues" in done.stdout
     assert re.search(r"api#1 .* 10:00 min +given", done.stdout)
     assert re.search(r"doc#1 .* learned: repo", done.stdout)
-    assert (as_json["sweep"]["with_estimate"], as_json["sweep"]["learned"]) == (1, 2)
-    assert as_json["sweep"]["learned_from"] == 3
+    assert (as_json["cap_sweep"]["with_estimate"], as_json["cap_sweep"]["learned"]) == (1, 2)
+    assert as_json["cap_sweep"]["learned_from"] == 3
     by_id = {issue["id"]: issue for issue in as_json["order"]}
     assert by_id["doc#1"]["labels"] == ["bug"]
     assert by_id["doc#1"]["origin"] == "repo"

@@ -19,7 +19,7 @@ from wavelane.cli.terminal import (
     WaveArgument,
     explained,
     fail,
-    print_json,
+    print_output,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def status(journal: JournalArgument, as_json: JsonOption = False) -> None:
 
         found = status_of_journal(journal_of(journal))
         if as_json:
-            print_json(found.to_dict())
+            print_output(found.to_dict())
             return
         from wavelane.cli.display import console, status_view
 
@@ -218,7 +218,7 @@ def _give(journal: Path, request: Request, as_json: bool) -> NoReturn:
 def _say(done: bool, text: str, as_json: bool, code: int = REFUSED) -> NoReturn:
     """Print what became of a command, and exit."""
     if as_json:
-        print_json({"done": done, "answered": code != UNANSWERED, "text": text})
+        print_output({"done": done, "answered": code != UNANSWERED, "text": text})
     elif done:
         print(text)
     else:
