@@ -83,7 +83,9 @@ def test_the_tutorial_runs_as_printed(tmp_path: Path) -> None:
             assert done.returncode == 0, f"{block.text}\n{done.stdout}{done.stderr}"
             printed = "\n".join(" ".join(line.split()) for line in done.stdout.splitlines())
         elif block.language == "text":
-            assert matches(block.text, printed), f"{block.text}\nis not what was printed:\n{printed}"
+            assert matches(block.text, printed), (
+                f"{block.text}\nis not what was printed:\n{printed}"
+            )
 
 
 def put_on_path(command: Path) -> None:
@@ -166,7 +168,7 @@ def test_the_json_outputs_are_all_in_their_page() -> None:
 def test_the_map_in_contributing_is_that_of_the_tree() -> None:
     page = tree.CONTRIBUTING.read_text(encoding="utf-8")
 
-    assert tree.markdown() in page, "run: uv run --locked python -m docs.generate.tree"
+    assert tree.markdown() in page, "run: uv run --locked python -m docs.generate"
     folders = {path.parent.name for path in Path(wavelane.__file__).parent.glob("*/__init__.py")}
     assert all(f"| `{name}/` |" in page for name in folders)
 

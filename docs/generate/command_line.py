@@ -32,7 +32,7 @@ def _section(name: str, command: Any) -> Iterator[str]:
     yield ""
     yield from (command.help or "").splitlines()
     yield ""
-    yield "| | |"
+    yield "| | what it is |"
     yield "|---|---|"
     for one in arguments:
         yield f"| `{_metavar(one)}` | {_help(one)} |"

@@ -1,7 +1,5 @@
 """The map of the tree: each wing of the executor with the sentence that it says about itself.
 
-    uv run --locked python -m docs.generate.tree     # writes it into CONTRIBUTING.md
-
 What a wing is for is the first line of its `__init__`; so the map, the architecture picture and the
 code say the same.
 """
@@ -16,7 +14,7 @@ from wavelane.diagrams.architecture import wings
 
 CONTRIBUTING: Final = Path(__file__).parent.parent.parent / "CONTRIBUTING.md"
 _BETWEEN: Final = re.compile(
-    r"(?<=<!-- map: python -m docs.generate.tree -->\n).*?(?=<!-- end of the map -->)", re.DOTALL
+    r"(?<=<!-- map: python -m docs.generate -->\n).*?(?=<!-- end of the map -->)", re.DOTALL
 )
 
 
@@ -29,7 +27,3 @@ def markdown() -> str:
 def with_map(page: str) -> str:
     """The page with the map as it is now, between its marks."""
     return _BETWEEN.sub(lambda _: markdown(), page)
-
-
-if __name__ == "__main__":
-    CONTRIBUTING.write_text(with_map(CONTRIBUTING.read_text(encoding="utf-8")), encoding="utf-8")
