@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from docs.generate import command_line, journal, json_outputs, tree, wave_file
+
 from wavelane.cli.outputs import OUTPUTS, output_schema
 from wavelane.wavefile import json_schema
 

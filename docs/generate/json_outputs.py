@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from docs.generate.schema_table import tables
+
 from wavelane.cli.outputs import OUTPUTS, output_schema
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from docs.generate.schema_table import tables
+
 from wavelane.wavefile import json_schema
 
 
