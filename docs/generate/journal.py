@@ -13,8 +13,8 @@ from wavelane import Issue, Scheduler, Wave
 from wavelane.testing import ScriptedPipeline
 
 
-def statements() -> dict[str, str]:
-    """The SQL that makes each table of a journal, by the name of the table."""
+def statements() -> tuple[dict[str, str], int]:
+    """The SQL that makes each table of a journal, by name, and the number of its format."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "journal.db"
         scheduler = Scheduler(Wave([Issue("api#1", "api")]), ScriptedPipeline(), journal=path)
@@ -25,7 +25,9 @@ def statements() -> dict[str, str]:
                     "SELECT name, sql FROM sqlite_master "
                     "WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
                 )
-                return dict(rows.fetchall())
+                tables = dict(rows.fetchall())
+                ((number,),) = db.execute("SELECT value FROM meta WHERE key = 'format'")
+                return tables, int(number)
         finally:
             scheduler.discard_journal()
 
@@ -36,7 +38,10 @@ def markdown() -> str:
 
 
 def _lines() -> Iterator[str]:
+    tables, number = statements()
+    yield f"These are the tables of format {number}:"
+    yield ""
     yield "```sql"
-    for sql in statements().values():
+    for sql in tables.values():
         yield dedent(sql).replace("\n    ", "\n").replace("\n    )", "\n)") + ";"
     yield "```"
