@@ -85,7 +85,8 @@ def test_a_wave_with_a_parked_issue_exits_with_1_and_says_why(project: Path) -> 
 def test_the_journal_of_a_run_gives_its_report(project: Path) -> None:
     done = wavelane("run", project / "wave.yaml", "--journal", project / "j.db", "--json")
 
-    assert Report.from_journal(project / "j.db").to_dict() == json.loads(done.stdout)
+    report = Report.from_journal(project / "j.db").to_dict()
+    assert {"version": 1, **report} == json.loads(done.stdout)
 
 
 @pytest.mark.broken_journals

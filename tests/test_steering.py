@@ -96,6 +96,7 @@ def test_the_cap_of_a_live_run_is_moved_and_nothing_is_interrupted(project: Path
         "cap 2 → 1; 2 are in flight, nothing is interrupted\n",
     )
     assert json.loads(down.stdout) == {
+        "version": 1,
         "done": True,
         "answered": True,
         "text": "cap 1 → paused: nothing new starts; 2 sessions finish their step",
@@ -417,6 +418,7 @@ def test_what_is_new_in_the_wave_file_is_added_to_a_live_run(project: Path) -> N
 
     assert added.stdout == "added api#2; changed web#2; keep that in the wave file\n", added.stderr
     assert json.loads(again.stdout) == {
+        "version": 1,
         "done": True,
         "answered": True,
         "text": f"nothing is new in {file}",

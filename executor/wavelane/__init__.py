@@ -2,14 +2,19 @@
 
     report = await Scheduler(Wave(issues), pipeline).run()
 
-Everything public is importable from here.
+Everything public is importable from here; what tests of an engine need is in `wavelane.testing`.
 """
 
-from wavelane.journal import JournalError
+from wavelane.control.inbox import give
+from wavelane.control.journal_status import JournalStatus, Phase, status_of_journal
+from wavelane.control.requests import Addition, Answer, Request
+from wavelane.journal import CommandRow, JournalError
+from wavelane.lock import LockOwner
 from wavelane.pipeline import (
     Assignment,
     Discarded,
     Extensible,
+    Found,
     Pipeline,
     Recovering,
     Resumed,
@@ -17,11 +22,23 @@ from wavelane.pipeline import (
 )
 from wavelane.replay.experience import experience_of
 from wavelane.replay.report import IssueReport, Recovered, Report
-from wavelane.replay.status import LaneStatus, Status
+from wavelane.replay.status import LaneStatus, Overview, Status
 from wavelane.scheduler.cap_control import CapControl
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.scheduler.scheduler import Scheduler
+from wavelane.verify.verdict import Finding, Verdict, verify
+from wavelane_model.cap import Move
+from wavelane_model.effects import RunOutcome
+from wavelane_model.events import (
+    CancelRequested,
+    CapMoved,
+    ParkRequested,
+    StopRequested,
+    UnparkRequested,
+    WaveAmended,
+)
 from wavelane_model.ladder import UsageLadder
+from wavelane_model.lifecycle import LaneRelease, State, Trigger
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
     Approved,
@@ -36,46 +53,72 @@ from wavelane_model.outcomes import (
 from wavelane_model.problems import Place, Problem
 from wavelane_model.step import IllegalEvent
 from wavelane_model.wave import Finished, Issue, Wave, WaveError
-from wavelane_model.why import Reason
+from wavelane_model.why import Reason, ReasonCode
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Addition",
+    "Answer",
     "Approved",
     "Assignment",
     "Blocked",
+    "CancelRequested",
     "CapControl",
+    "CapMoved",
     "ChangesRequested",
     "Checkpoint",
+    "CommandRow",
     "Conflicted",
     "Discarded",
     "Extensible",
+    "Finding",
     "Finished",
+    "Found",
     "IllegalEvent",
     "Implemented",
     "Issue",
     "IssueReport",
     "JournalError",
+    "JournalStatus",
+    "LaneRelease",
     "LaneStatus",
     "Limits",
+    "LockOwner",
     "Merged",
+    "Move",
     "Notice",
     "NoticeStream",
+    "Overview",
+    "ParkRequested",
+    "Phase",
     "Pipeline",
     "Place",
     "Postponed",
     "Problem",
     "Reason",
+    "ReasonCode",
     "Recovered",
     "Recovering",
     "Report",
+    "Request",
     "Resumed",
+    "RunOutcome",
     "Scheduler",
     "SessionFailed",
+    "State",
     "Status",
+    "StopRequested",
+    "Trigger",
+    "UnparkRequested",
     "UsageLadder",
+    "Verdict",
     "Wave",
+    "WaveAmended",
     "WaveError",
     "__version__",
     "experience_of",
+    "give",
+    "status_of_journal",
+    "verify",
 ]

@@ -26,6 +26,7 @@ from wavelane.cli.terminal import (
     explained,
     fail,
     print_json,
+    print_output,
     refuse_option,
 )
 
@@ -98,6 +99,18 @@ class PictureFormat(StrEnum):
     PNG = "png"
     DOT = "dot"
     MERMAID = "mermaid"
+
+
+class Described(StrEnum):
+    """What has a JSON Schema; `steering` is what cap, pause, park and the like answer."""
+
+    WAVE_FILE = "wave-file"
+    RUN = "run"
+    PLAN = "plan"
+    REPORT = "report"
+    STATUS = "status"
+    VERIFY = "verify"
+    STEERING = "steering"
 
 
 def main() -> None:
@@ -199,7 +212,7 @@ def plan(
 
             _draw(svg, forecast_chart(sweep, file.wave))
         if as_json:
-            print_json({**found.to_dict(), "cap_sweep": sweep.to_dict()})
+            print_output({**found.to_dict(), "cap_sweep": sweep.to_dict()})
             return
         from wavelane.cli.display import console, preview_view
         from wavelane.cli.tables import sweep_view
@@ -225,7 +238,7 @@ def report_of(
 
             _draw(svg, history_chart(history))
         if as_json:
-            print_json(history.to_dict())
+            print_output(history.to_dict())
             return
         from wavelane.cli.display import console
         from wavelane.cli.tables import history_view
@@ -269,7 +282,7 @@ def verify(
 
         verdict = judge(steering.journal_of(journal))
     if as_json:
-        print_json(verdict.to_dict())
+        print_output(verdict.to_dict())
     else:
         print(verdict)
     raise typer.Exit(0 if verdict.keeps_the_rules else 1)
@@ -303,11 +316,16 @@ def diagram(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of the wave file, for editors."""
+def schema(
+    of: Annotated[
+        Described, typer.Option("--of", help="The wave file, or a command's JSON output.")
+    ] = Described.WAVE_FILE,
+) -> None:
+    """Print the JSON Schema of the wave file, for editors, or of what a command prints as JSON."""
+    from wavelane.cli.outputs import output_schema
     from wavelane.wavefile import json_schema
 
-    print_json(json_schema())
+    print_json(json_schema() if of is Described.WAVE_FILE else output_schema(of.value))
 
 
 async def _run(wave_run: WaveRun, *, quiet: bool, beside: Companion | None = None) -> Report:
@@ -364,7 +382,7 @@ def _interruption(went_on: bool) -> Problem:
 
 def _print_report(report: Report, as_json: bool) -> None:
     if as_json:
-        print_json(report.to_dict())
+        print_output(report.to_dict())
         return
     from wavelane.cli.display import console, report_view
 

@@ -19,7 +19,7 @@ from wavelane.cli.terminal import (
     WaveArgument,
     explained,
     fail,
-    print_json,
+    print_output,
     refuse_option,
 )
 
@@ -56,7 +56,7 @@ def status(journal: JournalArgument, as_json: JsonOption = False) -> None:
 
         found = status_of_journal(journal_of(journal))
         if as_json:
-            print_json(found.to_dict())
+            print_output(found.to_dict())
             return
         from wavelane.cli.display import console, status_view
 
@@ -224,7 +224,7 @@ def _say(done: bool, text: str, as_json: bool, code: int = REFUSED) -> NoReturn:
     from wavelane_model.problems import Problem
 
     if as_json:
-        print_json({"done": done, "answered": code != UNANSWERED, "text": text})
+        print_output({"done": done, "answered": code != UNANSWERED, "text": text})
     elif done:
         print(text)
     else:

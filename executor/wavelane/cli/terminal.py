@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -33,6 +33,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard
 def print_json(value: object) -> None:
     """Print a value for programs."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_output(output: Mapping[str, Any]) -> None:
+    """Print what a command says with `--json`; `wavelane.cli.outputs` has its schema."""
+    from wavelane.cli.outputs import versioned
+
+    print_json(versioned(output))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The demo: three small git repos, a wave over them, and everything that can happen to one.
+"""The demo: three small git repos and a wave in which everything happens.
 
 The repos, their tests, the wave file and the two scripts that stand for an agent and a reviewer are
 ordinary files, made in one folder. The wave is run by the same code as any other. On the way there

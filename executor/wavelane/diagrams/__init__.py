@@ -1,4 +1,4 @@
-"""The pictures of wavelane, made from its tables and its code, never drawn by hand.
+"""Diagrams: the tables and the imports as pictures, never drawn by hand.
 
 `python -m wavelane.diagrams write` makes the files in ./diagrams, and `check` says which of them
 are out of date.

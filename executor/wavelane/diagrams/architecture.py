@@ -1,10 +1,11 @@
-"""The modules as a drawing: who imports whom, read from the source code.
+"""The architecture as a drawing: which wing imports which, read from the source code.
 
-1. A module is a node, and a package inside one of the two packages is one node.
-2. An edge leads from a module to what it imports, wherever in its text the import stands. An
+1. A package inside the executor, a *wing*, is a node, and so is the whole model.
+2. An edge leads from a wing to what it imports, wherever in its text the import stands. An
    import that a longer way of imports leads to as well is not drawn.
-3. The doors (`__init__`, `__main__`) and what is only there for tests are left out. What is
-   imported through a door counts as imported from where the door has it from.
+3. The small modules beside the wings, the doors (`__init__`, `__main__`) and what is only there for
+   tests are left out. What is imported through a door counts as imported from where the door has it
+   from.
 """
 
 from __future__ import annotations
@@ -17,43 +18,44 @@ from typing import Final
 
 from wavelane.diagrams.drawing import Drawing, Edge, Node, Role
 
-PACKAGES: Final[dict[str, str]] = {
-    "wavelane": "wavelane, the executor: waits, reads, writes and knows the time",
-    "wavelane_model": "wavelane_model, the pure core: decides",
-}
-_LEFT_OUT: Final = frozenset({"wavelane.testing"})
-_ROLES: Final[dict[str, Role]] = {"wavelane": "rework", "wavelane_model": "forward"}
+EXECUTOR: Final = "wavelane"
+MODEL: Final = "wavelane_model"
+_LEFT_OUT: Final = frozenset({"testing"})
+_FRAME: Final = "wavelane, the executor: waits, reads, writes and knows the time"
+_ROLES: Final[dict[str, Role]] = {EXECUTOR: "rework", MODEL: "forward"}
 
 
 def architecture() -> Drawing:
-    """The modules of both packages and their imports."""
-    sources = {name: texts for package in PACKAGES for name, texts in _sources(package)}
-    doors = {name: _imported_names(sources.pop(name)) for name in PACKAGES}
-    imports = {name: _imports(texts, set(sources), doors) for name, texts in sources.items()}
-    names = sorted(sources, key=lambda name: (_package(name), -len(_led_to(imports, name)), name))
+    """The wings of the executor, the model, and their imports."""
+    sources = dict(_nodes())
+    doors = {EXECUTOR: _imported_names(_parsed(_folder(EXECUTOR) / "__init__.py"))}
+    imports = {name: _imports(texts, sources, doors) - {name} for name, texts in sources.items()}
+    names = sorted(sources, key=lambda name: (-len(_led_to(imports, name)), name))
     return Drawing(
         name="architecture",
-        title="Who imports whom",
-        nodes=tuple(_node(name, sources[name]) for name in names),
+        title="Which wing imports which",
+        nodes=tuple(_node(name, sources[name][0]) for name in names),
         edges=tuple(
             Edge(source, target, role=_ROLES[_package(source)])
-            for source, target in reduced(_grouped(imports))
+            for source, target in reduced(imports)
         ),
-        groups=PACKAGES,
+        groups={EXECUTOR: _FRAME},
         caption=("an arrow: imports", "an import to which a longer way leads is not drawn"),
         kind="modules",
     )
 
 
-def _grouped(imports: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The imports, with those of another package leading to that package."""
-    return {
-        source: {
-            target if _package(target) == _package(source) else _package(target)
-            for target in targets
-        }
-        for source, targets in imports.items()
-    }
+def wings() -> dict[str, str]:
+    """Each wing of the executor with what it says about itself in a few words, by name."""
+    folders = sorted(path.parent for path in _folder(EXECUTOR).glob("*/__init__.py"))
+    return {folder.name: _said(_parsed(folder / "__init__.py")) for folder in folders}
+
+
+def _said(text: ast.Module) -> str:
+    """The first line of a module's docstring, without the title before a colon."""
+    first = (ast.get_docstring(text) or "").partition("\n")[0].replace("`", "")
+    said = first.partition(": ")[2] or first
+    return said[:1].upper() + said[1:]
 
 
 def reduced(imports: dict[str, set[str]]) -> list[tuple[str, str]]:
@@ -78,33 +80,31 @@ def _led_to(imports: dict[str, set[str]], start: str) -> set[str]:
     return found
 
 
-def _sources(package: str) -> Iterator[tuple[str, list[ast.Module]]]:
-    """Each node of a package by its full name, with the syntax trees of its files.
+def _nodes() -> Iterator[tuple[str, list[ast.Module]]]:
+    """Each node by its full name, with the syntax trees of its files, its `__init__` first."""
+    for wing in wings():
+        if wing not in _LEFT_OUT:
+            yield f"{EXECUTOR}.{wing}", _texts(_folder(EXECUTOR) / wing)
+    yield MODEL, _texts(_folder(MODEL))
 
-    The package's own name stands for its door.
-    """
-    for root in sorted(map(Path, import_module(package).__path__)):
-        yield package, [_parsed(root / "__init__.py")]
-        for path in sorted(root.iterdir()):
-            name = f"{package}.{path.stem}"
-            if name in _LEFT_OUT or path.stem.startswith("__"):
-                continue
-            if path.suffix == ".py":
-                yield name, [_parsed(path)]
-            elif (path / "__init__.py").is_file():
-                inner = [found for found in sorted(path.rglob("*.py")) if found.stem != "__init__"]
-                yield name, [_parsed(path / "__init__.py"), *map(_parsed, inner)]
+
+def _texts(folder: Path) -> list[ast.Module]:
+    door = folder / "__init__.py"
+    return [_parsed(door), *(_parsed(one) for one in sorted(folder.rglob("*.py")) if one != door)]
+
+
+def _folder(package: str) -> Path:
+    return Path(next(iter(import_module(package).__path__)))
 
 
 def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_bytes(), filename=str(path))
 
 
-def _imported_names(texts: list[ast.Module]) -> dict[str, str]:
+def _imported_names(text: ast.Module) -> dict[str, str]:
     """Where a door has its names from: name to the module's full name."""
     return {
         alias.asname or alias.name: statement.module
-        for text in texts
         for statement in text.body
         if isinstance(statement, ast.ImportFrom) and statement.module
         for alias in statement.names
@@ -112,11 +112,11 @@ def _imported_names(texts: list[ast.Module]) -> dict[str, str]:
 
 
 def _imports(
-    texts: Iterable[ast.Module], known: set[str], doors: dict[str, dict[str, str]]
+    texts: Iterable[ast.Module], known: Iterable[str], doors: dict[str, dict[str, str]]
 ) -> set[str]:
     """The nodes that these files import."""
     found = {name for text in texts for node in ast.walk(text) for name in _named(node, doors)}
-    return {node for name in found if (node := _node_of(name, known)) is not None}
+    return {node for name in found if (node := _node_of(name)) in known}
 
 
 def _named(node: ast.AST, doors: dict[str, dict[str, str]]) -> Iterator[str]:
@@ -129,17 +129,21 @@ def _named(node: ast.AST, doors: dict[str, dict[str, str]]) -> Iterator[str]:
             yield door.get(alias.name, f"{node.module}.{alias.name}")
 
 
-def _node_of(name: str, known: set[str]) -> str | None:
+def _node_of(name: str) -> str:
     """The node in which a module, or a name in a module, is found."""
-    node = ".".join(name.split(".")[:2])
-    return node if node in known else None
+    return MODEL if _package(name) == MODEL else ".".join(name.split(".")[:2])
 
 
 def _package(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _node(name: str, texts: list[ast.Module]) -> Node:
-    first = (ast.get_docstring(texts[0]) or "").partition("\n")[0].replace("`", "")
-    package, _, title = name.partition(".")
-    return Node(name, sentence=first, group=package, role=_ROLES[package], title=title)
+def _node(name: str, door: ast.Module) -> Node:
+    package, _, wing = name.partition(".")
+    return Node(
+        name,
+        sentence=_said(door),
+        group=EXECUTOR if wing else "",
+        role=_ROLES[package],
+        title=wing or package,
+    )

@@ -16,8 +16,10 @@ from wavelane.diagrams.drawing import Drawing, Edge, Label, Node, Role
 
 FONT: Final = "Helvetica,Arial,sans-serif"
 _GUARDS_WIDTH: Final = 26
-_SENTENCE_WIDTH: Final = 34
+_SENTENCE_WIDTH: Final = {"states": 34, "modules": 24}
 """Where the lines of a list of guards and of a sentence break, in characters."""
+_SENTENCE_SIZE: Final = {"states": "9", "modules": "12"}
+"""In points. A picture of modules is mostly sentences, and is shown at 800 pixels' width."""
 
 
 class DotMissing(RuntimeError):
@@ -71,7 +73,7 @@ def dot_source(drawing: Drawing) -> str:
     for name, title in drawing.groups.items():
         _add_group(graph, drawing, name, title)
     for node in drawing.members(""):
-        _add_node(graph, node)
+        _add_node(graph, drawing, node)
     for edge in drawing.edges:
         _add_edge(graph, drawing, edge)
     return str(graph.source)
@@ -98,14 +100,14 @@ def _add_group(graph: Any, drawing: Drawing, name: str, title: str) -> None:
             tooltip=title,
         )
         for node in drawing.members(name):
-            _add_node(cluster, node)
+            _add_node(cluster, drawing, node)
 
 
-def _add_node(graph: Any, node: Node) -> None:
+def _add_node(graph: Any, drawing: Drawing, node: Node) -> None:
     ink = _INKS[node.role]
     graph.node(
         node.name,
-        label=_node_label(node, ink),
+        label=_node_label(drawing, node, ink),
         color="#6366f1" if node.role == "path" else ink.line,
         fillcolor=ink.fill,
         group=node.role,
@@ -113,12 +115,14 @@ def _add_node(graph: Any, node: Node) -> None:
     )
 
 
-def _node_label(node: Node, ink: _Ink) -> str:
+def _node_label(drawing: Drawing, node: Node, ink: _Ink) -> str:
     title = html.escape(node.title or node.name)
     rows = [f'<tr><td><font color="{ink.text}"><b>{title}</b></font></td></tr>']
     if node.sentence:
-        lines = "<br/>".join(html.escape(line) for line in _balanced(node.sentence))
-        rows.append(f'<tr><td><font point-size="9" color="#475569">{lines}</font></td></tr>')
+        size = _SENTENCE_SIZE[drawing.kind]
+        sentence = _balanced(node.sentence, _SENTENCE_WIDTH[drawing.kind])
+        lines = "<br/>".join(html.escape(line) for line in sentence)
+        rows.append(f'<tr><td><font point-size="{size}" color="#475569">{lines}</font></td></tr>')
     if node.stays:
         rows.append(
             '<hr/><tr><td align="left" balign="left"><font point-size="10">'
@@ -165,14 +169,14 @@ def _lines(labels: Iterable[Label], ink: _Ink, mark: str = "") -> str:
     return '<br align="left"/>'.join(lines)
 
 
-def _balanced(sentence: str) -> list[str]:
-    """The sentence in as few lines as it takes, about equally long."""
-    count = len(textwrap.wrap(sentence, _SENTENCE_WIDTH))
-    for width in range(len(sentence) // count, _SENTENCE_WIDTH):
+def _balanced(sentence: str, most: int) -> list[str]:
+    """The sentence in as few lines of at most `most` characters as it takes, about equally long."""
+    count = len(textwrap.wrap(sentence, most))
+    for width in range(len(sentence) // count, most):
         lines = textwrap.wrap(sentence, width, break_long_words=False)
         if len(lines) <= count:
             return lines
-    return textwrap.wrap(sentence, _SENTENCE_WIDTH)
+    return textwrap.wrap(sentence, most)
 
 
 def _wrapped(conditions: tuple[str, ...]) -> list[str]:

@@ -107,7 +107,7 @@ def _words_of(name: str) -> Iterator[str]:
             yield from _table("move", "leads", cap.MOVES.items())
         case _:
             yield ""
-            yield "An arrow to a frame leads to some of the modules in it."
+            yield "The small modules beside the wings are not drawn, and neither is `testing`."
 
 
 def _table(key: str, value: str, words: Iterable[tuple[str, str]]) -> Iterable[str]:

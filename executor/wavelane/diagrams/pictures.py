@@ -29,7 +29,7 @@ def render(name: Name, format: Literal["png"]) -> bytes: ...
 @overload
 def render(name: Name, format: Format) -> str | bytes: ...
 def render(name: Name, format: Format) -> str | bytes:  # noqa: A002
-    """One picture: `issue` (the lifecycle), `cap` or `architecture` (who imports whom).
+    """One picture: `issue` (the lifecycle), `cap` or `architecture` (the wings).
 
     The text of an SVG, a DOT or a Mermaid file, or the bytes of a PNG. Raises `ValueError` for
     another name or format, and `DotMissing` where SVG or PNG is wanted and the program `dot` is

@@ -1,1 +1,7 @@
-"""A wing; see its modules."""
+"""Planning: what to admit first, so that the wave ends soon.
+
+This wing decides when an order is planned and whether it is better than the one in force
+(`replanner`), and how one is found: a job shop (`job_shop`) is solved by list schedules
+(`list_schedule`) and a tabu search (`tabu_search`), in plain Python. What may start is decided by
+the model, planned or not.
+"""

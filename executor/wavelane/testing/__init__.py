@@ -1,4 +1,4 @@
-"""Tools for tests of a pipeline, an engine, or wavelane itself: virtual time and scripted sessions.
+"""Testing: virtual time, scripted sessions and strategies for an engine's tests.
 
     def test_the_wave_ends() -> None:
         report = run_virtual(Scheduler(wave, ScriptedPipeline(), clock=virtual_clock).run)

@@ -1,4 +1,4 @@
-"""The wave file: a wave, its repos and its commands, written down in YAML or JSON.
+"""The wave file: a wave, its repos and its commands, in YAML or JSON.
 
 1. A text is taken as it is written: `id: 12` is "12", `base: 1.10` is "1.10", `title: on` is
    "on". What a value is follows from its key, never from how it looks.
