@@ -107,7 +107,7 @@ def test_a_wave_that_has_not_begun(say: Speak) -> None:
     scheduler.discard_journal()
 
 
-@pytest.mark.unlawful_journals
+@pytest.mark.broken_journals
 def test_a_journal_that_was_changed(say: Speak) -> None:
     write_wave('id: "api#1", repo: api')
     say("run", "wave.yaml", "--journal", "j.db")

@@ -50,7 +50,7 @@ from wavelane_model.outcomes import (
     Merged,
     Postponed,
 )
-from wavelane_model.problems import Place, Problem
+from wavelane_model.problems import Location, Place, Problem
 from wavelane_model.step import IllegalEvent
 from wavelane_model.wave import Finished, Issue, Wave, WaveError
 from wavelane_model.why import Reason, ReasonCode
@@ -84,6 +84,7 @@ __all__ = [
     "LaneRelease",
     "LaneStatus",
     "Limits",
+    "Location",
     "LockOwner",
     "Merged",
     "Move",
