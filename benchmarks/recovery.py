@@ -39,10 +39,8 @@ from benchmarks.modelrun import events_of
 from benchmarks.output import parser_for, report_results
 from benchmarks.workload import CAP, issues
 from wavelane import Approved, Issue, Limits, Scheduler, Wave
-from wavelane.journal import Journal, RecordedEvent, Settings, Standing
-from wavelane.replay.report import Recorder, state_of
-from wavelane_model.state import WaveState
-from wavelane_model.step import step
+from wavelane.journal import Journal, RecordedEvent, Settings
+from wavelane.replay.replay import Replay
 
 STEEPEST: Final = 3.0
 DEAREST: Final = 60.0
@@ -98,28 +96,21 @@ class _FirstSession:
 def cut_off(path: Path, size: int) -> int:
     """Write the journal of a run of `size` issues that was cut off half-way; its events."""
     settings = Settings(Wave(issues(size)), CAP, "done", Limits())
-    state = state_of(settings)
-    recorder = Recorder(state)
+    replay = Replay.of(settings)
     journal = Journal(path, settings)
     written = 0
     group: list[RecordedEvent] = []
-    for event in events_of(state, size // 2):
+    for event in events_of(replay.state, size // 2):
         entry = RecordedEvent(1e9 + written, event)
-        recorder.note(*entry, step(state, event))
+        replay.apply(*entry)
         group.append(entry)
         written += 1
         if len(group) == _GROUP:
             journal.append(group)
             group = []
-    journal.append(group, _standings(state, recorder))
+    journal.append(group, ((issue.id, replay.standing(issue.id)) for issue in settings.wave.issues))
     journal.close()
     return written
-
-
-def _standings(state: WaveState, recorder: Recorder) -> Iterator[tuple[str, Standing]]:
-    for issue, record in zip(state.wave.issues, state.records, strict=True):
-        since = recorder.since(issue.id)
-        yield issue.id, Standing(record.state, since, record.attempts, record.reason)
 
 
 def seconds_to_go_on(path: Path, size: int) -> float:

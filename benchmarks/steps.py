@@ -28,7 +28,7 @@ from benchmarks.modelrun import events_of
 from benchmarks.workload import CAP, issues
 from wavelane import Limits, Wave
 from wavelane.journal import Settings
-from wavelane.replay.report import state_of
+from wavelane.replay.replay import state_of
 from wavelane_model.lifecycle import GUARDS, machine
 from wavelane_model.step import step
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from specs.simulation.broken import with_part
 from specs.simulation.crashes import (
     CRASHED,
     SOMETIMES_CRASHED,
@@ -35,7 +36,17 @@ from specs.simulation.sweep import folder_of_journals
 from wavelane import Scheduler
 from wavelane.journal import Journal
 from wavelane.lock import owner_of
-from wavelane_model.events import AttemptDiscarded, AttemptResumed, CapMoved, Event
+from wavelane.replay.replay import StepResult
+from wavelane.scheduler.continuation import Continuation
+from wavelane.scheduler.session_tasks import assignment_of
+from wavelane_model.events import (
+    AttemptDiscarded,
+    AttemptResumed,
+    CapMoved,
+    Event,
+    ParkRequested,
+)
+from wavelane_model.state import Record
 
 pytestmark = pytest.mark.slow
 
@@ -136,93 +147,96 @@ def test_the_lock_and_an_open_transaction_die_with_the_process(path: Path) -> No
 # It can fail
 
 
-class GoesOnWithWhateverIsFound(Scheduler):
-    async def _ask_about(self, record: Any) -> None:
-        await self._pipeline.recover(self._assignment(record), record.state)  # type: ignore[attr-defined]
-        self._tell(AttemptResumed(self.wave.issues[record.position].id))
+class GoesOnWithWhateverIsFound(Continuation):
+    async def _ask_about(self, record: Record) -> None:
+        issue = assignment_of(self._core.state.wave, record)
+        await self._pipeline.recover(issue, record.state)  # type: ignore[attr-defined]
+        self._core.apply(AttemptResumed(issue.id))
 
 
 class CarriesOutBeforeItWrites(Scheduler):
-    async def _write(self, taken: list[Any]) -> None:
-        for told in taken:
-            self._carry_out(told)
-        await super()._write(taken)
-        for told in taken:
-            told.effects.clear()
+    async def _write_and_carry_out(self, results: list[StepResult]) -> None:
+        for result in results:
+            self._orders.carry_out(result)
+        await self._journal.append(results, self._inbound.take_answers())
 
 
-class AsksAboutWhatIsQueued(Scheduler):
-    async def _ask_about_the_past(self) -> None:
-        if self._state.started:
-            for record in self._state.records:
+class AsksAboutWhatIsQueued(Continuation):
+    async def ask_about_the_past(self) -> None:
+        state = self._core.state
+        if state.started:
+            for record in state.records:
                 if record.state == "queued":
-                    issue = self._assignment(record)
+                    issue = assignment_of(state.wave, record)
                     await self._pipeline.recover(issue, record.state)  # type: ignore[attr-defined]
-        await super()._ask_about_the_past()
+        await super().ask_about_the_past()
 
 
-class StartsBeforeItIsTold(Scheduler):
-    async def _ask_about_the_past(self) -> None:
+class StartsBeforeItIsTold(Continuation):
+    async def ask_about_the_past(self) -> None:
         self.asking = []
-        for position in [*self._state.flight]:
-            record = self._state.records[position]
-            issue = self._assignment(record)
+        state = self._core.state
+        for position in [*state.flight]:
+            record = state.records[position]
+            issue = assignment_of(state.wave, record)
             asked = self._pipeline.recover(issue, record.state)  # type: ignore[attr-defined]
             self.asking.append(asyncio.ensure_future(asked))
-            self._tell(AttemptDiscarded(issue.id))
+            self._core.apply(AttemptDiscarded(issue.id))
 
 
-class AsksTwice(Scheduler):
-    async def _ask_about(self, record: Any) -> None:
+class AsksTwice(Continuation):
+    async def _ask_about(self, record: Record) -> None:
         await super()._ask_about(record)
         await super()._ask_about(record)
 
 
-class PutsTheCapUp(Scheduler):
-    def _continue(self, journal: Journal, early: list[Event]) -> None:
-        super()._continue(journal, early)
-        if self.cap.level < self.cap.ceiling:
-            self._tell(CapMoved("set", self.cap.ceiling))
+class PutsTheCapUp(Continuation):
+    def _go_on(self, file: Journal, early: list[Event]) -> None:
+        super()._go_on(file, early)
+        cap = self._core.state.cap
+        if cap.level < cap.ceiling:
+            self._core.apply(CapMoved("set", cap.ceiling))
 
 
-class PlansWhateverWasAsked(Scheduler):
-    def _continue(self, journal: Journal, early: list[Event]) -> None:
-        self._plan_wanted = None
-        super()._continue(journal, early)
+class PlansWhateverWasAsked(Continuation):
+    def _go_on(self, file: Journal, early: list[Event]) -> None:
+        self._planner.wanted = None
+        super()._go_on(file, early)
 
 
-class ForgetsWhoWasToBeTakenOut(Scheduler):
-    def _continue(self, journal: Journal, early: list[Event]) -> None:
-        super()._continue(journal, early)
-        for record in self._state.records:
+class ForgetsWhoWasToBeTakenOut(Continuation):
+    def _go_on(self, file: Journal, early: list[Event]) -> None:
+        super()._go_on(file, early)
+        for record in self._core.state.records:
             record.pending_removal = None
 
 
-class BeginsAJournalAnew(Scheduler):
+class BeginsAJournalAnew(Continuation):
     def open_journal(self) -> None:
-        assert self._journal_path is not None
-        self._journal_path.unlink(missing_ok=True)
+        assert self._journal.path is not None
+        self._journal.path.unlink(missing_ok=True)
         super().open_journal()
 
 
-class ParksWhatItAsksAbout(Scheduler):
-    async def _ask_about(self, record: Any) -> None:
+class ParksWhatItAsksAbout(Continuation):
+    async def _ask_about(self, record: Record) -> None:
         await super()._ask_about(record)
         if record.state != "done":
-            self.park(self.wave.issues[record.position].id, "who knows")
+            issue = self._core.state.wave.issues[record.position]
+            self._core.apply(ParkRequested(issue.id, "who knows"))
 
 
 BROKEN: dict[type[Scheduler], tuple[tuple[Plan, ...], str]] = {
-    GoesOnWithWhateverIsFound: (TELLING, "once"),
+    with_part(GoesOnWithWhateverIsFound): (TELLING, "once"),
     CarriesOutBeforeItWrites: (TELLING, "durable"),
-    AsksAboutWhatIsQueued: ((BY_NAME["dependency"],), "recovery"),
-    StartsBeforeItIsTold: (TELLING, "recovery"),
-    AsksTwice: (TELLING, "recovery"),
-    PutsTheCapUp: ((BY_NAME["cap falls to 1"],), "kept"),
-    PlansWhateverWasAsked: ((BY_NAME["a lane is reserved too long"],), "plan"),
-    ForgetsWhoWasToBeTakenOut: ((BY_NAME["parked, cancelled, unparked"],), "kept"),
-    BeginsAJournalAnew: (TELLING, "journal"),
-    ParksWhatItAsksAbout: (TELLING, "same"),
+    with_part(AsksAboutWhatIsQueued): ((BY_NAME["dependency"],), "recovery"),
+    with_part(StartsBeforeItIsTold): (TELLING, "recovery"),
+    with_part(AsksTwice): (TELLING, "recovery"),
+    with_part(PutsTheCapUp): ((BY_NAME["cap falls to 1"],), "kept"),
+    with_part(PlansWhateverWasAsked): ((BY_NAME["a lane is held too long"],), "plan"),
+    with_part(ForgetsWhoWasToBeTakenOut): ((BY_NAME["parked, cancelled, unparked"],), "kept"),
+    with_part(BeginsAJournalAnew): (TELLING, "journal"),
+    with_part(ParksWhatItAsksAbout): (TELLING, "same"),
 }
 """Broken schedulers, where they are looked for, and the property that names the mistake."""
 

@@ -27,8 +27,8 @@ NOTHING = Mutant(
     "nothing",
     "executor",
     "executor/wavelane/scheduler/cap_control.py",
-    "            self._tell(CapMoved(move, level))",
-    "            self._tell(CapMoved(move, level=level))",
+    "            self._apply(CapMoved(move, level))",
+    "            self._apply(CapMoved(move, level=level))",
 )
 BY_NAME = {one.name: one for one in MUTANTS}
 OVER_THE_CAP = BY_NAME["one more than the cap"]

@@ -20,11 +20,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specs.simulation import ALWAYS, SOMETIMES, results
+from specs.simulation.broken import with_part
 from specs.simulation.chooser import Chooser, HypothesisChooser, RecordedChooser, SeededChooser
 from specs.simulation.loop import SimulatedLoop, SimulatedThread
 from specs.simulation.schedule import Played, play
 from specs.simulation.sweep import Sweep, folder_of_journals, replayed, sweep
 from wavelane import Scheduler
+from wavelane.replay.replay import StepResult
+from wavelane.scheduler.background_planner import BackgroundPlanner
+from wavelane.scheduler.core import Core, RunPhase
+from wavelane.scheduler.orders import Orders
+from wavelane.scheduler.run_journal import Answers, RunJournal
+from wavelane.scheduler.session_tasks import SessionTasks, assignment_of
 from wavelane.steps import StartOrder
 from wavelane_model.effects import EndReservationAt, EndSession, StartMerging, WakeAt
 from wavelane_model.events import Event, OrderPlanned, SessionEnded
@@ -222,47 +229,47 @@ def test_all_that_is_ready_has_run_when_the_loop_says_that_time_goes_on() -> Non
 
 
 class CarriesOutBeforeItWrites(Scheduler):
-    async def _write(self, taken: list[Any]) -> None:
-        for told in taken:
-            self._carry_out(told)
-        await super()._write(taken)
-        for told in taken:
-            told.effects.clear()
+    async def _write_and_carry_out(self, results: list[StepResult]) -> None:
+        for result in results:
+            self._orders.carry_out(result)
+        await self._journal.append(results, self._inbound.take_answers())
 
 
-class WritesWithoutWaiting(Scheduler):
-    async def _write(self, taken: list[Any]) -> None:
-        self.writing = asyncio.ensure_future(super()._write(taken))
+class WritesWithoutWaiting(RunJournal):
+    async def append(self, results: list[StepResult], answers: Answers) -> None:
+        self.writing = asyncio.ensure_future(super().append(results, answers))
         await asyncio.sleep(0)
 
 
-class CountsACompletionTwice(Scheduler):
-    def _tell(self, event: Event) -> None:
-        super()._tell(event)
+class CountsACompletionTwice(Core):
+    def apply(self, event: Event) -> None:
+        super().apply(event)
         if isinstance(event, SessionEnded):
-            super()._tell(event)
+            super().apply(event)
 
 
-class LosesACancellation(Scheduler):
-    def _end_session(self, at: float, order: EndSession) -> None:
+class LosesACancellation(SessionTasks):
+    def end(self, at: float, order: EndSession) -> None:
         pass
 
 
-class StartsAMergeTwice(Scheduler):
-    def _start(self, at: float, order: StartOrder) -> None:
-        super()._start(at, order)
+class StartsAMergeTwice(SessionTasks):
+    def start(self, at: float, order: StartOrder) -> None:
+        super().start(at, order)
         if isinstance(order, StartMerging):
-            issue = self._assignment(self._state.find(order.issue))
-            self._group.create_task(self._pipeline.merge(issue))
+            state = self._core.state
+            issue = assignment_of(state.wave, state.find(order.issue))
+            merge: Any = self._calls[StartMerging][0](issue)
+            self._tasks.create_task(merge)
 
 
-class WaitsBetweenCheckAndStart(Scheduler):
+class WaitsBetweenCheckAndStart(SessionTasks):
     async def _outcome(self, session: Any, order: Any, issue: Any) -> Any:
         await asyncio.sleep(0)
         return await super()._outcome(session, order, issue)
 
 
-class RemovesASessionTooLate(Scheduler):
+class RemovesASessionTooLate(SessionTasks):
     async def _run_session(self, order: StartOrder) -> None:
         session = self._sessions[order.issue]
         await super()._run_session(order)
@@ -273,38 +280,40 @@ class RemovesASessionTooLate(Scheduler):
 
 class ForgetsWhatIsLeftAtTheEnd(Scheduler):
     def _close(self) -> None:
-        self._take_outbox()
+        self._core.take_results()
         super()._close()
 
 
 class SwallowsTheErrorOfAWrite(Scheduler):
-    async def _write(self, taken: list[Any]) -> None:
+    async def _write_and_carry_out(self, results: list[StepResult]) -> None:
         try:
-            await super()._write(taken)
+            await self._journal.append(results, self._inbound.take_answers())
         except RuntimeError:
-            self._finished = True
+            self._core.enter(RunPhase.FINISHED)
+        for result in results:
+            self._orders.carry_out(result)
 
 
-class ForgetsToWake(Scheduler):
+class ForgetsToWake(Orders):
     def _wake_at(self, at: float, order: WakeAt) -> None:
         pass
 
 
-class ForgetsToEndAReservation(Scheduler):
+class ForgetsToEndAHold(Orders):
     def _end_reservation_at(self, at: float, order: EndReservationAt) -> None:
         pass
 
 
-class KeepsItsPlansToItself(Scheduler):
-    def _tell(self, event: Event) -> None:
+class KeepsItsPlansToItself(Core):
+    def apply(self, event: Event) -> None:
         if not isinstance(event, OrderPlanned):
-            super()._tell(event)
+            super().apply(event)
 
 
-class PlansWhileItPlans(Scheduler):
-    def _plan_anew(self) -> None:
+class PlansWhileItPlans(BackgroundPlanner):
+    def plan_anew(self) -> None:
         self._planning = None
-        super()._plan_anew()
+        super().plan_anew()
 
 
 class LeavesATaskBehind(Scheduler):
@@ -313,7 +322,7 @@ class LeavesATaskBehind(Scheduler):
         self.left = asyncio.ensure_future(asyncio.sleep(10))
 
 
-class ApprovesWhateverTheReviewSays(Scheduler):
+class ApprovesWhateverTheReviewSays(SessionTasks):
     async def _outcome(self, session: Any, order: Any, issue: Any) -> Any:
         outcome = await super()._outcome(session, order, issue)
         return Approved() if isinstance(outcome, ChangesRequested) else outcome
@@ -321,20 +330,20 @@ class ApprovesWhateverTheReviewSays(Scheduler):
 
 BROKEN: dict[type[Scheduler], set[str]] = {
     CarriesOutBeforeItWrites: {"durable"},
-    WritesWithoutWaiting: {"durable"},
-    CountsACompletionTwice: {"ending"},
-    LosesACancellation: {"ended"},
-    StartsAMergeTwice: {"once", "durable"},
-    WaitsBetweenCheckAndStart: {"pause", "ended", "cap"},
-    RemovesASessionTooLate: {"ending", "ended"},
+    with_part(WritesWithoutWaiting): {"durable"},
+    with_part(CountsACompletionTwice): {"ending"},
+    with_part(LosesACancellation): {"ended"},
+    with_part(StartsAMergeTwice): {"once", "durable"},
+    with_part(WaitsBetweenCheckAndStart): {"pause", "ended", "cap"},
+    with_part(RemovesASessionTooLate): {"ending", "ended"},
     ForgetsWhatIsLeftAtTheEnd: {"told", "journal"},
     SwallowsTheErrorOfAWrite: {"durable", "ended"},
-    ForgetsToWake: {"progress"},
-    ForgetsToEndAReservation: {"reservation"},
-    KeepsItsPlansToItself: {"plan"},
-    PlansWhileItPlans: {"plan"},
+    with_part(ForgetsToWake): {"progress"},
+    with_part(ForgetsToEndAHold): {"hold"},
+    with_part(KeepsItsPlansToItself): {"plan"},
+    with_part(PlansWhileItPlans): {"plan"},
     LeavesATaskBehind: {"leftover"},
-    ApprovesWhateverTheReviewSays: {"merge", "told"},
+    with_part(ApprovesWhateverTheReviewSays): {"merge", "told"},
 }
 """Broken schedulers, and the properties by which one may first be found."""
 
@@ -347,23 +356,23 @@ def test_a_broken_scheduler_is_found(scheduler: type[Scheduler], folder: Path) -
 
 
 def test_a_failure_shrinks_to_a_plain_schedule_that_fails_likewise(folder: Path) -> None:
-    seed, played = first_failure(LosesACancellation, folder)
+    seed, played = first_failure(with_part(LosesACancellation), folder)
 
-    plain = replayed(seed=seed, scheduler=LosesACancellation, plainer=True)
+    plain = replayed(seed=seed, scheduler=with_part(LosesACancellation), plainer=True)
 
     assert plain.broken == played.broken == "ended"
     assert len(plain.plainest) < len(played.plainest) / 2
-    again = play(RecordedChooser(plain.plainest), folder, LosesACancellation)
+    again = play(RecordedChooser(plain.plainest), folder, with_part(LosesACancellation))
     assert str(again) == str(plain)
 
 
 def test_a_scheduler_that_waits_for_ever_is_a_failure_and_no_hang(folder: Path) -> None:
-    class GoesRoundInCircles(Scheduler):
-        async def _write(self, taken: list[Any]) -> None:
+    class GoesRoundInCircles(RunJournal):
+        async def append(self, results: list[StepResult], answers: Answers) -> None:
             for _ in count():
                 await asyncio.sleep(0)
 
-    played = play(RecordedChooser([]), folder, GoesRoundInCircles)
+    played = play(RecordedChooser([]), folder, with_part(GoesRoundInCircles))
 
     assert played.broken == "progress"
 

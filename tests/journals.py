@@ -9,13 +9,12 @@ from typing import Any
 from tests.helpers import GOOD, wave_of
 
 from wavelane import Assignment, Discarded, Limits, Wave
-from wavelane.journal import Journal, RecordedEvent, Settings, Standing
-from wavelane.replay.report import Recorder, state_of
+from wavelane.journal import Journal, RecordedEvent, Settings
+from wavelane.replay.replay import Replay
 from wavelane.testing import ScriptedPipeline, virtual_clock
 from wavelane.testing.virtual import EPOCH
 from wavelane_model.events import Event, SessionEnded, WaveStarted
 from wavelane_model.lifecycle import LaneRelease, State
-from wavelane_model.step import step
 
 WAVE = wave_of("a#1", "a#2", "b#1 < a#1", "c#1")
 
@@ -35,20 +34,15 @@ class Killed:
     ) -> None:
         settings = Settings(wave, ceiling, lane_release, limits or Limits(), name)
         self.path = path
-        self.state = state_of(settings)
-        self.recorder = Recorder(self.state)
+        self.replay = Replay.of(settings)
+        self.state = self.replay.state
         self._journal = Journal(path, settings)
         self.take(WaveStarted())
 
     def take(self, *events: Event) -> None:
         for event in events:
-            self.recorder.note(EPOCH, event, step(self.state, event))
-            rows = [
-                (issue.id, Standing(record.state, since, record.attempts, record.reason))
-                for issue, record in zip(self.state.wave.issues, self.state.records, strict=True)
-                if (since := self.recorder.since(issue.id)) is not None
-            ]
-            self._journal.append([RecordedEvent(EPOCH, event)], rows)
+            result = self.replay.apply(EPOCH, event, with_standings=True)
+            self._journal.append([RecordedEvent(EPOCH, event)], result.standings.items())
 
     def end(self, issue_id: str, outcome: Any = None) -> None:
         record = self.state.find(issue_id)

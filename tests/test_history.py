@@ -117,7 +117,7 @@ def test_an_issue_whose_lane_is_held_for_another_says_so(tmp_path: Path) -> None
     wave = ("api#1", "api#2 < api#1", "web#1", "web#2 < api#2", "web#3")
     plan = OrderPlanned(("web#2", "web#3"), (Reservation("web#2", EPOCH + 60 * MINUTE),))
 
-    found = history(tmp_path, *wave, deeds=((1.0, lambda one: one._tell(plan)),))
+    found = history(tmp_path, *wave, deeds=((1.0, lambda one: one._core.apply(plan)),))
 
     assert waited(found, "web#2") == {"dependencies": 6}
     assert waited(found, "web#3") == {"lane": 6, "reserved": 3}

@@ -30,7 +30,7 @@ WINGS: Mapping[str, Set[str]] = {
     "control": {"journal", "replay"},
     "planning": {"replay"},
     "scheduler": {"control", "journal", "planning", "replay"},
-    "timeline": {"control", "journal", "planning", "replay"},
+    "timeline": {"journal", "planning", "replay"},
     "gantt": {"timeline"},
     "git": {"processes"},
     "commands": {"git", "processes"},

@@ -21,8 +21,8 @@ from tests.helpers import scheduler_of, wave_of
 
 from wavelane import JournalError, Report, Scheduler
 from wavelane.control.inbox import carry_out_waiting, give
-from wavelane.control.requests import Answer, Request, encoded
-from wavelane.control.wakeup import ring
+from wavelane.control.requests import Answer, Request, encode_request
+from wavelane.control.wakeup import notify
 from wavelane.journal import (
     CommandRow,
     Journal,
@@ -33,7 +33,7 @@ from wavelane.journal import (
     read_journal,
 )
 from wavelane.lock import Lock, owner_of
-from wavelane.replay.report import Recorder, standings_after, state_of
+from wavelane.replay.replay import Replay
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane_model.events import (
     CancelRequested,
@@ -48,7 +48,6 @@ from wavelane_model.events import (
 )
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Blocked
-from wavelane_model.step import step
 
 WAVE = wave_of("a#1", "a#2", "b#1", "c#1")
 
@@ -59,7 +58,7 @@ def an_hour_later() -> float:
 
 def put(path: Path, request: Request | str | bytes, at: float = 0.0) -> None:
     """Write a command, and wait for nothing."""
-    text = request if isinstance(request, (str, bytes)) else encoded(request)
+    text = request if isinstance(request, (str, bytes)) else encode_request(request)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO command (at, request) VALUES (?, ?)", (at, text))
 
@@ -67,7 +66,7 @@ def put(path: Path, request: Request | str | bytes, at: float = 0.0) -> None:
 def answers(path: Path) -> list[Answer | None]:
     with closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT answer FROM command ORDER BY number").fetchall()
-    return [None if answer is None else Answer.decoded(answer) for (answer,) in rows]
+    return [None if answer is None else Answer.from_json(answer) for (answer,) in rows]
 
 
 def events(path: Path, *kinds: type[Event]) -> list[Event]:
@@ -92,7 +91,7 @@ def asked_of_a_run(
         await asyncio.sleep(10)
         for request in requests:
             put(path, request, at=1e12)
-        ring(path)
+        notify(path)
         if act is not None:
             await act(scheduler)
         return await run
@@ -103,14 +102,10 @@ def asked_of_a_run(
 def cut_off(path: Path, *events_: Event) -> Path:
     """The journal of a run that was killed after its start."""
     killed = Journal(path, Settings(WAVE, 3, "done", Limits()))
-    state = state_of(Settings(WAVE, 3, "done", Limits()))
-    recorder = Recorder(state)
+    replay = Replay.of(Settings(WAVE, 3, "done", Limits()))
     for event in (WaveStarted(), *events_):
-        effects = step(state, event)
-        recorder.note(1e9, event, effects)
-        killed.append(
-            [RecordedEvent(1e9, event)], standings_after(state, recorder, effects).items()
-        )
+        result = replay.apply(1e9, event, with_standings=True)
+        killed.append([RecordedEvent(1e9, event)], result.standings.items())
     killed.close()
     return path
 
@@ -200,47 +195,49 @@ def test_garbage_is_answered_and_what_comes_after_it_is_done(tmp_path: Path) -> 
     assert [answer and answer.done for answer in answers(path)] == [False] * 4 + [True]
 
 
-def test_a_bell_that_rings_for_nothing_writes_nothing(tmp_path: Path) -> None:
+def test_a_notification_without_a_command_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
     async def look(scheduler: Scheduler) -> None:
         before = path.with_name("j.db-wal").stat().st_size
         for _ in range(100):
-            ring(path)
+            notify(path)
         await asyncio.sleep(1)
         assert path.with_name("j.db-wal").stat().st_size == before
 
     assert asked_of_a_run(path, act=look).outcome == "complete"
 
 
-def test_the_bell_hangs_as_long_as_the_run(tmp_path: Path) -> None:
-    path, bell = tmp_path / "j.db", tmp_path / "j.db-bell"
+def test_the_wake_up_pipe_is_there_as_long_as_the_run(tmp_path: Path) -> None:
+    path, pipe = tmp_path / "j.db", tmp_path / "j.db-bell"
 
     async def look(scheduler: Scheduler) -> None:
-        assert bell.is_fifo()
+        assert pipe.is_fifo()
 
     asked_of_a_run(path, act=look)
 
-    assert not bell.exists()
-    ring(path)  # for nobody
+    assert not pipe.exists()
+    notify(path)  # with no process to wake
 
 
-def test_the_bell_of_a_killed_run_is_replaced(tmp_path: Path) -> None:
+def test_the_wake_up_pipe_of_a_killed_run_is_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "j.db-bell")
 
     assert asked_of_a_run(tmp_path / "j.db", StopRequested()).outcome == "stopped"
     assert not (tmp_path / "j.db-bell").exists()
 
 
-def test_where_no_bell_can_be_made_a_command_is_taken_at_the_next_event(tmp_path: Path) -> None:
-    bell = tmp_path / "j.db-bell"
-    bell.write_text("precious")
+def test_without_a_wake_up_pipe_a_command_is_taken_at_the_next_event(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "j.db-bell"
+    pipe.write_text("precious")
 
     report = asked_of_a_run(tmp_path / "j.db", StopRequested())
 
     assert report.outcome == "stopped"
     assert report.ended_at - report.started_at == 60  # not before a session had ended
-    assert bell.read_text() == "precious"
+    assert pipe.read_text() == "precious"
 
 
 def test_no_step_of_the_run_waits_for_a_command(tmp_path: Path) -> None:
@@ -256,7 +253,7 @@ def test_a_table_of_commands_that_is_gone_does_not_end_the_run(tmp_path: Path) -
     async def remove(scheduler: Scheduler) -> None:
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("ALTER TABLE command RENAME TO gone")
-        ring(path)
+        notify(path)
         await asyncio.sleep(1)
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("ALTER TABLE gone RENAME TO command")
@@ -467,12 +464,12 @@ import os, signal, sys
 from pathlib import Path
 from wavelane.control import inbox
 from wavelane_model.events import CapMoved
-inbox.{where} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+inbox.{where} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 inbox.give(Path(sys.argv[1]), CapMoved("step_down"))
 """
 
 
-@pytest.mark.parametrize("where", ["owner_of", "past_of", "standings_after"])
+@pytest.mark.parametrize("where", ["owner_of", "load", "execute", "Journal.append"])
 def test_a_sender_that_is_killed_leaves_its_command_to_whoever_comes_next(
     tmp_path: Path, where: str
 ) -> None:
@@ -532,7 +529,7 @@ def test_a_journal_that_was_changed_takes_no_command(tmp_path: Path) -> None:
         st.binary(max_size=40)
         | st.text(max_size=40)
         | st.integers(-(2**63), 2**63 - 1)
-        | st.sampled_from([encoded(CapMoved("step_down")), encoded(StopRequested())]),
+        | st.sampled_from([encode_request(CapMoved("step_down")), encode_request(StopRequested())]),
         min_size=1,
         max_size=6,
     ),
@@ -550,7 +547,7 @@ def test_whatever_stands_in_the_table_of_commands_is_answered(
         with closing(sqlite3.connect(path)) as db, db:
             for row in rows:
                 db.execute("INSERT INTO command (at, request) VALUES (?, ?)", (at, row))
-        ring(path)
+        notify(path)
         await asyncio.sleep(1)
         with closing(JournalReader(path)) as reader:
             assert reader.unanswered_commands() == []

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from specs.observers import Observer
 from tests.helpers import scheduler_of, wave_of
 from tests.runs import Overridden, started
 
+import wavelane.replay.replay
 import wavelane.scheduler.scheduler
+import wavelane.scheduler.session_tasks
 from wavelane import (
     Approved,
     Assignment,
@@ -262,18 +265,20 @@ def test_one_thread_at_a_time_steps_or_looks_at_the_state(monkeypatch: pytest.Mo
         scheduler = Scheduler(wave_of("a#1", "b#1"), ScriptedPipeline(seconds=0))
     seen: list[str] = []
 
-    def owned(name: str) -> None:
-        function = getattr(wavelane.scheduler.scheduler, name)
+    def owned(module: ModuleType, name: str) -> None:
+        function = getattr(module, name)
 
         def checked(*arguments: object) -> object:
             assert lock.owners[-1:] == [threading.get_ident()], f"{name} without the lock"
             seen.append(name)
             return function(*arguments)
 
-        monkeypatch.setattr(wavelane.scheduler.scheduler, name, checked)
+        monkeypatch.setattr(module, name, checked)
 
-    for name in ("step", "start_veto", "status_of", "lanes_of"):
-        owned(name)
+    owned(wavelane.replay.replay, "step")
+    owned(wavelane.scheduler.session_tasks, "start_veto")
+    for name in ("status_of", "lanes_of"):
+        owned(wavelane.scheduler.scheduler, name)
 
     async def main() -> Report:
         run = await started(scheduler)

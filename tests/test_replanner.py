@@ -17,8 +17,8 @@ from wavelane.pipeline import Assignment
 from wavelane.planning import planner
 from wavelane.planning import replanner as module
 from wavelane.planning.planner import Plan, Span, planned
-from wavelane.planning.replanner import Question, Replanner, answered, opening
-from wavelane.replay.report import Recorder
+from wavelane.planning.replanner import Question, Replanner, opening, solve
+from wavelane.replay.replay import Replay
 from wavelane.steps import Step
 from wavelane.testing import (
     ScriptedPipeline,
@@ -42,7 +42,6 @@ from wavelane_model.events import (
 )
 from wavelane_model.outcomes import Approved, Implemented, Merged, Postponed
 from wavelane_model.state import WaveState
-from wavelane_model.step import step
 
 MINUTE = 60.0
 
@@ -247,15 +246,12 @@ class Watched:
     """A wave on its way, at a time that is told, and its replanner."""
 
     def __init__(self, wave: Wave, *, cap: int = 2, wanted: bool | None = None) -> None:
-        self.state = WaveState(wave, cap=Cap.at(cap))
-        self.recorder = Recorder(self.state)
         self.replanner = Replanner(wave, wanted)
+        self.replay = Replay(WaveState(wave, cap=Cap.at(cap)), self.replanner.follow)
+        self.state = self.replay.state
 
     def take(self, at: float, event: Event) -> list[Effect]:
-        effects = step(self.state, event)
-        self.recorder.note(at, event, effects)
-        self.replanner.note(at, event, effects, self.state.wave)
-        return effects
+        return self.replay.apply(at, event).effects
 
     def finish(self, at: float, issue: str) -> None:
         """Implemented, reviewed and merged at once."""
@@ -269,17 +265,17 @@ class Watched:
                 self.take(until, ReservationEnded(self.state.wave.issues[held].id, until))
 
     def ask(self, at: float) -> Question | None:
-        return self.replanner.question(at, self.state, self.recorder)
+        return self.replanner.question(at, self.replay)
 
     def plan(self, at: float, *, sooner: float | None = None) -> OrderPlanned | None:
         """Ask, and tell the answer, which took no time; as if the wave ended so much `sooner`."""
         question = self.ask(at)
         if question is None:
             return None
-        answer = answered(question)._replace(took=0.0)
+        answer = solve(question)._replace(took=0.0)
         if sooner is not None:
             answer = answer._replace(plan=replace(answer.plan, sooner=sooner))
-        plan = self.replanner.told(answer)
+        plan = self.replanner.decide(answer)
         if plan is not None:
             self.take(at, plan)
         return plan
@@ -327,7 +323,7 @@ def test_planning_rests_for_some_time() -> None:
     watched = Watched(HELD)
     question = watched.ask(0.0)
     assert question is not None
-    watched.replanner.told(answered(question)._replace(took=3.0))
+    watched.replanner.decide(solve(question)._replace(took=3.0))
     watched.take(0.0, WaveStarted())
     watched.finish(30.0, "api#1")
 
@@ -409,9 +405,9 @@ def test_what_is_in_flight_stands_first_in_a_plan_so_that_no_lane_is_held_agains
     watched.take(MINUTE, CapMoved("set", 1))
     question = watched.ask(MINUTE)
     assert question is not None
-    answer = answered(question)
+    answer = solve(question)
 
-    plan = watched.replanner.told(answer._replace(plan=replace(answer.plan, sooner=60 * MINUTE)))
+    plan = watched.replanner.decide(answer._replace(plan=replace(answer.plan, sooner=60 * MINUTE)))
 
     assert plan is not None
     assert plan.order[0] == "api#1"
@@ -471,7 +467,7 @@ def test_no_lane_is_asked_for_that_the_model_would_not_hold() -> None:
 
     assert question is not None
     assert question.unreservable == {HELD.position["web#1"]}
-    assert answered(question).plan.reserved_for == frozenset()
+    assert solve(question).plan.reserved_for == frozenset()
 
 
 def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None:
@@ -480,7 +476,7 @@ def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None
     watched.take(5 * MINUTE, CapMoved("set", 1))
     question = watched.ask(5 * MINUTE)
     assert question is not None
-    answer = answered(question)
+    answer = solve(question)
     held = replace(
         answer.plan,
         reserved_for=frozenset({HELD.position["web#1"]}),
@@ -488,7 +484,7 @@ def test_a_hold_in_force_keeps_its_time_whatever_a_later_plan_asks_for() -> None
         sooner=60 * MINUTE,
     )
 
-    plan = watched.replanner.told(answer._replace(plan=held))
+    plan = watched.replanner.decide(answer._replace(plan=held))
 
     assert plan is not None
     assert plan.reservations[0].until > until

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from wavelane.replay.report import Recorder
+from contextlib import closing
+from pathlib import Path
+
+from tests.helpers import wave_of
+
+from wavelane.control.journal_status import status_of_journal
+from wavelane.journal import Journal, RecordedEvent, Settings
+from wavelane.replay.recorder import Recovered
+from wavelane.replay.replay import Replay
+from wavelane.replay.report import Report
+from wavelane.timeline.history import history_of_journal
 from wavelane_model.cap import Cap
 from wavelane_model.events import (
     AttemptDiscarded,
@@ -15,9 +25,9 @@ from wavelane_model.events import (
     StopRequested,
     WaveStarted,
 )
+from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Approved, ChangesRequested, Implemented, Merged, Outcome
 from wavelane_model.state import WaveState
-from wavelane_model.step import step
 from wavelane_model.wave import Issue, Wave
 
 MINUTE = 60.0
@@ -29,14 +39,13 @@ class Told:
 
     def __init__(self, *issues: str) -> None:
         wave = Wave([Issue(one, one.partition("#")[0]) for one in issues or ("api#1",)])
-        self.state = WaveState(wave, cap=Cap.at(2))
-        self.recorder = Recorder(self.state)
+        self.replay = Replay(WaveState(wave, cap=Cap.at(2)))
+        self.state = self.replay.state
         self.tell(0, WaveStarted())
 
     def tell(self, minute: float, *events: Event) -> None:
         for event in events:
-            effects = step(self.state, event)
-            self.recorder.note(NOON + minute * MINUTE, event, effects)
+            self.replay.apply(NOON + minute * MINUTE, event)
 
     def end(self, minute: float, outcome: Outcome, issue: str = "api#1") -> None:
         self.tell(minute, SessionEnded(issue, self.state.find(issue).session, outcome))
@@ -44,12 +53,40 @@ class Told:
     def worked(self, issue: str = "api#1", minute: float | None = None) -> float:
         """In minutes."""
         now = None if minute is None else NOON + minute * MINUTE
-        return self.recorder.worked(issue, now) / MINUTE
+        return self.replay.recorder.worked(issue, now) / MINUTE
 
     def minutes(self) -> dict[str, float]:
         """Of api#1, by state."""
-        seconds = self.recorder.report().issues["api#1"].seconds
+        seconds = Report.of(self.replay).issues["api#1"].seconds
         return {state: spent / MINUTE for state, spent in seconds.items() if spent}
+
+
+def killed_after(path: Path, *events: Event) -> Path:
+    """The journal of a run that was killed after these events."""
+    settings = Settings(wave_of("a#1", "a#2"), 2, "done", Limits())
+    replay = Replay.of(settings)
+    with closing(Journal(path, settings)) as journal:
+        for event in events:
+            result = replay.apply(NOON, event, with_standings=True)
+            journal.append([RecordedEvent(NOON, event)], result.standings.items())
+    return path
+
+
+def test_every_reader_gives_the_same_reasons_once_a_run_was_killed(tmp_path: Path) -> None:
+    path = killed_after(tmp_path / "j.db", WaveStarted())
+
+    status = status_of_journal(path).report
+    history = history_of_journal(path).report
+
+    assert status.issues["a#2"].why.text == "the run has ended"
+    assert status == history == Report.from_journal(path)
+
+
+def test_what_a_run_found_is_in_its_report_after_it_was_killed(tmp_path: Path) -> None:
+    events = (WaveStarted(), RunCutOff(), AttemptResumed("a#1"), WaveStarted())
+    path = killed_after(tmp_path / "j.db", *events)
+
+    assert Report.from_journal(path).recovered == Recovered(resumed=1)
 
 
 def test_an_issue_has_worked_for_as_long_as_its_sessions_took() -> None:

@@ -15,9 +15,9 @@ from wavelane.control.requests import (
     Answer,
     Request,
     RequestError,
-    carried_out,
-    decoded,
-    encoded,
+    decode_request,
+    encode_request,
+    execute,
 )
 from wavelane_model.events import (
     CancelRequested,
@@ -41,8 +41,8 @@ def running(*lines: str) -> Model:
 
 
 def asked(model: Model, request: Request | str, *, live: bool = True) -> Answer:
-    text = request if isinstance(request, str) else encoded(request)
-    return carried_out(text, model.state, model.take, live=live)
+    text = request if isinstance(request, str) else encode_request(request)
+    return execute(text, model.state, model.take, live=live)
 
 
 DONE: dict[str, tuple[Request, str]] = {
@@ -202,8 +202,8 @@ def test_there_is_nothing_to_stop_between_runs() -> None:
     ],
 )
 def test_a_request_is_a_verb_and_its_fields(request_: Request, text: str) -> None:
-    assert encoded(request_) == text
-    assert decoded(text) == request_
+    assert encode_request(request_) == text
+    assert decode_request(text) == request_
 
 
 GARBAGE = [
@@ -219,7 +219,7 @@ GARBAGE = [
 @pytest.mark.parametrize("text", GARBAGE, ids=lambda text: text[:40])
 def test_garbage_is_answered_with_what_may_be_asked(text: str) -> None:
     with pytest.raises(RequestError):
-        decoded(text)
+        decode_request(text)
 
     answer = asked(running(), text)
 
@@ -231,8 +231,8 @@ def test_garbage_is_answered_with_what_may_be_asked(text: str) -> None:
 
 def test_an_answer_is_read_back_and_one_that_is_garbage_is_not_done() -> None:
     for answer in (Answer(True, "cap 3 → 2"), Answer(False, "caf\udce9")):
-        assert Answer.decoded(answer.encoded()) == answer
-    assert Answer.decoded(b"\xff") == Answer(False, "the answer cannot be read: �")
+        assert Answer.from_json(answer.to_json()) == answer
+    assert Answer.from_json(b"\xff") == Answer(False, "the answer cannot be read: �")
 
 
 ISSUES = st.sampled_from([*WAVE.position, "x#1", "", "\0", "\udce9"])
@@ -263,7 +263,7 @@ ODD = st.fixed_dictionaries(
 
 @given(REQUESTS)
 def test_every_request_is_read_back_as_it_was_written(request: Any) -> None:
-    assert decoded(encoded(request)) == request
+    assert decode_request(encode_request(request)) == request
 
 
 @given(st.lists(REQUESTS | ODD | JSON | st.binary(), max_size=20), st.booleans(), st.booleans())
@@ -276,14 +276,14 @@ def test_whatever_is_asked_is_answered(requests: list[Any], cut_off: bool, live:
         text = (
             one
             if isinstance(one, bytes)
-            else encoded(one)
+            else encode_request(one)
             if isinstance(one, CapMoved | ParkRequested | UnparkRequested | CancelRequested)
             else json.dumps(one, default=lambda _: {"verb": "stop"})
         )
-        answer = carried_out(text, model.state, model.take, live=live)
+        answer = execute(text, model.state, model.take, live=live)
 
         assert answer.text
-        assert Answer.decoded(answer.encoded()) == answer
+        assert Answer.from_json(answer.to_json()) == answer
 
 
 # Issues that are added
@@ -307,7 +307,7 @@ def test_an_addition_is_read_back_as_it_was_written() -> None:
         Issue("b#2", "b", ["b#1"], estimate=60.0), details={"b#2": {"implement": ["a", "b"]}}
     )
 
-    assert decoded(encoded(request)) == request
+    assert decode_request(encode_request(request)) == request
 
 
 def test_what_cannot_be_added_is_answered_with_all_that_is_wrong() -> None:
@@ -324,8 +324,8 @@ def test_a_pipeline_may_refuse_what_it_cannot_work_on() -> None:
     def refuse(issues: object, details: object) -> None:
         raise ValueError('nothing says what implements issue "b#2"')
 
-    answer = carried_out(
-        encoded(added(Issue("b#2", "b"))), model.state, model.take, live=True, extend=refuse
+    answer = execute(
+        encode_request(added(Issue("b#2", "b"))), model.state, model.take, live=True, extend=refuse
     )
 
     assert answer == Answer(False, 'nothing says what implements issue "b#2"')

@@ -183,7 +183,7 @@ def test_a_run_that_is_cancelled_while_it_writes_has_written_what_it_took(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = tmp_path / "journal"
-    monkeypatch.setattr("wavelane.scheduler.scheduler.ThreadPoolExecutor", BusyWriter)
+    monkeypatch.setattr("wavelane.scheduler.run_journal.ThreadPoolExecutor", BusyWriter)
     scheduler = Scheduler(wave_of("a#1"), ScriptedPipeline(), journal=journal)
 
     async def main() -> None:

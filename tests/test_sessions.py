@@ -78,7 +78,7 @@ class Mute(Exception):
             " raised ExceptionGroup: two (2 sub-exceptions)",
         ),
         (StopAsyncIteration("x"), " raised StopAsyncIteration: x"),
-        (asyncio.CancelledError(), " raised CancelledError, though nobody had cancelled it"),
+        (asyncio.CancelledError(), " raised CancelledError, though it was not cancelled"),
         (Mute(), " raised Mute: a Mute whose str() raises ValueError"),
         (OSError("caf\udce9"), " raised OSError: caf\udce9"),
     ],

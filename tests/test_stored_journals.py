@@ -180,6 +180,6 @@ def test_the_answers_in_a_stored_journal_are_read(tmp_path: Path) -> None:
     with closing(sqlite3.connect(copy_of("ended", tmp_path))) as db:
         rows = db.execute("SELECT answer FROM command ORDER BY number").fetchall()
 
-    answers = [Answer.decoded(text) for (text,) in rows]
+    answers = [Answer.from_json(text) for (text,) in rows]
     assert [answer.done for answer in answers] == [False, False, True, False, True, False, True]
     assert answers[-1].text == "api#2 is parked: which name?"

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 
 from wavelane import Wave
-from wavelane.planning.replanner import Replanner, answered
-from wavelane.replay.report import Recorder
+from wavelane.planning.replanner import Replanner, solve
+from wavelane.replay.replay import Replay
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
     Effect,
@@ -25,7 +25,6 @@ from wavelane_model.effects import (
 from wavelane_model.events import Event, ReservationEnded, SessionEnded, WaveStarted
 from wavelane_model.outcomes import Approved, Implemented, Merged
 from wavelane_model.state import WaveState
-from wavelane_model.step import step
 
 
 def simulated(
@@ -51,9 +50,10 @@ class _Simulation:
         self, wave: Wave, seconds: Sequence[float], cap: int, replanner: Replanner | None
     ) -> None:
         self._seconds = seconds
-        self._state = WaveState(wave, cap=Cap.at(cap))
+        followers = () if replanner is None else (replanner.follow,)
+        self._replay = Replay(WaveState(wave, cap=Cap.at(cap)), *followers)
+        self._state = self._replay.state
         self._replanner = replanner
-        self._recorder = Recorder(self._state)
         self._clock = 0.0
         self._count = 0
         self._due: list[tuple[float, int, SessionEnded | ReservationEnded]] = []
@@ -74,11 +74,7 @@ class _Simulation:
 
     def take(self, event: Event) -> None:
         """Step an event and carry out what follows."""
-        effects = step(self._state, event)
-        if self._replanner is not None:
-            self._recorder.note(self._clock, event, effects)
-            self._replanner.note(self._clock, event, effects, self._state.wave)
-        for effect in effects:
+        for effect in self._replay.apply(self._clock, event).effects:
             self._carry_out(effect)
 
     def _carry_out(self, effect: Effect) -> None:
@@ -106,8 +102,8 @@ class _Simulation:
         """Ask and apply; planning takes no simulated time."""
         if self._replanner is None:
             return
-        question = self._replanner.question(self._clock, self._state, self._recorder)
+        question = self._replanner.question(self._clock, self._replay)
         if question is not None:
-            plan = self._replanner.told(answered(question)._replace(took=0.0))
+            plan = self._replanner.decide(solve(question)._replace(took=0.0))
             if plan is not None:
                 self.take(plan)

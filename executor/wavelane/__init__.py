@@ -6,7 +6,7 @@ Everything public is importable from here; what tests of an engine need is in `w
 """
 
 from wavelane.control.inbox import give
-from wavelane.control.journal_status import JournalStatus, Phase, status_of_journal
+from wavelane.control.journal_status import JournalStatus, status_of_journal
 from wavelane.control.requests import Addition, Answer, Request
 from wavelane.journal import CommandRow, JournalError
 from wavelane.lock import LockOwner
@@ -21,7 +21,9 @@ from wavelane.pipeline import (
     SessionFailed,
 )
 from wavelane.replay.experience import experience_of
-from wavelane.replay.report import IssueReport, Recovered, Report
+from wavelane.replay.loading import Phase
+from wavelane.replay.recorder import Recovered
+from wavelane.replay.report import IssueReport, Report
 from wavelane.replay.status import LaneStatus, Overview, Status
 from wavelane.scheduler.cap_control import CapControl
 from wavelane.scheduler.notices import Notice, NoticeStream

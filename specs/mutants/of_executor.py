@@ -7,215 +7,251 @@ from typing import Final
 from specs.mutants.mutant import Mutant
 
 _SCHEDULER: Final = "executor/wavelane/scheduler/scheduler.py"
+_REPLAY: Final = "executor/wavelane/replay/replay.py"
 _SESSIONS: Final = "executor/wavelane/scheduler/sessions.py"
 _JOURNAL: Final = "executor/wavelane/journal/writer.py"
 _LEVER: Final = "executor/wavelane/scheduler/cap_control.py"
-_TELL_END: Final = "        self._tell(SessionEnded(order.issue, order.session, outcome))\n"
-_END_HOLD: Final = (
-    "        self._timers.set(order.until, ReservationEnded(order.issue, order.until), order.issue)"
+_ORDERS: Final = "executor/wavelane/scheduler/orders.py"
+_SESSION_TASKS: Final = "executor/wavelane/scheduler/session_tasks.py"
+_RUN_JOURNAL: Final = "executor/wavelane/scheduler/run_journal.py"
+_CORE: Final = "executor/wavelane/scheduler/core.py"
+_PLANNER: Final = "executor/wavelane/scheduler/background_planner.py"
+_APPLY_END: Final = "        core.apply(SessionEnded(order.issue, order.session, outcome))\n"
+_END_RESERVATION: Final = (
+    "        self.timers.set(order.until, ReservationEnded(order.issue, order.until), order.issue)"
 )
-_WRITE: Final = "                    await self._write(taken)\n"
-_CARRY_OUT: Final = """                    for told in taken:
-                        self._carry_out(told)
+_ROWS: Final = (
+    "return [RecordedEvent(result.at, result.event) for result in results], list(standings.items())"
+)
+_WRITE: Final = "        await self._journal.append(results, self._inbound.take_answers())\n"
+_CARRY_OUT: Final = """        for result in results:
+            self._orders.carry_out(result)
 """
 
 
-def _scheduler(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name, "executor", _SCHEDULER, old, new)
+def _in(file: str, name: str, old: str, new: str) -> Mutant:
+    return Mutant(name, "executor", file, old, new)
 
 
 EXECUTOR: Final = (
-    _scheduler(
+    _in(
+        _SESSION_TASKS,
         "an await between the check and the start",
         "        session.started = True\n        outcome = await",
         "        await asyncio.sleep(0)\n        session.started = True\n        outcome = await",
     ),
-    _scheduler(
+    _in(
+        _SESSION_TASKS,
         "the model is not asked before a start",
-        "if instead := start_veto(self._state, order.issue, order.session):",
+        "if instead := start_veto(core.state, order.issue, order.session):",
         "if instead := None:",
     ),
-    _scheduler(
+    _in(
+        _SESSION_TASKS,
         "a cancellation is lost",
         "            if session.started:\n                session.task.cancel()",
         "            pass",
     ),
-    _scheduler(
+    _in(
+        _SESSION_TASKS,
         "a session is cancelled before it has begun",
         "            if session.started:\n                session.task.cancel()",
         "            session.task.cancel()",
     ),
-    _scheduler(
+    _in(
+        _SCHEDULER,
         "an effect before its journal write",
         _WRITE + _CARRY_OUT,
         _CARRY_OUT + _WRITE,
     ),
-    _scheduler(
+    _in(
+        _RUN_JOURNAL,
         "effects follow a write that failed",
-        "            await asyncio.shield(writing)",
-        "            with suppress(Exception):\n                await asyncio.shield(writing)",
+        "        await asyncio.shield(writing)",
+        "        try:\n            await asyncio.shield(writing)\n"
+        "        except Exception:\n            pass",
     ),
-    _scheduler(
+    _in(
+        _RUN_JOURNAL,
         "the journal is not written",
-        "        if self._journal is not None and self._loop is not None:\n            append",
-        "        if self._journal is None and self._loop is not None:\n            append",
+        "        if self.file is None:\n            return\n",
+        "        if self.file is not None:\n            return\n",
     ),
-    _scheduler(
+    _in(
+        _RUN_JOURNAL,
         "the end of the run leaves its last events unwritten",
-        "                if taken or self._journal.has_failed:",
-        "                if self._journal.has_failed:",
+        "                if results or self.file.has_failed:",
+        "                if self.file.has_failed:",
     ),
-    _scheduler(
+    _in(
+        _RUN_JOURNAL,
         "a write that was under way is cancelled with the run",
-        "            await asyncio.shield(writing)",
-        "            await writing",
+        "        await asyncio.shield(writing)",
+        "        await writing",
     ),
-    _scheduler(
+    _in(
+        _SESSION_TASKS,
         "a merge is made twice",
         "            outcome = await outcome_of(",
         "            if isinstance(order, StartMerging):\n"
         "                await outcome_of(KINDS[type(order)], call, issue, timeout)\n"
         "            outcome = await outcome_of(",
     ),
-    _scheduler("a completion is told twice", _TELL_END, _TELL_END + _TELL_END),
-    _scheduler(
+    _in(_SESSION_TASKS, "a completion is told twice", _APPLY_END, _APPLY_END + _APPLY_END),
+    _in(
+        _SESSION_TASKS,
         "a completion counts for the next session as well",
-        _TELL_END,
-        _TELL_END
+        _APPLY_END,
+        _APPLY_END
         + "        with suppress(IllegalEvent):\n"
-        + "            self._tell(SessionEnded(order.issue, order.session + 1, outcome))\n",
+        + "            core.apply(SessionEnded(order.issue, order.session + 1, outcome))\n",
     ),
-    _scheduler(
+    _in(
+        _SESSION_TASKS,
         "a completion is lost when the session was to be ended",
         "            if session.ending:\n                return Stopped()",
         "            if session.ending:\n                raise",
     ),
-    _scheduler(
+    _in(
+        _SESSION_TASKS,
         "whoever cancels, the session counts as stopped",
         "            if self._is_abandoned():\n                raise\n",
         "            if self._is_abandoned():\n                return Stopped()\n",
     ),
-    _scheduler(
+    _in(
+        _CORE,
         "a wake-up is lost",
-        "        taken, self._outbox = self._outbox, []\n",
-        "        taken, self._outbox = self._outbox[:1], self._outbox[1:]\n",
+        "            results, self._results = self._results, []\n",
+        "            results, self._results = self._results[:1], self._results[1:]\n",
     ),
-    _scheduler(
+    _in(
+        _CORE,
         "a wake-up from another thread is lost",
-        "                self._loop.call_soon_threadsafe(self._awake.set)",
+        "                self._home.call_soon_threadsafe(super().set)",
         "                pass",
     ),
-    _scheduler(
+    _in(
+        _SCHEDULER,
         "orders are carried out in the wrong order",
         _CARRY_OUT,
-        _CARRY_OUT.replace("taken", "reversed(taken)"),
+        _CARRY_OUT.replace("results", "reversed(results)"),
     ),
-    _scheduler(
+    _in(
+        _RUN_JOURNAL,
         "events are written in the wrong order",
-        "return [RecordedEvent(told.at, told.event) for told in taken], list(standings.items())",
-        "return [RecordedEvent(told.at, told.event) for told in reversed(taken)], "
-        "list(standings.items())",
+        _ROWS,
+        _ROWS.replace("in results", "in reversed(results)"),
     ),
-    _scheduler(
+    _in(
+        _RUN_JOURNAL,
         "where the issues stand is not written",
-        "return [RecordedEvent(told.at, told.event) for told in taken], list(standings.items())",
-        "return [RecordedEvent(told.at, told.event) for told in taken], []",
+        _ROWS,
+        _ROWS.replace("list(standings.items())", "[]"),
     ),
-    _scheduler(
+    _in(
+        _REPLAY,
         "the report misses what happens",
-        "            self._recorder.note(at, event, effects)\n",
+        "        self.recorder.note(at, event, effects)\n",
         "",
     ),
-    _scheduler(
+    _in(
+        _ORDERS,
         "a postponed issue is never woken",
-        "        self._timers.set(until, PostponementEnded(order.issue), order.issue)",
+        "        self.timers.set(until, PostponementEnded(order.issue), order.issue)",
         "        pass",
     ),
-    Mutant(
-        "a merge turn is not handed over",
-        "executor",
+    _in(
         "executor/wavelane/scheduler/merge_turns.py",
+        "a merge turn is not handed over",
         "            turn.set_result(None)",
         "            pass",
     ),
-    _scheduler(
+    _in(
+        _SCHEDULER,
         "a merge turn is not waited for",
         "                await turn\n                yield",
         "                yield",
     ),
-    _scheduler(
+    _in(
+        _SCHEDULER,
         "a merge turn is not given back",
-        "                    self._tell(MergeTurnReturned(repo, ticket))",
+        "                    self._core.apply(MergeTurnReturned(repo, ticket))",
         "                    pass",
     ),
-    _scheduler(
+    _in(
+        _SCHEDULER,
         "a stop is not passed on",
-        "            self._tell(StopRequested())",
+        "            self._core.apply(StopRequested())",
         "            pass",
     ),
-    _scheduler("a reservation is never ended in time", _END_HOLD, "        pass"),
-    _scheduler(
+    _in(_ORDERS, "a reservation is never ended in time", _END_RESERVATION, "        pass"),
+    _in(
+        _ORDERS,
         "a reservation is ended too late",
-        _END_HOLD,
-        _END_HOLD.replace("(order.until, ReservationEnded", "(order.until + 60, ReservationEnded"),
+        _END_RESERVATION,
+        _END_RESERVATION.replace(
+            "(order.until, ReservationEnded", "(order.until + 60, ReservationEnded"
+        ),
     ),
-    _scheduler(
+    _in(
+        _ORDERS,
         "the end of one reservation is forgotten for that of another",
-        _END_HOLD,
-        _END_HOLD.replace(", order.issue)", ")"),
+        _END_RESERVATION,
+        _END_RESERVATION.replace(", order.issue)", ")"),
     ),
-    _scheduler(
+    _in(
+        _PLANNER,
         "a plan is told after the end of the run",
-        "                    if plan is not None and not self._has_ended:",
+        "                    if plan is not None and not core.has_ended:",
         "                    if plan is not None:",
     ),
-    _scheduler(
+    _in(
+        _PLANNER,
         "what is planned is not told",
-        "                        self._tell(plan)",
+        "                        core.apply(plan)",
         "                        pass",
     ),
-    _scheduler(
+    _in(
+        _PLANNER,
         "the run waits for its planner in the end",
-        "                    self._planning.cancel()",
-        "                    pass",
+        "            self._planning.cancel()",
+        "            pass",
     ),
-    _scheduler(
+    _in(
+        _PLANNER,
         "it is planned twice at once",
         "            and self._planning is None\n",
         "",
     ),
-    _scheduler(
+    _in(
+        _PLANNER,
         "a planner that fails ends the run",
         "        except Exception as error:\n"
         '            log.warning("the order of admission cannot be planned", exc_info=error)',
         "        except ArithmeticError as error:\n"
         '            log.warning("the order of admission cannot be planned", exc_info=error)',
     ),
-    Mutant(
-        "an exception counts as success",
-        "executor",
+    _in(
         _SESSIONS,
+        "an exception counts as success",
         "    except Exception as error:\n        return _raised(kind, issue, error)",
         "    except Exception:\n        return kind.default or Failed('')",
     ),
-    Mutant(
-        "a time-out ends nothing",
-        "executor",
+    _in(
         _SESSIONS,
+        "a time-out ends nothing",
         "    limit = _NO_LIMIT if seconds is None else asyncio.timeout(seconds)",
         "    limit = asyncio.timeout(None)",
     ),
-    Mutant(
-        "a session is told as ended before it is gone",
-        "executor",
+    _in(
         _SESSIONS,
+        "a session is told as ended before it is gone",
         "            returned = await called",
         "            returned = await asyncio.shield(called)",
     ),
-    Mutant(
-        "a transaction is committed in two parts",
-        "executor",
+    _in(
         _JOURNAL,
+        "a transaction is committed in two parts",
         "            self._digest = next_digest(self._digest, row)\n"
         '        self._db.execute("UPDATE',
         "            self._digest = next_digest(self._digest, row)\n"
@@ -223,25 +259,22 @@ EXECUTOR: Final = (
         '        self._db.execute("BEGIN IMMEDIATE")\n'
         '        self._db.execute("UPDATE',
     ),
-    Mutant(
-        "a journal goes on behind a write that failed",
-        "executor",
+    _in(
         _JOURNAL,
+        "a journal goes on behind a write that failed",
         "            raise self._failed\n",
         "            pass\n",
     ),
-    Mutant(
-        "the hash chain is not kept",
-        "executor",
+    _in(
         _JOURNAL,
+        "the hash chain is not kept",
         "            self._digest = next_digest(self._digest, row)\n",
         "            pass\n",
     ),
-    Mutant(
-        "the lever pulls nothing",
-        "executor",
+    _in(
         _LEVER,
-        "            self._tell(CapMoved(move, level))",
+        "the lever pulls nothing",
+        "            self._apply(CapMoved(move, level))",
         "            pass",
     ),
 )

@@ -6,14 +6,14 @@ from typing import Final
 
 from specs.mutants.mutant import Mutant
 
-_SCHEDULER: Final = "executor/wavelane/scheduler/scheduler.py"
+_CONTINUATION: Final = "executor/wavelane/scheduler/continuation.py"
 _RECOVERY: Final = "executor/wavelane/scheduler/recovery.py"
-_EACH_IN_FLIGHT: Final = "for position in [*self._state.flight]:"
-_ASK: Final = "group.create_task(self._ask_about(self._state.records[position]))"
+_EACH_IN_FLIGHT: Final = "for position in [*state.flight]:"
+_ASK: Final = "group.create_task(self._ask_about(state.records[position]))"
 
 
-def _scheduler(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name, "executor", _SCHEDULER, old, new)
+def _continuation(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name, "executor", _CONTINUATION, old, new)
 
 
 def _recovery(name: str, old: str, new: str) -> Mutant:
@@ -21,40 +21,40 @@ def _recovery(name: str, old: str, new: str) -> Mutant:
 
 
 RECOVERY: Final = (
-    _scheduler(
+    _continuation(
         "nobody is asked what is left",
         _EACH_IN_FLIGHT,
         "for position in []:",
     ),
-    _scheduler(
+    _continuation(
         "what is queued is asked about, too",
         _EACH_IN_FLIGHT,
-        "for position in range(len(self._state.records)):",
+        "for position in range(len(state.records)):",
     ),
-    _scheduler("each is asked about twice", _ASK, f"{_ASK}\n                {_ASK}"),
-    _scheduler(
+    _continuation("each is asked about twice", _ASK, f"{_ASK}\n                {_ASK}"),
+    _continuation(
         "a run that was cut off is not told as such",
-        "            self._tell(RunCutOff())\n",
-        "            pass\n",
+        "for event in missing_events(replay):",
+        "for event in ():",
     ),
-    _scheduler(
+    _continuation(
         "what is found is not told",
-        "            self._tell(found)\n",
+        "            self._core.apply(found)\n",
         "            pass\n",
     ),
-    _scheduler(
+    _continuation(
         "the seal begins anew",
-        "        journal.continue_from(past.seal)\n",
+        "        file.continue_from(digest)\n",
         "",
     ),
-    _scheduler(
+    _continuation(
         "the cap is where it was first, and not where it was left",
-        "if self._cap_given and self._settings.ceiling < past.state.cap.level:",
+        "if self._cap_given and settings.ceiling < replay.state.cap.level:",
         "if self._cap_given:",
     ),
-    _scheduler(
+    _continuation(
         "a run that is not to plan follows the plan of the one before",
-        "        if self._plan_wanted is False and self._state.plan:\n",
+        "        if self._planner.wanted is False and replay.state.plan:\n",
         "        if False:\n",
     ),
     _recovery(

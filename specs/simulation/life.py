@@ -161,11 +161,11 @@ class Life:
         with (
             witness,
             patch.multiple(
-                "wavelane.scheduler.scheduler",
+                "wavelane.scheduler.run_journal",
                 Journal=self._journal,
                 ThreadPoolExecutor=lambda *_: self._writer,
-                answered=self._planner,
             ),
+            patch("wavelane.scheduler.background_planner.solve", self._planner),
         ):
             yield
 

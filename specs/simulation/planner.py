@@ -15,7 +15,7 @@ from specs.simulation.loop import SimulatedLoop
 from wavelane.journal import RecordedEvent
 from wavelane.planning import replanner
 from wavelane.planning.planner import Plan, Span
-from wavelane.planning.replanner import Answer, Question
+from wavelane.planning.replanner import Question, Solution
 from wavelane_model.events import OrderPlanned
 
 _EFFORT: Final = 300
@@ -27,7 +27,7 @@ _STARTS: Final = (4.0, 0.0, 1.0, 15.0, 60.0)
 
 
 class SimulatedPlanner:
-    """Stands for `answered` of the replanner.
+    """Stands for `solve` of the replanner.
 
     `say` is called with what is to be told, and `complain` with what is broken.
     """
@@ -45,14 +45,14 @@ class SimulatedPlanner:
         self.seen: set[str] = set()
         """What happened to plans, in words."""
 
-    def __call__(self, question: Question) -> Answer:
+    def __call__(self, question: Question) -> Solution:
         """An answer. Raises `ValueError` where it is to fail."""
         self._asked_at = question.at
         answers = (_real, *(self._chosen,) * 6, self._fails)
         plan = self._chooser.one_of(answers)(question)
         self._say(_told(question, plan))
         self._is_better = plan.sooner == plan.makespan
-        return Answer(question, plan, self._chooser.one_of(_TOOK))
+        return Solution(question, plan, self._chooser.one_of(_TOOK))
 
     def written(self, entries: Iterable[RecordedEvent]) -> None:
         """These events are on disk."""
@@ -94,7 +94,7 @@ class SimulatedPlanner:
 
 
 def _real(question: Question) -> Plan:
-    return replanner.answered(question, scatter=0.0, effort=_EFFORT).plan
+    return replanner.solve(question, scatter=0.0, effort=_EFFORT).plan
 
 
 def _told(question: Question, plan: Plan) -> str:

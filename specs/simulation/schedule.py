@@ -152,11 +152,11 @@ class _Schedule:
         with (
             witness,
             patch.multiple(
-                "wavelane.scheduler.scheduler",
+                "wavelane.scheduler.run_journal",
                 Journal=self._make_journal,
                 ThreadPoolExecutor=lambda *_: self._writer,
-                answered=self.planner,
             ),
+            patch("wavelane.scheduler.background_planner.solve", self.planner),
         ):
             yield
 

@@ -155,7 +155,8 @@ def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = Fals
         from wavelane.control.requests import Addition
         from wavelane.journal import JournalReader
         from wavelane.replay.amendment import amendment_of
-        from wavelane.replay.report import folded
+        from wavelane.replay.loading import folded
+        from wavelane.replay.replay import Replay
         from wavelane.wavefile import load
 
         path, changed = journal_of(journal), load(file)
@@ -163,11 +164,12 @@ def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = Fals
         pipeline = pipeline_of(changed, wave)
         asyncio.run(pipeline.check())
         with JournalReader(path) as reader:
-            named = reader.settings().name
+            settings = reader.settings()
+            named = settings.name
             if named != changed.wave:
                 text = f'{file} is wave "{changed.wave}", and the journal is of wave "{named}"'
                 refuse_option("file", text, as_json=as_json)
-            amendment = amendment_of(path, folded(reader).state, wave)
+            amendment = amendment_of(path, folded(reader, Replay.of(settings)).replay.state, wave)
         if amendment is None:
             _say(True, f"nothing is new in {file}", as_json)
         _give(path, Addition(amendment, pipeline.details_of(amendment.issues)), as_json)

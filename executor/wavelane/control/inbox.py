@@ -1,7 +1,7 @@
 """The inbox of a wave: how a command is given from another process, and how it is answered.
 
 1. A command is a row of the journal's table of commands. From then on it is durable.
-2. Where a run is under way, its process is rung up (`wavelane.control.wakeup`), carries the
+2. Where a run is under way, its process is notified (`wavelane.control.wakeup`), carries the
    command out and writes the answer in one transaction with what it did. So no command is carried
    out twice, whoever dies when, and none is lost.
 3. Where none is, whoever gives the command takes the journal for a moment and does the same itself,
@@ -18,8 +18,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from wavelane.control.requests import Answer, Request, carried_out, encoded
-from wavelane.control.wakeup import ring
+from wavelane.control.requests import Answer, Request, encode_request, execute
+from wavelane.control.wakeup import notify
 from wavelane.journal import (
     Journal,
     JournalError,
@@ -30,17 +30,16 @@ from wavelane.journal import (
     explain_errors,
 )
 from wavelane.lock import owner_of
-from wavelane.replay.loading import past_of
-from wavelane.replay.report import Folded, standings_after
-from wavelane_model.events import Event, RunCutOff
-from wavelane_model.step import step
+from wavelane.replay.loading import load
+from wavelane.replay.replay import Replay, missing_events
+from wavelane_model.events import Event
 
 PATIENCE: Final = 10.0
 """Seconds to wait for the answer of a run."""
 _PAUSE: Final = 0.02
 """Seconds between two looks for the answer."""
-_RINGS: Final = 25
-"""Looks between two rings of the bell."""
+_LOOKS_A_NOTIFICATION: Final = 25
+"""Looks for the answer between two notifications of the run."""
 
 
 def give(
@@ -66,11 +65,11 @@ def give(
                 return answer
             holder = owner_of(path)
             if holder is None:
-                with suppress(JournalInUse):  # somebody was faster
+                with suppress(JournalInUse):  # another process was faster
                     carry_out_waiting(path, clock)
                     continue
-            elif look % _RINGS == 0:
-                ring(path)
+            elif look % _LOOKS_A_NOTIFICATION == 0:
+                notify(path)
             if time.monotonic() >= give_up_at:
                 return None
             time.sleep(_PAUSE)
@@ -89,38 +88,36 @@ def carry_out_waiting(path: Path, clock: Callable[[], float] = time.time) -> Non
         journal.discard()
         raise JournalError(f"journal {path} was removed")
     with closing(journal):
-        past = past_of(path, settings)
-        journal.continue_from(past.seal)
-        offline = _OfflineRun(past, clock)
-        if past.state.started and not past.state.ended:
-            offline.tell(RunCutOff())
+        replay, digest = load(path, settings)
+        journal.continue_from(digest)
+        offline = _OfflineRun(replay, clock)
+        for event in missing_events(replay):
+            offline.apply(event)
         answers = [
-            (command.number, carried_out(command.request, past.state, offline.tell, live=False))
+            (command.number, execute(command.request, replay.state, offline.apply, live=False))
             for command in journal.unanswered_commands()
         ]
         journal.append(
             offline.entries,
             offline.standings.items(),
-            [(number, answer.encoded()) for number, answer in answers],
+            [(number, answer.to_json()) for number, answer in answers],
         )
 
 
 class _OfflineRun:
-    """Events that are told between two runs."""
+    """Events between two runs, and where the issues stand after them."""
 
-    def __init__(self, past: Folded, clock: Callable[[], float]) -> None:
-        self._past = past
+    def __init__(self, replay: Replay, clock: Callable[[], float]) -> None:
+        self._replay = replay
         self._clock = clock
         self.entries: list[RecordedEvent] = []
         self.standings: dict[str, Standing] = {}
 
-    def tell(self, event: Event) -> None:
-        state, recorder = self._past.state, self._past.recorder
-        at = self._clock()
-        effects = step(state, event)
-        recorder.note(at, event, effects)
-        self.entries.append(RecordedEvent(at, event))
-        self.standings.update(standings_after(state, recorder, effects))
+    def apply(self, event: Event) -> None:
+        """Let an event happen now. Raises `IllegalEvent`."""
+        result = self._replay.apply(self._clock(), event, with_standings=True)
+        self.entries.append(RecordedEvent(result.at, event))
+        self.standings.update(result.standings)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -132,7 +129,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _written(db: sqlite3.Connection, request: Request, at: float) -> int:
-    values = (at, encoded(request))
+    values = (at, encode_request(request))
     number = db.execute("INSERT INTO command (at, request) VALUES (?, ?)", values).lastrowid
     assert number is not None
     return number
@@ -143,5 +140,5 @@ def _answer(db: sqlite3.Connection, path: Path, number: int) -> Answer | None:
         "SELECT CAST(answer AS BLOB) FROM command WHERE number = ?", (number,)
     ).fetchone()
     if row is None:
-        raise JournalError(f"somebody has taken the command out of journal {path}")
-    return None if row[0] is None else Answer.decoded(row[0])
+        raise JournalError(f"the command was taken out of journal {path}")
+    return None if row[0] is None else Answer.from_json(row[0])

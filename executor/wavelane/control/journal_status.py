@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
-from wavelane.journal import CommandRow, JournalReader
-from wavelane.lock import LockOwner, owner_of
-from wavelane.replay.loading import past_of
-from wavelane.replay.report import Folded, Report
+from wavelane.journal import CommandRow
+from wavelane.lock import LockOwner
+from wavelane.replay.loading import Phase, view_of
+from wavelane.replay.report import Report
 from wavelane.replay.status import Overview, overview_of
-from wavelane_model.events import RunCutOff
-from wavelane_model.state import WaveState
-from wavelane_model.step import step
-
-Phase = Literal["not started", "running", "ended", "cut off"]
-
-_LOOKS: Final = 5
-"""How often to look again because a run has begun or ended meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalStatus:
-    """Where a wave stands: `report` by issue, `overview` by lane.
+    """Where the wave of a journal stands.
 
-    `process`: who runs it, if anybody. `commands`: those that have no answer yet.
+    Attributes:
+        journal: The journal's path.
+        phase: Whether a run is under way, and how the last one ended.
+        process: Who runs the wave, if a process does.
+        overview: Where the wave stands by lane.
+        report: Where it stands by issue.
+        commands: Those that have no answer yet.
     """
 
     journal: Path
@@ -68,34 +66,17 @@ class JournalStatus:
 
 
 def status_of_journal(path: Path) -> JournalStatus:
-    """Where the wave of a journal stands now. Raises `JournalError`."""
-    looks = _LOOKS
-    while True:
-        holder = owner_of(path)
-        past, commands = _read(path)
-        looks -= 1
-        if owner_of(path) == holder or looks == 0:
-            break
-    process = None if holder is None or holder.briefly else holder
-    state = past.state
-    if process is None and state.started and not state.ended:
-        step(state, RunCutOff())
+    """Where the wave of a journal stands now.
+
+    Raises:
+        JournalError: It is no journal of this version, or was changed or damaged.
+    """
+    view = view_of(path)
     return JournalStatus(
         path,
-        "running" if process is not None else _phase_without_a_run(state),
-        process,
-        overview_of(state, past.recorder),
-        past.recorder.report(),
-        tuple(commands),
+        view.phase,
+        view.process,
+        overview_of(view.replay),
+        Report.of(view.replay),
+        view.commands,
     )
-
-
-def _phase_without_a_run(state: WaveState) -> Phase:
-    if not state.started:
-        return "not started"
-    return "cut off" if state.outcome == "unfinished" else "ended"
-
-
-def _read(path: Path) -> tuple[Folded, list[CommandRow]]:
-    with JournalReader(path) as reader:
-        return past_of(path, reader.settings()), reader.unanswered_commands()

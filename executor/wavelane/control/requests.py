@@ -78,12 +78,12 @@ class Answer:
     done: bool
     text: str
 
-    def encoded(self) -> str:
+    def to_json(self) -> str:
         """As it stands in the journal."""
         return to_json(asdict(self))
 
     @classmethod
-    def decoded(cls, text: str | bytes) -> Answer:
+    def from_json(cls, text: str | bytes) -> Answer:
         """The answer that stands in the journal. One that cannot be read is not done."""
         try:
             return make_checked(cls, parse_json(text))
@@ -91,7 +91,7 @@ class Answer:
             return cls(False, f"the answer cannot be read: {_shown(text)}")
 
 
-def encoded(request: Request) -> str:
+def encode_request(request: Request) -> str:
     """A request as it stands in the journal."""
     if isinstance(request, Addition):
         return to_json(
@@ -105,7 +105,7 @@ def encoded(request: Request) -> str:
     return to_json({"verb": _NAMES[type(request)], **_given(request)})
 
 
-def decoded(text: str | bytes) -> Request:
+def decode_request(text: str | bytes) -> Request:
     """The request that stands in the journal. Raises `RequestError`."""
     try:
         values = dict(parse_json(text))
@@ -133,25 +133,29 @@ def _addition(issues: Any, done: Any = (), details: Any = None) -> Addition:
     return Addition(amendment, dict(details or {}))
 
 
-def _extend_nobody(issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
-    """Nobody has to know how to work on what is added."""
+def _extend_nothing(issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
+    """No pipeline has to know how to work on what is added."""
 
 
-def carried_out(
+def execute(
     text: str | bytes,
     state: WaveState,
-    tell: Callable[[Event], object],
+    apply: Callable[[Event], object],
     *,
     live: bool,
-    extend: Extend = _extend_nobody,
+    extend: Extend = _extend_nothing,
 ) -> Answer:
-    """Carry out the command that `text` says, and answer. `tell` steps an event into `state`.
+    """Execute a command, and answer it. Raises nothing of its own.
 
-    `live`: a run is under way. `extend` is told before issues are added, and may refuse them with a
-    `ValueError`. It raises nothing of its own.
+    Args:
+        text: The command as it stands in the journal.
+        state: The wave's state.
+        apply: Steps an event into `state`.
+        live: Whether a run is under way.
+        extend: Is called before issues are added; it may refuse them with a `ValueError`.
     """
     try:
-        request = decoded(text)
+        request = decode_request(text)
     except RequestError as error:
         return Answer(False, str(error))
     if isinstance(request, StopRequested) and not live:
@@ -162,9 +166,9 @@ def carried_out(
         )
     before = state.cap
     if isinstance(request, Addition):
-        return _added(request, state, tell, extend, live=live)
+        return _added(request, state, apply, extend, live=live)
     try:
-        tell(request)
+        apply(request)
     except IllegalEvent as refusal:
         return _refused(state, request, str(refusal))
     said = _said(state, request, before)
@@ -174,7 +178,7 @@ def carried_out(
 def _added(
     request: Addition,
     state: WaveState,
-    tell: Callable[[Event], object],
+    apply: Callable[[Event], object],
     extend: Extend,
     *,
     live: bool,
@@ -184,7 +188,7 @@ def _added(
     added = [issue.id for issue in issues if issue.id not in state.wave]
     try:
         extend(issues, request.details)
-        tell(request.amendment)
+        apply(request.amendment)
     except (IllegalEvent, ValueError) as refusal:
         return Answer(False, str(refusal))
     parts = [f"added {', '.join(added)}"] if added else []
@@ -210,7 +214,7 @@ def _given(request: _Event) -> dict[str, object]:
 
 
 def _shown(text: str | bytes) -> str:
-    """What somebody wrote, cut where it gets long."""
+    """The text of a command, cut where it gets long."""
     shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
 

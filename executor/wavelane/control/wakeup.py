@@ -1,7 +1,7 @@
-"""The bell of a run: how whoever gives a command wakes the process that runs the wave.
+"""The wake-up pipe of a run: by it a command wakes the process that runs the wave.
 
-A named pipe beside the journal. The run makes it and listens; a command writes a byte to it. It
-carries no message: what is asked for stands in the journal, and a bell that rings for nothing is
+A named pipe beside the journal. The run opens it and listens; a command writes a byte to it. It
+carries no message: what is asked for stands in the journal, and a notification without a command is
 harmless. What is left of a run that was killed is replaced by the next.
 """
 
@@ -19,21 +19,21 @@ log = logging.getLogger("wavelane")
 
 
 class WakeupPipe:
-    """A bell that hangs in an event loop, from its making until it is taken down."""
+    """A named pipe that an event loop listens to, from its making until it is closed."""
 
     def __init__(
-        self, journal: Path, loop: asyncio.AbstractEventLoop, rung: Callable[[], None]
+        self, journal: Path, loop: asyncio.AbstractEventLoop, notified: Callable[[], None]
     ) -> None:
         """Raises `OSError` and `NotImplementedError` where there can be none."""
         self._path = _beside(journal)
         self._loop = loop
-        self._rung = rung
+        self._notified = notified
         _make_pipe(self._path)
         try:
-            # open for writing as well: a pipe without a writer would ring for ever
+            # open for writing as well: a pipe without a writer would be readable for ever
             self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                loop.add_reader(self._fd, self._heard)
+                loop.add_reader(self._fd, self._read)
             except BaseException:
                 os.close(self._fd)
                 raise
@@ -41,39 +41,40 @@ class WakeupPipe:
             self._path.unlink(missing_ok=True)
             raise
 
-    def take_down(self) -> None:
+    def close(self) -> None:
         """Listen no more, and remove the pipe."""
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    def _heard(self) -> None:
+    def _read(self) -> None:
         with suppress(BlockingIOError):
             os.read(self._fd, 65_536)
-        self._rung()
+        self._notified()
 
 
 def open_wakeup(
-    journal: Path, loop: asyncio.AbstractEventLoop, rung: Callable[[], None]
+    journal: Path, loop: asyncio.AbstractEventLoop, notified: Callable[[], None]
 ) -> WakeupPipe | None:
-    """The bell of the journal's run; `rung` is called in the loop whenever it rings.
+    """The wake-up pipe of the journal's run; `notified` is called in the loop for each byte.
 
     None where none can be made: commands are then taken when something else happens. Only the
     holder of the journal's lock may call it.
     """
     try:
-        return WakeupPipe(journal, loop, rung)
+        return WakeupPipe(journal, loop, notified)
     except (OSError, NotImplementedError) as error:
         log.warning(
-            "commands from outside wait until something else happens: no bell can be made (%s)",
+            "commands from outside wait until something else happens: "
+            "no wake-up pipe can be made (%s)",
             error,
         )
         return None
 
 
-def ring(journal: Path) -> None:
-    """Ring the bell of the journal's run, if there is one."""
+def notify(journal: Path) -> None:
+    """Wake the process that runs the wave of the journal, if there is one."""
     with suppress(OSError):
         fd = os.open(_beside(journal), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

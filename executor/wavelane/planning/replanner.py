@@ -1,28 +1,28 @@
-"""When the order of admission is planned, from what, and what of the answer is told to the model.
+"""When the order of admission is planned, from what, and when a plan is worth it.
 
 1. It is planned before the start, and anew when the wave goes otherwise: an issue was done early or
    late, parked, cancelled, or is queued again; the cap has moved; issues were added.
 2. What an issue is expected to take is the model's to say (`wavelane_model.lengths`), by what
    those have taken that are done by then, too.
 3. Estimates are taken to scatter, so what is looked for is an order that ends the wave sooner on
-   average. Only such a one is told. The model then admits by it, within its rules.
+   average. Only such a one is applied. The model then admits by it, within its rules.
    What is in flight stands before all else in it: should it come back, it goes on first.
-4. A lane is held idle for an issue until a while after it was to start; then it counts as late.
-   What holds the model would not give is known to the planner, so that what it predicts is so.
+4. A lane is reserved for an issue until a while after it was to start; then it counts as late.
+   The planner knows which reservations the model would not give, so that what it predicts is so.
 
-`Replanner` knows no clock and no thread: who runs the wave asks it and carries its questions.
+`Replanner` knows no clock and no thread: who runs the wave asks it and hands questions to `solve`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wavelane.replay.experience import finished_in
-from wavelane.replay.report import Recorder
+from wavelane.replay.replay import Replay, StepResult
 from wavelane_model.cap import Cap
-from wavelane_model.effects import AnnounceIssue, Effect
+from wavelane_model.effects import AnnounceIssue
 from wavelane_model.events import (
     CapMoved,
     Event,
@@ -50,12 +50,14 @@ EFFORT: Final = 4_000
 """How hard a plan is looked for; see `wavelane.planning.planner`."""
 
 _LEAST_GAIN: Final = 0.01
-"""By which share of its length a wave has to end sooner for a plan to be told."""
+"""By which share of its length a wave has to end sooner for a plan to be applied."""
 _TOLERANCE: Final = 0.1
 """By which share of its length an issue may be early or late."""
-_PATIENCE: Final = 0.3
-"""By which share of the time up to its planned start an issue may be late before its hold ends."""
-_SHORTEST_PATIENCE: Final = 1.0
+_LATENESS: Final = 0.3
+"""By which share of the time up to its planned start an issue may be late: then its reservation
+ends."""
+_LEAST_LATENESS: Final = 1.0
+"""Seconds by which it may be late in any case."""
 _REST: Final = 20.0
 """How many times as long as planning has taken nothing is planned again."""
 _CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, ReservationEnded)
@@ -77,7 +79,7 @@ class Question(NamedTuple):
     may_reserve: bool
 
 
-class Answer(NamedTuple):
+class Solution(NamedTuple):
     """What was planned, and how many seconds that took."""
 
     question: Question
@@ -85,8 +87,8 @@ class Answer(NamedTuple):
     took: float
 
 
-def answered(question: Question, *, scatter: float = SCATTER, effort: int = EFFORT) -> Answer:
-    """Plan. That takes some tenths of a second for 100 issues, and one or two seconds for 500.
+def solve(question: Question, *, scatter: float = SCATTER, effort: int = EFFORT) -> Solution:
+    """Look for a plan: some tenths of a second for 100 issues, and one or two seconds for 500.
 
     With less `effort`, and without `scatter`, it takes less, and the plan is not as good.
     """
@@ -106,17 +108,17 @@ def answered(question: Question, *, scatter: float = SCATTER, effort: int = EFFO
         scatter=scatter,
         effort=effort,
     )
-    return Answer(question, plan, perf_counter() - began)
+    return Solution(question, plan, perf_counter() - began)
 
 
 def opening(
     wave: Wave, cap: int, *, lane_release: LaneRelease = "done", wanted: bool | None = None
 ) -> tuple[Event, ...]:
     """What a run of `wave` begins with: its plan, if it has one, and the start, at time 0."""
-    state = WaveState(wave, cap=Cap.at(cap), lane_release=lane_release)
+    replay = Replay(WaveState(wave, cap=Cap.at(cap), lane_release=lane_release))
     replanner = Replanner(wave, wanted)
-    question = replanner.question(0.0, state, Recorder(state))
-    plan = None if question is None else replanner.told(answered(question))
+    question = replanner.question(0.0, replay)
+    plan = None if question is None else replanner.decide(solve(question))
     return (WaveStarted(),) if plan is None else (plan, WaveStarted())
 
 
@@ -140,14 +142,14 @@ class Replanner:
             given = any(issue.estimate is not None for issue in wave.issues)
             self._active = given or bool(wave.experience)
 
-    def note(self, at: float, event: Event, effects: Iterable[Effect], wave: Wave) -> None:
-        """Take in one step that happened at `at`, after which the wave is `wave`."""
-        if isinstance(event, WaveAmended):
-            self._consider(wave)
+    def follow(self, state: WaveState, result: StepResult) -> None:
+        """Take in one step; see `wavelane.replay.replay.Follower`."""
+        if type(result.event) is WaveAmended:
+            self._consider(state.wave)
         if self._active and not self._due:
-            self._due = isinstance(event, _CAUSES) or any(
-                isinstance(effect, AnnounceIssue) and self._matters(at, effect)
-                for effect in effects
+            self._due = isinstance(result.event, _CAUSES) or any(
+                isinstance(effect, AnnounceIssue) and self._matters(result.at, effect)
+                for effect in result.effects
             )
 
     def _matters(self, at: float, effect: AnnounceIssue) -> bool:
@@ -170,8 +172,9 @@ class Replanner:
             and state.sessions_allowed
         )
 
-    def question(self, at: float, state: WaveState, recorder: Recorder) -> Question | None:
+    def question(self, at: float, replay: Replay) -> Question | None:
         """What is to be planned now, if anything."""
+        state, recorder = replay.state, replay.recorder
         if not self.is_due(at, state):
             return None
         self._due = False
@@ -203,9 +206,9 @@ class Replanner:
             may_reserve=state.lane_release == "done" and in_seconds,
         )
 
-    def told(self, answer: Answer) -> OrderPlanned | None:
-        """What of an answer is to be told to the model."""
-        question, plan, took = answer
+    def decide(self, solution: Solution) -> OrderPlanned | None:
+        """The event by which a solution becomes the plan of the wave, if it is worth it."""
+        question, plan, took = solution
         at, issues = question.at, question.wave.issues
         self._not_before = at + _REST * took
         self._ends = {
@@ -218,12 +221,12 @@ class Replanner:
         return OrderPlanned(
             tuple(issues[one].id for one in order),
             tuple(
-                Reservation(issues[one].id, at + _patience(plan.spans[one].start))
+                Reservation(issues[one].id, at + _reserved_seconds(plan.spans[one].start))
                 for one in sorted(plan.reserved_for)
             ),
         )
 
 
-def _patience(start: float) -> float:
-    """For how long a lane is held for an issue that is to start in `start` seconds."""
-    return start + max(_PATIENCE * start, _SHORTEST_PATIENCE)
+def _reserved_seconds(start: float) -> float:
+    """For how long a lane is reserved for an issue that is to start in `start` seconds."""
+    return start + max(_LATENESS * start, _LEAST_LATENESS)

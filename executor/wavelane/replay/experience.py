@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavelane.journal import JournalReader
-from wavelane.replay.loading import past_of
-from wavelane.replay.report import Recorder
+from wavelane.replay.loading import view_of
+from wavelane.replay.recorder import Recorder
 from wavelane_model.state import WaveState
 from wavelane_model.wave import Finished
 
@@ -39,7 +38,5 @@ def finished_in(state: WaveState, recorder: Recorder) -> Iterator[Finished]:
 
 
 def _finished_in_journal(path: Path) -> Iterator[Finished]:
-    with JournalReader(path) as reader:
-        settings = reader.settings()
-    past = past_of(path, settings)
-    return finished_in(past.state, past.recorder)
+    replay = view_of(path).replay
+    return finished_in(replay.state, replay.recorder)

@@ -1,43 +1,159 @@
 """Loading a journal: it is read, checked, and folded through the model.
 
-A journal that was damaged, or that was started with other settings, is refused and left as it is.
+1. Whoever continues a journal holds its lock, and takes it as it is (`load`): a journal that was
+   damaged, or that was started with other settings, is refused and left as it is.
+2. Whoever only reads one (`view_of`) sees it as it is at one instant. Where no process runs its
+   wave then, a run that has no end in it was cut off, and is seen as such by every reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, NamedTuple
 
-from wavelane.journal import JournalError, JournalReader, Settings
-from wavelane.replay.report import Folded, Follower, folded
+from wavelane.journal import CommandRow, JournalError, JournalReader, Settings, next_digest
+from wavelane.lock import LockOwner, owner_of
+from wavelane.replay.replay import Follower, Replay, missing_events
 from wavelane_model.limits import Limits
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
 
+Phase = Literal["not started", "running", "ended", "cut off"]
 
-def past_of(path: Path, settings: Settings, follow: Follower | None = None) -> Folded:
-    """The wave as the journal at `path` tells it. `follow` is shown each step.
+_LOOKS: Final = 5
+"""How often to look again because a run has begun or ended meanwhile."""
 
-    Raises `JournalError` for a journal of other settings than these, and for one that was changed
-    or damaged.
+
+class Loaded(NamedTuple):
+    """A wave as its journal has it, and the last digest of the journal's hash chain."""
+
+    replay: Replay
+    digest: str
+
+
+class JournalView(NamedTuple):
+    """A journal as it is at one instant, for whoever only reads it.
+
+    Attributes:
+        replay: The wave, after the last event; also after the end of a run that was cut off.
+        settings: What its first run was started with.
+        process: Who runs the wave, if a process does.
+        commands: Those that have no answer yet.
+    """
+
+    replay: Replay
+    settings: Settings
+    process: LockOwner | None
+    commands: tuple[CommandRow, ...]
+
+    @property
+    def phase(self) -> Phase:
+        """Whether a run is under way, and how the last one ended."""
+        return "running" if self.process is not None else phase_without_a_run(self.replay.state)
+
+
+def phase_without_a_run(state: WaveState) -> Phase:
+    """How the last run ended of a wave that no process runs."""
+    if not state.started:
+        return "not started"
+    return "cut off" if state.outcome == "unfinished" else "ended"
+
+
+def load(path: Path, settings: Settings) -> Loaded:
+    """The wave of a journal as it was written, for whoever holds the journal's lock.
+
+    Raises:
+        JournalError: It has other settings than these, or was changed or damaged.
     """
     with JournalReader(path) as reader:
         found = reader.settings()
         if differences := [*_differences(found, settings)]:
             raise JournalError(f"journal {path} {'; '.join(differences)}")
-        try:
-            past = folded(reader, found, follow=follow)
-        except IllegalEvent as refusal:
-            raise JournalError(
-                f"journal {path} tells what cannot have happened: {refusal}; "
-                f"`wavelane verify {path}` says where"
-            ) from refusal
-        if past.seal != reader.recorded_digest():
-            raise JournalError(
-                f"journal {path} was changed after it was written; "
-                f"`wavelane verify {path}` says more. Restore it from a copy"
-            )
-        return past
+        with _possible(path):
+            loaded = folded(reader, Replay.of(found))
+        _check_digest(reader, loaded)
+        return loaded
+
+
+def view_of(path: Path, *followers: Follower) -> JournalView:
+    """A journal as it is now, for whoever only reads it. `followers` are shown each step.
+
+    Raises:
+        JournalError: It is no journal of this version, or was changed or damaged.
+    """
+    with opened(path) as (reader, process):
+        settings = reader.settings()
+        with _possible(path):
+            loaded = replayed(reader, process, settings, *followers)
+        _check_digest(reader, loaded)
+        return JournalView(loaded.replay, settings, process, tuple(reader.unanswered_commands()))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[JournalReader, LockOwner | None]]:
+    """A journal that is open for reading, and the process that runs its wave at that instant.
+
+    A process that holds the journal briefly only carries out commands: it runs no wave.
+    """
+    for _ in range(_LOOKS):
+        owner = owner_of(path)
+        reader = JournalReader(path)
+        if owner_of(path) == owner:
+            break
+        reader.close()
+    else:
+        reader = JournalReader(path)
+    with reader:
+        yield reader, None if owner is None or owner.briefly else owner
+
+
+def replayed(
+    reader: JournalReader,
+    process: LockOwner | None,
+    settings: Settings | None = None,
+    *followers: Follower,
+) -> Loaded:
+    """Fold a journal that is only read; see `opened`. Raises `JournalError`, and `IllegalEvent`.
+
+    `settings`: those of `reader`, where they are read already.
+    """
+    loaded = folded(reader, Replay.of(settings or reader.settings(), *followers))
+    if process is None:
+        for event in missing_events(loaded.replay):
+            loaded.replay.apply(loaded.replay.recorder.last_at, event)
+    return loaded
+
+
+def folded(reader: JournalReader, replay: Replay) -> Loaded:
+    """Apply all events of a journal. Raises `JournalError`, and `IllegalEvent`."""
+    digest = reader.first_digest()
+    for row in reader.event_rows():
+        entry = reader.recorded_event(row)
+        digest = next_digest(digest, row[1:])
+        replay.apply(entry.at, entry.event)
+    return Loaded(replay, digest)
+
+
+@contextmanager
+def _possible(path: Path) -> Iterator[None]:
+    """Turn the refusal of an event into a `JournalError` that says what to do."""
+    try:
+        yield
+    except IllegalEvent as refusal:
+        raise JournalError(
+            f"journal {path} tells what cannot have happened: {refusal}; "
+            f"`wavelane verify {path}` says where"
+        ) from refusal
+
+
+def _check_digest(reader: JournalReader, loaded: Loaded) -> None:
+    if loaded.digest != reader.recorded_digest():
+        raise JournalError(
+            f"journal {reader.path} was changed after it was written; "
+            f"`wavelane verify {reader.path}` says more. Restore it from a copy"
+        )
 
 
 def _differences(past: Settings, now: Settings) -> Iterable[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wavelane.replay.report import Recorder
+from wavelane.replay.replay import Replay
 from wavelane_model.lifecycle import State
-from wavelane_model.state import WaveState
 from wavelane_model.wave import Issue
 from wavelane_model.why import Reason, why
 
@@ -54,10 +53,11 @@ class Overview:
         return sum(lane.waiting for lane in self.lanes)
 
 
-def overview_of(state: WaveState, recorder: Recorder) -> Overview:
+def overview_of(replay: Replay) -> Overview:
     """Where a wave stands, for a display; it looks at every issue."""
+    state = replay.state
     return Overview(
-        lanes_of(state, recorder),
+        lanes_of(replay),
         state.in_flight,
         state.cap.level,
         state.cap.ceiling,
@@ -65,41 +65,44 @@ def overview_of(state: WaveState, recorder: Recorder) -> Overview:
     )
 
 
-def status_of(state: WaveState, recorder: Recorder, issue_id: str) -> Status:
+def status_of(replay: Replay, issue_id: str) -> Status:
     """Where an issue stands. Raises `KeyError` for an unknown id."""
+    state = replay.state
     record = state.find(issue_id)
     return Status(
         state.wave[issue_id],
         record.state,
         why(state, issue_id),
         record.attempts,
-        recorder.since(issue_id),
+        replay.recorder.since(issue_id),
     )
 
 
-def lanes_of(state: WaveState, recorder: Recorder) -> tuple[LaneStatus, ...]:
+def lanes_of(replay: Replay) -> tuple[LaneStatus, ...]:
     """Where all repos stand, in the wave's order. Looks at every issue."""
+    state = replay.state
     by_lane: list[list[int]] = [[] for _ in state.lanes]
     for position in state.by_rank:
         by_lane[state.records[position].lane].append(position)
     return tuple(
-        _lane(state, recorder, repo, positions)
+        _lane(replay, repo, positions)
         for repo, positions in zip(state.wave.repos, by_lane, strict=True)
     )
 
 
-def _lane(state: WaveState, recorder: Recorder, repo: str, positions: list[int]) -> LaneStatus:
+def _lane(replay: Replay, repo: str, positions: list[int]) -> LaneStatus:
+    state = replay.state
     records = [state.records[position] for position in positions]
     queued = [record for record in records if record.state == "queued"]
     first = next((record for record in queued if record.ready), next(iter(queued), None))
     return LaneStatus(
         repo=repo,
         in_flight=tuple(
-            status_of(state, recorder, state.issue_id(record))
+            status_of(replay, state.issue_id(record))
             for record in records
             if record.position in state.flight
         ),
-        next=None if first is None else status_of(state, recorder, state.issue_id(first)),
+        next=None if first is None else status_of(replay, state.issue_id(first)),
         waiting=len(queued),
         done=sum(record.state == "done" for record in records),
         parked=sum(record.state == "parked" for record in records),

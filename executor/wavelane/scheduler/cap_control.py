@@ -1,4 +1,4 @@
-"""The cap's lever: what a usage monitor holds in its hand."""
+"""Cap control: moves the cap of a run, for an operator or a usage monitor."""
 
 from __future__ import annotations
 
@@ -23,13 +23,20 @@ class CapControl:
     def __init__(
         self,
         state: Callable[[], WaveState],
-        tell: Callable[[CapMoved], None],
-        hold: Callable[[CapMoved], None],
+        apply: Callable[[CapMoved], None],
+        remember_early: Callable[[CapMoved], None],
     ) -> None:
-        """`hold` is told of a move that changes nothing as the state is now."""
+        """Control a cap.
+
+        Args:
+            state: Gives the model's state now.
+            apply: Applies a move. Raises `IllegalEvent` for one that changes nothing.
+            remember_early: Is called with a move that changes nothing as the state is now: the
+                journal, once opened, may be in another.
+        """
         self._state = state
-        self._tell = tell
-        self._hold = hold
+        self._apply = apply
+        self._remember_early = remember_early
 
     @property
     def level(self) -> int:
@@ -74,9 +81,9 @@ class CapControl:
             raise ValueError(f"the end of the pause is {until}; give seconds since the epoch")
         pause = CapMoved("pause", until=float(until))
         try:
-            self._tell(pause)
+            self._apply(pause)
         except IllegalEvent:
-            self._hold(pause)
+            self._remember_early(pause)
         return self.level
 
     def resume(self) -> int:
@@ -88,14 +95,14 @@ class CapControl:
 
     def _move(self, move: Move, level: int = 0) -> int:
         try:
-            self._tell(CapMoved(move, level))
+            self._apply(CapMoved(move, level))
         except IllegalEvent:
             cap = self._current()
             if move == "set" and level != cap.level and moved(cap, move, level) is None:
                 raise ValueError(
                     f"the cap's level is {level}; give 0 (paused) to {cap.ceiling}, its ceiling"
                 ) from None
-            self._hold(CapMoved(move, level))
+            self._remember_early(CapMoved(move, level))
         return self.level
 
     def __repr__(self) -> str:

@@ -51,7 +51,7 @@ class NoticeStream(AsyncIterator[Notice]):
 
 
 class Audience:
-    """All who listen to a run."""
+    """The streams of notices of a run."""
 
     def __init__(self) -> None:
         self._streams: list[NoticeStream] = []
@@ -67,11 +67,11 @@ class Audience:
 
     @property
     def listens(self) -> bool:
-        """Whether there is anybody."""
+        """Whether a stream was joined."""
         return bool(self._streams)
 
-    def tell(self, notice: Notice) -> None:
-        """Let all hear of it."""
+    def publish(self, notice: Notice) -> None:
+        """Hand a notice to all who listen."""
         for stream in self._streams:
             stream.put(notice)
 

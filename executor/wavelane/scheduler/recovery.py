@@ -2,14 +2,14 @@
 
 1. The journal is folded through the model: that is where the wave stands. A journal that was
    damaged, or that is of another wave, is refused and left as it is.
-2. A run that was cut off is told as such (`RunCutOff`). Nothing of it lives any more.
+2. A run that was cut off is recorded as such (`RunCutOff`). Nothing of it lives any more.
 3. The pipeline's `recover` is asked about each issue in flight, and about no other: so about no
    more than the highest cap in force before. Git is the truth and the journal a hint: what it
-   answers is told to the model, whatever the journal says. What it raises parks the issue.
+   answers is applied, whatever the journal says. What it raises parks the issue.
 4. Only then the next run starts.
 
 A pipeline without `recover` is taken to have nothing to clean up: a session that was implementing
-is discarded, a review is made again, and of a merge that was under way nothing can be told.
+is discarded, a review is made again, and nothing is known of a merge that was under way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = logging.getLogger("wavelane")
 async def finding_of(
     pipeline: Pipeline, issue: Assignment, state: State, *, was_open: bool
 ) -> Event:
-    """What is left of an issue that was in flight in `state`, told as an event.
+    """What is left of an issue that was in flight in `state`, as an event.
 
     `was_open`: a session or merge of it was under way.
     """

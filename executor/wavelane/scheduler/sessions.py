@@ -57,7 +57,7 @@ async def outcome_of(
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        return Failed(f"{kind.step} raised CancelledError, though nobody had cancelled it")
+        return Failed(f"{kind.step} raised CancelledError, though it was not cancelled")
     except SessionFailed as error:
         return Failed(_said(str, error))
     except TimeoutError as error:

@@ -1,4 +1,4 @@
-"""Timers: what is to be told when its time has come.
+"""Timers: what is to be applied when its time has come.
 
 A time is in seconds since the epoch, by the clock of the run. What has come due is kept until it is
 taken: a process that was frozen finds commands and times at once, and the commands came first.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from wavelane_model.events import Event
 
 _About = tuple[type[Event], str]
-"""What is to be told, and of which issue, if of one."""
+"""The kind of an event, and the issue that it is about, if it is about one."""
 
 
 class Timers:
@@ -25,7 +25,7 @@ class Timers:
         self._due: list[Event] = []
 
     def set(self, until: float, event: Event, issue: str = "") -> None:
-        """Have `event` told at `until`; an earlier timer of this kind and issue is void."""
+        """Have `event` come due at `until`; an earlier timer of this kind and issue is void."""
         about = (type(event), issue)
         if earlier := self._pending.pop(about, None):
             earlier.cancel()

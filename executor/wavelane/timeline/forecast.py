@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
 
+from wavelane.replay.replay import Replay, StepResult
 from wavelane.timeline.waits import Wait, Waits
 from wavelane_model.cap import Cap
 from wavelane_model.effects import (
@@ -40,7 +41,6 @@ from wavelane_model.events import (
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome, Stopped
 from wavelane_model.state import WaveState
-from wavelane_model.step import step
 from wavelane_model.wave import Wave
 
 Awaited = Literal["start", "dependency", "lane", "slot", "turn", "pause", "reservation"]
@@ -226,6 +226,7 @@ class _Simulation:
         start: float,
         waits: Waits | None,
     ) -> None:
+        self._replay = Replay(state, self._follow)
         self._state = state
         self._seconds = seconds
         self._review_seconds = review_seconds
@@ -260,12 +261,16 @@ class _Simulation:
                 self.take(event)
 
     def take(self, event: Event) -> None:
-        """Step an event, and start what follows from it."""
-        effects = step(self._state, event)
+        """Apply an event at the simulated time."""
+        self._replay.apply(self._clock, event)
+
+    def _follow(self, state: WaveState, result: StepResult) -> None:
+        """Note what has happened, and start what follows from it."""
+        _, event, effects, _ = result
         if self._waits is not None:
             self._waits.wait_until(self._clock)
-            self._waits.follow(self._state, event, effects)
-        self._peak = max(self._peak, self._state.in_flight)
+            self._waits.follow(state, event, effects)
+        self._peak = max(self._peak, state.in_flight)
         self._note(event, effects)
         for effect in effects:
             match effect:

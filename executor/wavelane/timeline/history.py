@@ -13,22 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wavelane.control.journal_status import Phase
-from wavelane.journal import JournalReader, RecordedEvent, Settings
-from wavelane.lock import owner_of
-from wavelane.replay.loading import past_of
+from wavelane.journal import Settings
+from wavelane.replay.loading import JournalView, Phase, phase_without_a_run, view_of
 from wavelane.replay.report import IssueReport, Report
 from wavelane.steps import Step
 from wavelane.timeline.estimates import expected_seconds
 from wavelane.timeline.forecast import Forecast, covered, forecast
 from wavelane.timeline.spans import Count, RunSpan, SessionSpan, SpanRecorder
 from wavelane.timeline.waits import Wait
-from wavelane_model.events import MergeTurnRequested, MergeTurnReturned, RunCutOff
-from wavelane_model.state import WaveState
-from wavelane_model.step import step
+from wavelane_model.events import MergeTurnRequested, MergeTurnReturned
 
 _TURNS: Final = (MergeTurnRequested, MergeTurnReturned)
-"""Of the merges of others; how long those take nobody has said."""
+"""Of the merges of others; how long those take is not known."""
 _STEPS: Final[tuple[Step, ...]] = ("implement", "review", "merge")
 
 
@@ -102,7 +98,7 @@ class History:
 
     @property
     def downtimes(self) -> tuple[tuple[float, float], ...]:
-        """The times between runs, in which nobody ran the wave."""
+        """The times between runs, in which no process ran the wave."""
         return tuple(
             (before.ended, after.began)
             for before, after in zip(self.runs, self.runs[1:], strict=False)
@@ -139,42 +135,16 @@ def history_of_journal(path: Path, now: float | None = None) -> History:
     `now` is in seconds since the epoch; None: the clock is asked. Raises `JournalError`, also for a
     journal that was changed or damaged.
     """
-    running = _is_run(path)
-    with JournalReader(path) as reader:
-        settings = reader.settings()
     spans = SpanRecorder()
-    past = past_of(path, settings, spans.follow)
-    state = past.state
-    report = past.recorder.report()
-    phase = _phase(state, running or _is_run(path))  # it may have begun meanwhile
-    if phase == "cut off" and not state.ended:
-        spans.follow(state, RecordedEvent(spans.now, RunCutOff()), step(state, RunCutOff()))
+    view = view_of(path, spans.follow)
+    phase: Phase = "running" if view.replay.is_under_way else phase_without_a_run(view.replay.state)
     until = (time.time() if now is None else now) if phase == "running" else None
-    spans.close(state, until)
-    return _history(path, settings, phase, state, report, spans)
+    spans.close(view.replay.state, until)
+    return _history(path, view, phase, spans)
 
 
-def _is_run(path: Path) -> bool:
-    holder = owner_of(path)
-    return holder is not None and not holder.briefly
-
-
-def _phase(state: WaveState, running: bool) -> Phase:
-    if not state.started:
-        return "not started"
-    if state.ended:
-        return "cut off" if state.outcome == "unfinished" else "ended"
-    return "running" if running else "cut off"
-
-
-def _history(
-    path: Path,
-    settings: Settings,
-    phase: Phase,
-    state: WaveState,
-    report: Report,
-    spans: SpanRecorder,
-) -> History:
+def _history(path: Path, view: JournalView, phase: Phase, spans: SpanRecorder) -> History:
+    settings, report = view.settings, Report.of(view.replay)
     sessions = tuple(spans.sessions)
     runs = tuple(spans.runs)
     return History(
@@ -185,7 +155,7 @@ def _history(
         ended=spans.now,
         ceiling=settings.ceiling,
         report=report,
-        repos=tuple(_repos(state.wave.repos, sessions, runs, spans.now)),
+        repos=tuple(_repos(view.replay.state.wave.repos, sessions, runs, spans.now)),
         issues=tuple(_issues(report, sessions, spans)),
         sessions=sessions,
         waits=tuple(spans.waits),

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from wavelane.journal import RecordedEvent
+from wavelane.replay.replay import StepResult
 from wavelane.steps import KINDS, Step
 from wavelane.timeline.waits import Wait, Waits
 from wavelane_model.effects import (
@@ -148,16 +148,16 @@ class SpanRecorder:
         longest_first = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         return {code: seconds for code, seconds in longest_first if seconds > 0}
 
-    def follow(self, state: WaveState, entry: RecordedEvent, effects: Sequence[Effect]) -> None:
-        """Take in one step; see `wavelane.replay.report.Follower`."""
-        event = entry.event
+    def follow(self, state: WaveState, result: StepResult) -> None:
+        """Take in one step; see `wavelane.replay.replay.Follower`."""
+        at, event, effects, _ = result
         if not self.runs:
             self.opening.append(event)
             if not isinstance(event, WaveStarted):
                 return
             self.first_wave = state.wave
         if not isinstance(event, RunCutOff):  # it is recorded long after
-            self._wait_until(entry.at)
+            self._wait_until(at)
         self._note_run(state, event)
         self._note_end(state, event)
         self._note_starts(state, effects)

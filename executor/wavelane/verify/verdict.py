@@ -36,15 +36,14 @@ from wavelane.journal import (
     next_digest,
     storable_text,
 )
-from wavelane.replay.report import Recorder
+from wavelane.replay.replay import Replay
 from wavelane.verify.breach import Breach
 from wavelane.verify.refusal import explain_refusal
-from wavelane_model.cap import Cap
 from wavelane_model.effects import Effect, EndReservationAt, RunOutcome, WakeAt
 from wavelane_model.events import Event, PauseEnded, PostponementEnded, ReservationEnded
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
-from wavelane_model.step import IllegalEvent, step
+from wavelane_model.step import IllegalEvent
 
 CLOCK_SLACK: Final = 60.0
 """Seconds by which a clock may be set back during a run."""
@@ -150,13 +149,7 @@ class _Fold:
     """The runs of a wave, folded event by event, with everybody who watches it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.state = WaveState(
-            settings.wave,
-            cap=Cap.at(settings.ceiling),
-            lane_release=settings.lane_release,
-            limits=settings.limits,
-        )
-        self.recorder = Recorder(self.state)
+        self.replay = Replay.of(settings)
         self.due: dict[str, float] = {}
         """When the waits of postponed issues end."""
         self.held_until: dict[str, float] = {}
@@ -164,14 +157,18 @@ class _Fold:
         self._every = max(1, issues * (10 + repos) // _CHEAP)
         self._steps = 0
 
+    @property
+    def state(self) -> WaveState:
+        """The model's state after the last event."""
+        return self.replay.state
+
     def take(self, entry: RecordedEvent) -> list[Breach]:
         """Step one event. What is returned was broken by it, at the latest."""
         at, event = entry
         try:
-            effects = step(self.state, event)
+            effects = self.replay.apply(at, event).effects
         except IllegalEvent as refusal:
             return [explain_refusal(self.state, event, str(refusal))]
-        self.recorder.note(at, event, effects)
         breaches = [*self._wait(at, event, effects)]
         self._steps += 1
         if not breaches and self._steps % self._every == 0:
@@ -184,9 +181,8 @@ class _Fold:
 
     def standing(self, issue: str) -> Standing:
         """Where an issue stands, as its row has to say."""
-        record = self.state.find(issue)
-        since = self.recorder.since(issue)
-        return Standing(record.state, since, record.attempts, storable_text(record.reason))
+        found = self.replay.standing(issue)
+        return found._replace(reason=storable_text(found.reason))
 
     def _wait(self, at: float, event: Event, effects: list[Effect]) -> Iterator[Breach]:
         if isinstance(event, PostponementEnded):

@@ -1,0 +1,104 @@
+"""The journal of a run, and the thread that writes it.
+
+Events that have come in together are written in one transaction, beside the loop. What was handed
+over is written, even where the run is cancelled meanwhile; a write that has failed raises again
+when the journal is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from wavelane.journal import CommandRow, Journal, RecordedEvent, Settings, Standing
+from wavelane.replay.replay import StepResult
+
+Answers = Sequence[tuple[int, str]]
+"""Answers to commands, by their numbers, as they stand in the journal."""
+
+
+class RunJournal:
+    """Keeps what a run decides, if it has a path.
+
+    Attributes:
+        path: Where the journal is, or is to be made; None: nothing is kept.
+        file: The journal, once it is open.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.file: Journal | None = None
+        self._writer: ThreadPoolExecutor | None = None
+
+    @property
+    def continues(self) -> bool:
+        """Whether the journal was there; known once it is open."""
+        return self.file is not None and not self.file.is_new
+
+    @contextmanager
+    def opening(self, settings: Settings) -> Iterator[Journal]:
+        """Make or take the journal, and keep it where nothing is raised. It has to have a path."""
+        assert self.path is not None
+        file = Journal(self.path, settings)
+        try:
+            yield file
+        except BaseException:
+            file.close()
+            raise
+        self.file = file
+
+    def start_writer(self) -> None:
+        """From now on it is written by a thread of its own."""
+        self._writer = ThreadPoolExecutor(1, "wavelane-journal")
+
+    async def append(self, results: list[StepResult], answers: Answers) -> None:
+        """Write results and answers in one transaction. Raises `JournalError`."""
+        if self.file is None:
+            return
+        loop = asyncio.get_running_loop()
+        writing = loop.run_in_executor(self._writer, self.file.append, *_rows(results), answers)
+        writing.add_done_callback(_look_at)
+        await asyncio.shield(writing)  # what was taken is written, even if the run is cancelled
+
+    async def unanswered(self) -> list[CommandRow]:
+        """The commands that wait for an answer. Raises `JournalError`."""
+        if self.file is None:
+            return []
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writer, self.file.unanswered_commands
+        )
+
+    def close(self, results: list[StepResult], answers: Answers) -> None:
+        """Write the last results, and close the file. Raises `JournalError`."""
+        if self._writer is not None:
+            self._writer.shutdown()
+        if self.file is not None:
+            try:
+                if results or self.file.has_failed:
+                    # raises again what a write failed with
+                    self.file.append(*_rows(results), answers)
+            finally:
+                self.file.close()
+
+    def discard(self) -> None:
+        """Close the file, and remove it if it was made by `opening`."""
+        if self.file is not None:
+            self.file.discard()
+            self.file = None
+
+
+def _rows(results: list[StepResult]) -> tuple[list[RecordedEvent], list[tuple[str, Standing]]]:
+    """The journal's rows: the events, and where the issues stand after them."""
+    standings: dict[str, Standing] = {}
+    for result in results:
+        standings.update(result.standings)
+    return [RecordedEvent(result.at, result.event) for result in results], list(standings.items())
+
+
+def _look_at(writing: asyncio.Future[None]) -> None:
+    """Take note of a write's error; where it is not awaited any more, `close` raises it."""
+    if not writing.cancelled():
+        writing.exception()
