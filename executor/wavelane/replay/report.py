@@ -35,7 +35,8 @@ from wavelane_model.events import (
     SessionWithheld,
 )
 from wavelane_model.lifecycle import IN_FLIGHT, State
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import step
 from wavelane_model.why import Reason, why
 

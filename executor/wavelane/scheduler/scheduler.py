@@ -83,7 +83,8 @@ from wavelane_model.events import (
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Failed, Outcome, Postponed, Stopped
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, start_veto, step
 from wavelane_model.wave import Issue, Wave
 
