@@ -46,7 +46,7 @@ from wavelane_model.events import (
     Event,
     ParkRequested,
 )
-from wavelane_model.state import Record
+from wavelane_model.records import Record
 
 pytestmark = pytest.mark.slow
 

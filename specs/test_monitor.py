@@ -490,7 +490,7 @@ def test_a_model_whose_merges_go_last_first_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "wavelane_model.state.Lane.next_merge", lambda lane: next(reversed(lane.merges), None)
+        "wavelane_model.lanes.Lane.next_merge", lambda lane: next(reversed(lane.merges), None)
     )
     wave = Wave([Issue(f"api#{number}", "api") for number in range(4)])
 

@@ -106,7 +106,7 @@ def test_a_step_without_a_guard_differs_from_the_model(
     assert any(one.startswith("only the step ") for one in found)
 
 
-def test_a_step_that_does_not_order_the_end_of_a_hold_differs_from_the_model(
+def test_a_step_that_does_not_order_the_end_of_a_reservation_differs_from_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(step_module, "_ends_of_reservations", lambda state: [])

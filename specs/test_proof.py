@@ -21,6 +21,7 @@ from wavelane_model.cap import CAP_TABLE, CapRow, CapTarget
 from wavelane_model.cap import Move as CapMove
 from wavelane_model.effects import RunOutcome
 from wavelane_model.guards import PREDICATES
+from wavelane_model.lanes import Lanes
 from wavelane_model.lifecycle import STATES, TABLE, Guard, Row, State, Trigger
 from wavelane_model.state import WaveState
 
@@ -226,10 +227,10 @@ def test_a_guard_that_is_stricter_in_the_proof_is_found(monkeypatch: pytest.Monk
 
 
 def test_a_step_that_does_more_than_its_moves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def keeps_the_turn(state: WaveState, at: int, who: int | str) -> None:
+    def keeps_the_turn(lanes: Lanes, number: int, who: int | str) -> None:
         """The turn is not taken back."""
 
-    monkeypatch.setattr(WaveState, "free_turn", keeps_the_turn)
+    monkeypatch.setattr(Lanes, "free_turn", keeps_the_turn)
 
     assert "turn: the model says " in agreement_breaks()["same moves"]
 

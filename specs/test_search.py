@@ -34,6 +34,7 @@ from wavelane_model.events import (
     SessionEnded,
     WaveStarted,
 )
+from wavelane_model.lanes import Lane, Lanes
 from wavelane_model.lifecycle import TABLE, Guard, Trigger
 from wavelane_model.outcomes import Implemented
 from wavelane_model.state import WaveState
@@ -109,8 +110,6 @@ def test_a_dropped_guard_is_found(
 
 
 def test_a_merge_turn_that_goes_to_the_last_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from wavelane_model.state import Lane
-
     monkeypatch.setattr(Lane, "next_merge", lambda lane: next(reversed(lane.merges), None))
 
     assert "always merge" in broken(PIPELINED)
@@ -191,7 +190,7 @@ def test_merges_that_wait_for_the_end_of_a_pause_are_found(
 ) -> None:
     def wait(state: WaveState, at: int, effects: list[Effect]) -> None:
         if state.cap.level == 0:
-            del state.turns_due[at]
+            del state.lanes.turns_due[at]
         else:
             give(state, at, effects)
 
@@ -343,7 +342,7 @@ def test_a_next_run_that_nobody_starts_is_a_wave_that_never_ends(
 def test_others_who_keep_their_place_when_the_run_is_cut_off_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(WaveState, "drop_tickets", lambda state: None)
+    monkeypatch.setattr(Lanes, "drop_tickets", lambda lanes: None)
 
     assert "always merge" in broken(CUT_OFF_PIPELINED)
 

@@ -22,7 +22,8 @@ from wavelane_model.lifecycle import LaneRelease, State
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome
 from wavelane_model.properties import broken
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import step
 from wavelane_model.wave import Issue, Wave
 from wavelane_model.why import why

@@ -52,7 +52,8 @@ from wavelane_model.outcomes import (
     Postponed,
     Stopped,
 )
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, enabled_row, step
 
 OUTCOMES = (

@@ -39,6 +39,14 @@ def set_counter(name: str) -> Callable[[WaveState], None]:
     return lambda state: setattr(state, name, getattr(state, name) + 1)
 
 
+def count_ready(state: WaveState) -> None:
+    state.queue.count += 1
+
+
+def count_tickets(state: WaveState) -> None:
+    state.lanes.tickets += 1
+
+
 def take_merge_turn(state: WaveState) -> None:
     state.lanes[0].turn = None
 
@@ -62,7 +70,7 @@ def slot_is_free(state: WaveState) -> None:
 
 def forgotten_turn(state: WaveState) -> None:
     state.lanes[1].merges["t"] = None
-    state.tickets += 1
+    state.lanes.tickets += 1
 
 
 def highest_cap_forgotten(state: WaveState) -> None:
@@ -96,17 +104,17 @@ BREAKS: list[tuple[str, str, Callable[[WaveState], None]]] = [
     ("order", "c#1 is done, but what it depends on, b#1, is running", set_state("c#1", "done")),
     ("bookkeeping", "in_flight is 2 and should be 1", set_state("b#1", "parked")),
     ("bookkeeping", "done is 1 and should be 0", set_counter("done")),
-    ("bookkeeping", "ready is 2 and should be 1", set_counter("ready")),
+    ("bookkeeping", "ready is 2 and should be 1", count_ready),
     ("bookkeeping", "open_sessions is 3 and should be 2", set_counter("open_sessions")),
     ("bookkeeping", "postponed is 1 and should be 0", set_counter("postponed")),
-    ("bookkeeping", "tickets is 1 and should be 0", set_counter("tickets")),
+    ("bookkeeping", "tickets is 1 and should be 0", count_tickets),
     ("bookkeeping", "c#1 counts 0 unmet dependencies, not 1", set_on("c#1", unmet=0)),
     ("bookkeeping", "b#1 is running and postponed", set_on("b#1", postponed=True)),
     ("bookkeeping", "a#1 is review: wrong place in the merge queue", set_state("a#1", "review")),
     ("bookkeeping", "b#1 is running without a session", set_on("b#1", open=False)),
     ("bookkeeping", "c#1 is queued with an open session", set_on("c#1", open=True)),
-    ("bookkeeping", "a#1 is merging: wrong hold on its lane", free_lane),
-    ("bookkeeping", "a#1 is merging: wrong hold on its lane", hold_lane_twice),
+    ("bookkeeping", "a#1 is merging: wrong holder of its lane", free_lane),
+    ("bookkeeping", "a#1 is merging: wrong holder of its lane", hold_lane_twice),
     (
         "fixpoint",
         "a#2 may admit and did not",

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from wavelane_model.lifecycle import Guard
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 
 
 def sessions_allowed(state: WaveState, record: Record) -> bool:

@@ -28,6 +28,15 @@ class Limits:
     merge_timeout: float | None = None
     postpone_delay: float = 300.0
 
+    def tried_again_at(self, now: float, until: float | None = None) -> float:
+        """When an issue that is postponed now is tried again, in seconds since the epoch.
+
+        Args:
+            now: the present time, in seconds since the epoch.
+            until: the time that it named; None: none.
+        """
+        return now + self.postpone_delay if until is None else until
+
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)

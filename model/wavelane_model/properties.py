@@ -65,17 +65,20 @@ def order(state: WaveState) -> Iterator[str]:
 def bookkeeping(state: WaveState) -> Iterator[str]:
     """Counters and indexes say the same as the records."""
     records = state.records
-    expected = {
-        "in_flight": sum(record.state in IN_FLIGHT for record in records),
-        "open_sessions": sum(record.open for record in records),
-        "done": sum(record.state == "done" for record in records),
-        "ready": sum(record.ready for record in records),
-        "postponed": sum(record.postponed for record in records),
-        "tickets": sum(isinstance(who, str) for one in state.lanes for who in one.merges),
+    counters = {
+        "in_flight": (state.in_flight, sum(record.state in IN_FLIGHT for record in records)),
+        "open_sessions": (state.open_sessions, sum(record.open for record in records)),
+        "done": (state.done, sum(record.state == "done" for record in records)),
+        "ready": (state.queue.count, sum(record.ready for record in records)),
+        "postponed": (state.postponed, sum(record.postponed for record in records)),
+        "tickets": (
+            state.lanes.tickets,
+            sum(isinstance(who, str) for one in state.lanes for who in one.merges),
+        ),
     }
-    for name, value in expected.items():
-        if getattr(state, name) != value:
-            yield f"{name} is {getattr(state, name)} and should be {value}"
+    for name, (counted, value) in counters.items():
+        if counted != value:
+            yield f"{name} is {counted} and should be {value}"
     for record in records:
         unmet = sum(
             records[needed].state != "done" for needed in state.wave.dependencies[record.position]
@@ -94,7 +97,7 @@ def bookkeeping(state: WaveState) -> Iterator[str]:
         waits = record.position in state.lanes[record.lane].rework
         holds = state.lanes[record.lane].holder == record.position
         if active != (waits or holds) or (waits and holds):
-            yield f"{state.issue_id(record)} is {record.state}: wrong hold on its lane"
+            yield f"{state.issue_id(record)} is {record.state}: wrong holder of its lane"
 
 
 def fixpoint(state: WaveState) -> Iterator[str]:

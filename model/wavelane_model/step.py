@@ -76,7 +76,8 @@ from wavelane_model.outcomes import (
     Postponed,
     Stopped,
 )
-from wavelane_model.state import PendingRemoval, Record, WaveState
+from wavelane_model.records import PendingRemoval, Record
+from wavelane_model.state import WaveState
 from wavelane_model.wave import WaveError
 
 
@@ -195,13 +196,13 @@ def outcomes_of(source: State) -> tuple[type[Outcome], ...]:
 
 def dispatch(state: WaveState, effects: list[Effect]) -> None:
     """Start all that may start, and end the wave when nothing ever could."""
-    while state.turns_due:
-        _give_turn(state, next(iter(state.turns_due)), effects)
-    while state.lanes_due:
-        lane = state.lanes[next(iter(state.lanes_due))]
+    while state.lanes.turns_due:
+        _give_turn(state, next(iter(state.lanes.turns_due)), effects)
+    while state.lanes.due:
+        lane = state.lanes[next(iter(state.lanes.due))]
         _fire(state, state.records[next(iter(lane.rework))], "take_lane", effects)
     _start_startable(state, effects)
-    while (record := state.candidate()) is not None:
+    while (record := state.queue.candidate()) is not None:
         row = enabled_row(state, record, "admit")
         if row is None:
             break
@@ -214,15 +215,15 @@ def dispatch(state: WaveState, effects: list[Effect]) -> None:
         effects.append(FinishWave(outcome))
 
 
-def _give_turn(state: WaveState, at: int, effects: list[Effect]) -> None:
-    del state.turns_due[at]
-    lane = state.lanes[at]
+def _give_turn(state: WaveState, number: int, effects: list[Effect]) -> None:
+    del state.lanes.turns_due[number]
+    lane = state.lanes[number]
     first = lane.next_merge()
     if isinstance(first, int):
         _fire(state, state.records[first], "begin_merge", effects)
     elif first is not None:
         lane.turn = first
-        effects.append(GrantMergeTurn(state.wave.repos[at], first))
+        effects.append(GrantMergeTurn(state.wave.repos[number], first))
 
 
 def _start_startable(state: WaveState, effects: list[Effect]) -> None:
@@ -236,11 +237,11 @@ def _start_startable(state: WaveState, effects: list[Effect]) -> None:
 
 
 def _outcome(state: WaveState) -> RunOutcome | None:
-    if state.tickets or state.open_sessions:
+    if state.lanes.tickets or state.open_sessions:
         return None
     if state.done == len(state.records):
         return "complete"
-    if state.in_flight == 0 and state.ready == 0 and state.postponed == 0:
+    if state.in_flight == 0 and state.queue.count == 0 and state.postponed == 0:
         return "blocked"
     return "stopped" if state.stopping else None
 
@@ -281,7 +282,7 @@ def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -
 
 
 def _run_cut_off(state: WaveState, event: RunCutOff, effects: list[Effect]) -> None:
-    state.drop_tickets()
+    state.lanes.drop_tickets()
     _end_run(state, "unfinished")
 
 
@@ -536,19 +537,19 @@ def _stop_requested(state: WaveState, event: StopRequested, effects: list[Effect
 
 
 def _turn_requested(state: WaveState, event: MergeTurnRequested, effects: list[Effect]) -> None:
-    at = _lane_of(state, event.repo)
-    if event.ticket in state.lanes[at].merges:
+    number = _lane_of(state, event.repo)
+    if event.ticket in state.lanes[number].merges:
         raise IllegalEvent(f'ticket "{event.ticket}" waits for repo "{event.repo}" already')
-    state.tickets += 1
-    state.join_merges(at, event.ticket)
+    state.lanes.tickets += 1
+    state.lanes.join_merges(number, event.ticket)
 
 
 def _turn_returned(state: WaveState, event: MergeTurnReturned, effects: list[Effect]) -> None:
-    at = _lane_of(state, event.repo)
-    if event.ticket not in state.lanes[at].merges:
+    number = _lane_of(state, event.repo)
+    if event.ticket not in state.lanes[number].merges:
         raise IllegalEvent(f'ticket "{event.ticket}" has no place in the queue of "{event.repo}"')
-    state.tickets -= 1
-    state.leave_merges(at, event.ticket)
+    state.lanes.tickets -= 1
+    state.lanes.leave_merges(number, event.ticket)
 
 
 def _find(state: WaveState, issue_id: str) -> Record:

@@ -9,6 +9,9 @@ from specs.mutants.mutant import Layer, Mutant
 _LIFECYCLE: Final = "model/wavelane_model/lifecycle.py"
 _GUARDS: Final = "model/wavelane_model/guards.py"
 _STATE: Final = "model/wavelane_model/state.py"
+_LANES: Final = "model/wavelane_model/lanes.py"
+_RESERVATIONS: Final = "model/wavelane_model/reservations.py"
+_READY_QUEUE: Final = "model/wavelane_model/ready_queue.py"
 _STEP: Final = "model/wavelane_model/step.py"
 _CAP: Final = "model/wavelane_model/cap.py"
 _ORDER: Final = "model/wavelane_model/order.py"
@@ -184,16 +187,16 @@ STEPS: Final = (
     Mutant(
         "merges last in, first out",
         "step",
-        _STATE,
+        _LANES,
         "return next(iter(self.merges), None)",
         "return next(reversed(self.merges), None)",
     ),
     Mutant(
         "a merge queue is not popped",
         "step",
-        _STATE,
-        "        del self.lanes[at].merges[who]\n        self.free_turn(at, who)",
-        "        self.free_turn(at, who)",
+        _LANES,
+        "        del self[number].merges[who]\n        self.free_turn(number, who)",
+        "        self.free_turn(number, who)",
     ),
     Mutant(
         "a slot is not given back",
@@ -205,7 +208,7 @@ STEPS: Final = (
     Mutant(
         "a lane is not given back",
         "step",
-        _STATE,
+        _LANES,
         "        if lane.holder == record.position:\n            lane.holder = None",
         "        if lane.holder == record.position:\n            pass",
     ),
@@ -243,7 +246,7 @@ STEPS: Final = (
     Mutant(
         "a new admission goes before rework",
         "step",
-        _STATE,
+        _READY_QUEUE,
         "        if lane.holder is not None or lane.rework:\n            return None\n",
         "        if lane.holder is not None:\n            return None\n",
         "rework takes a free lane earlier in the same step, so that no lane is free and has "
@@ -274,29 +277,29 @@ STEPS: Final = (
         "the wave ends while a session is open",
         "step",
         _STEP,
-        "if state.tickets or state.open_sessions:",
-        "if state.tickets:",
+        "if state.lanes.tickets or state.open_sessions:",
+        "if state.lanes.tickets:",
     ),
     Mutant(
         "the wave ends while somebody else merges",
         "step",
         _STEP,
-        "if state.tickets or state.open_sessions:",
+        "if state.lanes.tickets or state.open_sessions:",
         "if state.open_sessions:",
     ),
     Mutant(
         "a postponed issue does not keep the wave open",
         "step",
         _STEP,
-        "if state.in_flight == 0 and state.ready == 0 and state.postponed == 0:",
-        "if state.in_flight == 0 and state.ready == 0:",
+        "if state.in_flight == 0 and state.queue.count == 0 and state.postponed == 0:",
+        "if state.in_flight == 0 and state.queue.count == 0:",
     ),
     Mutant(
         "what is cancelled counts as complete",
         "step",
         _STEP,
         '    if state.done == len(state.records):\n        return "complete"',
-        '    if state.in_flight == 0 and state.ready == 0:\n        return "complete"',
+        '    if state.in_flight == 0 and state.queue.count == 0:\n        return "complete"',
     ),
     Mutant(
         "a pause is forgotten",
@@ -371,22 +374,22 @@ BETWEEN_RUNS: Final = (
         "others keep their place when the run is cut off",
         "step",
         _STEP,
-        "    state.drop_tickets()\n",
+        "    state.lanes.drop_tickets()\n",
         "",
     ),
     Mutant(
         "a turn stays taken when the run is cut off",
         "step",
-        _STATE,
-        "                self.leave_merges(at, who)\n        self.tickets = 0",
+        _LANES,
+        "                self.leave_merges(number, who)\n        self.tickets = 0",
         "                del lane.merges[who]\n        self.tickets = 0",
     ),
     Mutant(
         "others who are gone are still counted",
         "step",
-        _STATE,
-        "                self.leave_merges(at, who)\n        self.tickets = 0",
-        "                self.leave_merges(at, who)",
+        _LANES,
+        "                self.leave_merges(number, who)\n        self.tickets = 0",
+        "                self.leave_merges(number, who)",
     ),
     Mutant(
         "a stop outlives its run",
@@ -465,8 +468,8 @@ PLANS: Final = (
         "a plan is not followed",
         "step",
         _STATE,
-        "        self.by_rank = admission_order(self.wave, self.plan)",
-        "        self.by_rank = admission_order(self.wave)",
+        "        self.queue.rank_anew(admission_order(self.wave, self.plan))",
+        "        self.queue.rank_anew(admission_order(self.wave))",
     ),
     Mutant(
         "a plan is followed from its end",
@@ -478,16 +481,16 @@ PLANS: Final = (
     Mutant(
         "a lane is reserved against what comes before, too",
         "step",
-        _STATE,
-        "            if self.rank[reserved] < rank and self.records[reserved].lane == record.lane",
-        "            if self.rank[reserved] != rank and self.records[reserved].lane == record.lane",
+        _RESERVATIONS,
+        "if rank[one] < own and self._records[one].lane == record.lane]",
+        "if rank[one] != own and self._records[one].lane == record.lane]",
     ),
     Mutant(
         "all lanes are reserved",
         "step",
-        _STATE,
-        "            if self.rank[reserved] < rank and self.records[reserved].lane == record.lane",
-        "            if self.rank[reserved] < rank",
+        _RESERVATIONS,
+        "if rank[one] < own and self._records[one].lane == record.lane]",
+        "if rank[one] < own]",
     ),
     Mutant(
         "a reservation goes on when its issue has gone",
@@ -499,14 +502,14 @@ PLANS: Final = (
     Mutant(
         "a reservation goes on when what it waits for is parked",
         "step",
-        _STATE,
+        _RESERVATIONS,
         "            needed.state in TAKEN_OUT for needed in self._still_needed(record)",
         '            needed.state == "cancelled" for needed in self._still_needed(record)',
     ),
     Mutant(
         "a reservation goes on when what it waits for indirectly is parked",
         "step",
-        _STATE,
+        _RESERVATIONS,
         "                    ahead.append(needed)\n",
         "",
     ),
@@ -514,21 +517,21 @@ PLANS: Final = (
         "a reservation goes on when a change makes it wait for a human",
         "step",
         _STATE,
-        "                del self.reservations[at]",
-        "                pass",
+        "            del self.reservations[position]",
+        "            pass",
     ),
     Mutant(
         "a reservation is put off by the next plan",
         "step",
-        _STATE,
-        "            position: min(until, self.reservations.get(position, until))",
+        _RESERVATIONS,
+        "            position: min(until, self.get(position, until))",
         "            position: until",
     ),
     Mutant(
         "a lane is reserved twice for an issue",
         "step",
-        _STATE,
-        "        return record.had_reservation and record.position not in self.reservations",
+        _RESERVATIONS,
+        "        return record.had_reservation and record.position not in self",
         "        return False",
     ),
     Mutant(
@@ -550,8 +553,8 @@ PLANS: Final = (
     Mutant(
         "a lane is reserved for what waits for a human",
         "step",
-        _STATE,
-        "            if self.may_be_reserved_for(self.records[position])\n            and",
+        _RESERVATIONS,
+        "            if self.may_be_made_for(self._records[position])\n            and",
         "            if",
     ),
     Mutant(
@@ -571,23 +574,23 @@ PLANS: Final = (
     Mutant(
         "a reservation outlives the plan that asked for it",
         "step",
-        _STATE,
-        "        self.reservations = {\n            position: min(",
-        "        self.reservations = self.reservations | {\n            position: min(",
+        _RESERVATIONS,
+        "        self.clear()\n        self.update(kept)",
+        "        self.update(kept)",
     ),
     Mutant(
         "a reservation goes on when its issue is changed",
         "step",
         _STATE,
-        "            self.reservations.pop(at, None)\n",
+        "            self.reservations.pop(position, None)\n",
         "",
     ),
     Mutant(
         "a plan is lost when issues are added",
         "step",
         _STATE,
-        "        self.wave = wave\n        self.records.extend(",
-        "        self.wave = wave\n        self.plan = ()\n        self.records.extend(",
+        "        self.wave = self.reservations.wave = wave\n",
+        "        self.wave = self.reservations.wave = wave\n        self.plan = ()\n",
     ),
     Mutant(
         "a reservation ends at the time of an earlier one",
@@ -608,7 +611,7 @@ PLANS: Final = (
         "a lane that is reserved no longer is not proposed",
         "liveness",
         _STATE,
-        "            self._propose(self.records[position].lane)",
+        "            self.queue.propose(lane)",
         "            pass",
     ),
 )
@@ -618,8 +621,8 @@ LIVENESS: Final = (
         "admission waits for the end of a session",
         "liveness",
         _STEP,
-        "    while (record := state.candidate()) is not None:",
-        "    while len(effects) > 1 and (record := state.candidate()) is not None:",
+        "    while (record := state.queue.candidate()) is not None:",
+        "    while len(effects) > 1 and (record := state.queue.candidate()) is not None:",
     ),
     Mutant(
         "a wake-up is lost on resume",
@@ -634,8 +637,8 @@ LIVENESS: Final = (
         "a free lane is not proposed",
         "liveness",
         _STATE,
-        "                self._propose(record.lane)",
-        "                pass",
+        "            self.queue.propose(record.lane)",
+        "            pass",
     ),
     Mutant(
         "an issue whose time has come is not listed",
@@ -656,8 +659,8 @@ LIVENESS: Final = (
     Mutant(
         "a turn that is given back is not given on",
         "liveness",
-        _STATE,
-        "        if lane.turn is None and lane.merges:\n            self.turns_due[at] = None",
-        "        if lane.turn is None and not lane.merges:\n            self.turns_due[at] = None",
+        _LANES,
+        "        if lane.turn is None and lane.merges:\n",
+        "        if lane.turn is None and not lane.merges:\n",
     ),
 )

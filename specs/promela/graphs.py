@@ -50,7 +50,9 @@ from wavelane_model.events import (
     SessionEnded,
     WaveStarted,
 )
-from wavelane_model.state import Lane, Record, WaveState
+from wavelane_model.lanes import Lane
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, step
 
 NOBODY = 255

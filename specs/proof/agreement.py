@@ -54,8 +54,9 @@ from wavelane_model.events import (
     WaveStarted,
 )
 from wavelane_model.guards import PREDICATES
+from wavelane_model.lanes import Lane
 from wavelane_model.lifecycle import TABLE, LaneRelease
-from wavelane_model.state import Lane, WaveState
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, step
 
 WALKS: Final = 30

@@ -391,7 +391,7 @@ def a_plan_would_reserve_a_lane_again(seen: Seen) -> bool:
     return _a_plan_asks_for_a_reservation(
         seen,
         lambda issue, _: (
-            seen.state.may_be_reserved_for(seen.state.records[issue])
+            seen.state.reservations.may_be_made_for(seen.state.records[issue])
             and issue not in seen.monitor.reservations
         ),
     )

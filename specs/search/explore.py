@@ -45,7 +45,8 @@ from wavelane_model.effects import Effect
 from wavelane_model.events import Event, WaveStarted
 from wavelane_model.lifecycle import IN_FLIGHT, STATES, TABLE, State, Trigger
 from wavelane_model.properties import broken
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import CompiledRow, IllegalEvent, compiled, may_start, step
 from wavelane_model.why import ReasonCode, why
 
@@ -272,7 +273,7 @@ def digest(state: WaveState, monitor: RuleMonitor) -> bytes:
     """The canonical encoding of both keys, hashed."""
     cap, *others = state.key()
     assert isinstance(cap, Cap)
-    key: Any = (tuple(cap), *others, counters(state), tuple(state.lanes_due), monitor.key())
+    key: Any = (tuple(cap), *others, counters(state), tuple(state.lanes.due), monitor.key())
     return blake2b(marshal.dumps(key, 2), digest_size=16).digest()
 
 
@@ -282,9 +283,9 @@ def counters(state: WaveState) -> tuple[int, ...]:
         state.in_flight,
         state.open_sessions,
         state.done,
-        state.ready,
+        state.queue.count,
         state.postponed,
-        state.tickets,
+        state.lanes.tickets,
         *(record.unmet for record in state.records),
     )
 
@@ -306,8 +307,8 @@ def everything(state: WaveState) -> tuple[object, ...]:
         ),
         tuple(state.flight),
         counters(state),
-        tuple(state.lanes_due),
-        tuple(state.turns_due),
+        tuple(state.lanes.due),
+        tuple(state.lanes.turns_due),
     )
 
 
@@ -427,22 +428,23 @@ def _in_flight_beside(state: WaveState, monitor: RuleMonitor, name: str) -> set[
 
 def incomplete_indexes(state: WaveState) -> Iterator[str]:
     """Whether the heaps propose the candidate that follows from the records alone."""
+    queue = state.queue
     for record in state.records:
-        if record.listed != (state.rank[record.position] in state.lanes[record.lane].ready):
+        if record.listed != (queue.rank[record.position] in queue.ready[record.lane]):
             yield f"index: {state.issue_id(record)} is wrong about being listed"
     for at, lane in enumerate(state.lanes):
-        ready = [state.rank[one.position] for one in state.records if one.lane == at and one.ready]
+        ready = [queue.rank[one.position] for one in state.records if one.lane == at and one.ready]
         if not ready:
             continue
-        if not set(ready) <= set(lane.ready):
+        if not set(ready) <= set(queue.ready[at]):
             yield f"index: an issue of {state.wave.repos[at]} is ready and not listed"
-        reserved = [state.rank[one] for one in state.reservations if state.records[one].lane == at]
+        reserved = [queue.rank[one] for one in state.reservations if state.records[one].lane == at]
         is_reserved = any(rank < min(ready) for rank in reserved)
         if lane.holder is None and not lane.rework and not is_reserved:
-            proposed = [rank for rank, of in state.idle if of == at]
+            proposed = [rank for rank, of in queue.idle if of == at]
             if not any(rank <= min(ready) for rank in proposed):
                 yield f"index: {state.wave.repos[at]} is idle and is not proposed"
-    if state.started and not state.ended and (state.lanes_due or state.turns_due):
+    if state.started and not state.ended and (state.lanes.due or state.lanes.turns_due):
         yield "index: a step ended with a lane or a turn still to be given"
 
 

@@ -34,7 +34,8 @@ from wavelane_model.events import (
     UnparkRequested,
     WaveAmended,
 )
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
 from wavelane_model.wave import Issue
 from wavelane_model.why import why

@@ -37,6 +37,7 @@ from wavelane_model.events import (
 from wavelane_model.lengths import are_seconds, lengths
 from wavelane_model.lifecycle import TAKEN_OUT, LaneRelease, State
 from wavelane_model.state import WaveState
+from wavelane_model.view import backlog
 from wavelane_model.wave import Wave
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class Replanner:
         return (
             self.is_interested
             and at >= self._not_before
-            and len(state.records) <= LARGEST
+            and len(state.wave) <= LARGEST
             and state.sessions_allowed
         )
 
@@ -178,11 +179,8 @@ class Replanner:
         if not self.is_due(at, state):
             return None
         self._due = False
-        todo = frozenset(state.within_reach())
-        queued = [
-            one for one in state.by_rank if one in todo and state.records[one].state == "queued"
-        ]
-        if not queued:
+        left = backlog(state)
+        if not left.queued:
             return None
         ids = [issue.id for issue in state.wave.issues]
         found = lengths(state.wave, finished_in(state, recorder))
@@ -193,16 +191,12 @@ class Replanner:
             seconds=[length.expected for length in found],
             cap=state.cap.level,
             elapsed={
-                one: recorder.worked(ids[one], at) if in_seconds else 0.0
-                for one in state.flight
-                if one in todo
+                one: recorder.worked(ids[one], at) if in_seconds else 0.0 for one in left.in_flight
             },
-            todo=todo,
-            order=tuple(queued),
-            reservations=dict(state.reservations),
-            unreservable=frozenset(
-                one for one in queued if state.reservation_spent(state.records[one])
-            ),
+            todo=left.todo,
+            order=left.queued,
+            reservations=left.reserved,
+            unreservable=left.spent,
             may_reserve=state.lane_release == "done" and in_seconds,
         )
 

@@ -23,7 +23,7 @@ from wavelane.scheduler.recovery import finding_of
 from wavelane.scheduler.run_journal import RunJournal
 from wavelane.scheduler.session_tasks import assignment_of
 from wavelane_model.events import CapMoved, Event, MergeTurnReturned, OrderPlanned, WaveAmended
-from wavelane_model.state import Record
+from wavelane_model.records import Record
 from wavelane_model.step import IllegalEvent
 
 

@@ -19,7 +19,7 @@ from wavelane_model.effects import EndSession, StartImplementing, StartMerging, 
 from wavelane_model.events import SessionEnded
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Failed, Outcome, Postponed, Stopped
-from wavelane_model.state import Record
+from wavelane_model.records import Record
 from wavelane_model.step import start_veto
 from wavelane_model.wave import Wave
 

@@ -41,6 +41,7 @@ from wavelane_model.events import (
 from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.outcomes import Approved, Implemented, Merged, Outcome, Stopped
 from wavelane_model.state import WaveState
+from wavelane_model.view import gives_lane_back, reservations
 from wavelane_model.wave import Wave
 
 Awaited = Literal["start", "dependency", "lane", "slot", "turn", "pause", "reservation"]
@@ -252,10 +253,7 @@ class _Simulation:
                 if event.until == self._state.resume_at:
                     self.take(event)
             elif isinstance(event, Reservation):
-                if (
-                    self._state.reservations.get(self._state.find(event.issue).position)
-                    == event.until
-                ):
+                if reservations(self._state).get(event.issue) == event.until:
                     self.take(ReservationEnded(event.issue, event.until))
             elif self._ending.get(event.issue) != event.session or event.outcome == Stopped():
                 self.take(event)
@@ -327,14 +325,11 @@ class _Simulation:
             return Cause("reservation")
         if not isinstance(event, SessionEnded):
             return Cause("start")
-        state, giver = self._state, event.issue
-        if state.find(giver).position in state.wave.dependencies[state.find(admitted).position]:
+        wave, giver = self._state.wave, event.issue
+        if giver in wave[admitted].depends_on:
             return Cause("dependency", giver)
-        if state.find(giver).lane == state.find(admitted).lane and any(
-            move.issue == giver
-            and move.source in state.lane_states
-            and move.target not in state.lane_states
-            for move in moves
+        if wave[giver].repo == wave[admitted].repo and any(
+            move.issue == giver and gives_lane_back(self._state, move) for move in moves
         ):
             return Cause("lane", giver)
         return Cause("slot", giver)

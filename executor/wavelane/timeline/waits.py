@@ -6,8 +6,8 @@
 
 The reasons are those of `wavelane_model.why`. They are asked for where something has changed that
 they depend on, and nowhere else. Issues that stand in line in their lane are not looked at one by
-one: how long the lane was in the way, and how long nothing could start, is added up once for all of
-them.
+one: for how long their lane was held, and for how long nothing could start, is added up once for
+all of them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import Any, Final, Literal, NamedTuple
 
 from wavelane_model.effects import AnnounceCap, AnnounceIssue, Effect
-from wavelane_model.events import Event, MergeTurnRequested, MergeTurnReturned, PostponementEnded
+from wavelane_model.events import (
+    Event,
+    MergeTurnRequested,
+    MergeTurnReturned,
+    OrderPlanned,
+    PostponementEnded,
+    WaveAmended,
+)
 from wavelane_model.lifecycle import IN_FLIGHT
-from wavelane_model.state import Record, WaveState
+from wavelane_model.obstacles import free_lane_obstacle, lane_obstacle, standstill
+from wavelane_model.state import WaveState
+from wavelane_model.view import issues_in_flight, next_in, reservations
 from wavelane_model.why import Reason, ReasonCode, why
 
-_Phase = Literal["dependencies", "postponed", "in line", "held", "parked"]
+_Phase = Literal["dependencies", "postponed", "in line", "without a session", "parked"]
 _BETWEEN_RUNS: Final[ReasonCode] = "ended"
 
 
@@ -55,7 +63,13 @@ class Wait:
 
 
 class Waits:
-    """Follows the steps of a fold from the start of its first run on."""
+    """Follows the steps of a fold from the start of its first run on.
+
+    Attributes:
+        waits: the waits that are over, or that last to the end.
+        gaps: the same of lanes.
+        waited: seconds that each issue waited, by the code of the reason.
+    """
 
     def __init__(self) -> None:
         self.waits: list[Wait] = []
@@ -63,7 +77,6 @@ class Waits:
         self.waited: defaultdict[str, defaultdict[ReasonCode, float]] = defaultdict(
             lambda: defaultdict(float)
         )
-        """Seconds that an issue waited, by the code of the reason."""
         self._now = 0.0
         self._begun = False
         self._standstill: ReasonCode | None = None
@@ -72,9 +85,9 @@ class Waits:
         self._went: float = 0.0
         """Seconds in which something could start."""
         self._lanes: list[_Lane] = []
-        self._phases: dict[int, _Spell] = {}
-        self._ranking: list[int] = []
-        self._holds: frozenset[int] = frozenset()
+        self._spells: dict[str, _Spell] = {}
+        self._reserved: frozenset[str] | None = None
+        """The issues for which lanes are reserved; None: no step was followed yet."""
         self._watched: defaultdict[str, set[int]] = defaultdict(set)
         """Lanes with a gap that an issue may end, by that issue."""
 
@@ -90,153 +103,172 @@ class Waits:
     def follow(self, state: WaveState, event: Event, effects: Sequence[Effect]) -> None:
         """Take in a step that has just happened."""
         moves = [effect for effect in effects if isinstance(effect, AnnounceIssue)]
-        touched = _touched(state, event, moves)
-        lanes = {state.records[at].lane for at in touched}
+        reordered = self._is_reordered(state, event)
+        touched: Iterable[str] = _touched(state, event, moves)
+        if reordered:
+            touched = [issue.id for issue in state.wave.issues]
+        if self._general_change(state, effects) or reordered:
+            lanes = set(range(len(self._lanes)))
+        else:
+            lanes = self._lanes_to_look_at(state, event, moves, touched)
+        for move in moves:
+            lane = self._lanes[_lane_of(state, move.issue)]
+            lane.in_flight += (move.target in IN_FLIGHT) - (move.source in IN_FLIGHT)
+        for number in lanes:
+            held = lane_obstacle(state, number) is not None
+            self._lanes[number].note(held, self._went)
+        for issue in touched:
+            self._look_at_issue(state, issue)
+        for number in sorted(lanes):
+            self._look_at_lane(state, number)
+
+    def close(self, state: WaveState, *, running: bool) -> None:
+        """The journal is at its end, and its run goes on or not."""
+        for issue in sorted(self._spells, key=state.wave.position.__getitem__):
+            self._end_spell(state, issue, still=running or state.find(issue).state == "parked")
+        for number in range(len(self._lanes)):
+            self._end_gap(state, number, still=running)
+
+    def _is_reordered(self, state: WaveState, event: Event) -> bool:
+        """Whether the order of admission or the reservations are others than before."""
+        before, self._reserved = self._reserved, frozenset(reservations(state))
+        self._lanes += [_Lane() for _ in state.wave.repos[len(self._lanes) :]]
+        return isinstance(event, (OrderPlanned, WaveAmended)) or before != self._reserved
+
+    def _general_change(self, state: WaveState, effects: Sequence[Effect]) -> bool:
+        found = standstill(state)
+        before, self._standstill = self._standstill, None if found is None else found.code
+        moved = any(isinstance(effect, AnnounceCap) for effect in effects)
+        return moved or before != self._standstill
+
+    def _lanes_to_look_at(
+        self,
+        state: WaveState,
+        event: Event,
+        moves: Iterable[AnnounceIssue],
+        touched: Iterable[str],
+    ) -> set[int]:
+        lanes = {_lane_of(state, issue) for issue in touched}
         for move in moves:
             lanes |= self._watched.get(move.issue, set())
         if isinstance(event, (MergeTurnRequested, MergeTurnReturned)):
             lanes.add(state.wave.repos.index(event.repo))
-        holds, self._holds = self._holds, frozenset(state.reservations)
-        anew = self._ranking is not state.by_rank or holds != self._holds
-        if anew:
-            self._rank(state)
-            touched = list(range(len(state.records)))
-        if self._general_change(state, effects) or anew:
-            lanes = set(range(len(state.lanes)))
-        for move in moves:
-            self._count(state, move)
-        for at in lanes:
-            self._lanes[at].block(_obstacle(state, at), self._went)
-        for at in touched:
-            self._look_at_issue(state, at)
-        for at in sorted(lanes):
-            self._look_at_lane(state, at)
-
-    def close(self, state: WaveState, *, running: bool) -> None:
-        """The journal is at its end, and its run goes on or not."""
-        for at in sorted(self._phases):
-            self._end_spell(state, at, still=running or state.records[at].state == "parked")
-        for at in range(len(self._lanes)):
-            self._end_gap(state, at, still=running)
-
-    def _rank(self, state: WaveState) -> None:
-        self._ranking = state.by_rank
-        self._lanes += [_Lane() for _ in state.lanes[len(self._lanes) :]]
-        for lane in self._lanes:
-            lane.queue = []
-        for rank, at in enumerate(state.by_rank):
-            if state.records[at].state == "queued":
-                self._lanes[state.records[at].lane].queue.append(rank)
-
-    def _general_change(self, state: WaveState, effects: Sequence[Effect]) -> bool:
-        before, self._standstill = self._standstill, _standstill(state)
-        moved = any(isinstance(effect, AnnounceCap) for effect in effects)
-        return moved or before != self._standstill
-
-    def _count(self, state: WaveState, move: AnnounceIssue) -> None:
-        record = state.find(move.issue)
-        lane = self._lanes[record.lane]
-        lane.in_flight += (move.target in IN_FLIGHT) - (move.source in IN_FLIGHT)
-        if move.target == "queued":
-            heappush(lane.queue, state.rank[record.position])
+        return lanes
 
     # Issues
 
-    def _look_at_issue(self, state: WaveState, at: int) -> None:
-        record = state.records[at]
-        phase = _phase(state, record)
-        spell = self._phases.get(at)
-        if spell is not None and spell.phase == phase and phase != "held":
+    def _look_at_issue(self, state: WaveState, issue: str) -> None:
+        phase = _phase(state, issue)
+        spell = self._spells.get(issue)
+        if phase == "in line":
+            self._look_at_place(state, issue, spell)
             return
-        reason = None if phase in (None, "in line") else _reason(state, record)
+        if spell is not None and spell.phase == phase and phase != "without a session":
+            return
+        reason = None if phase is None else _reason(state, issue)
         if spell is not None:
             if spell.phase == phase and _same(spell.reason, reason):
                 return
-            self._end_spell(state, at)
+            self._end_spell(state, issue)
         if phase is not None:
-            self._begin_spell(record, phase, reason)
+            self._begin_spell(state, issue, phase, reason)
 
-    def _begin_spell(self, record: Record, phase: _Phase, reason: Reason | None) -> None:
-        lane = self._lanes[record.lane]
-        line = _Line(dict(self._stood_still), self._went, lane.blocked_until(self._went))
-        self._phases[record.position] = _Spell(phase, self._now, reason, line)
-        if phase == "held":
-            lane.waiting[record.position] = None
+    def _look_at_place(self, state: WaveState, issue: str, spell: _Spell | None) -> None:
+        """What an issue in line waits for when its lane is free changes with the order alone."""
+        lane, then = _lane_of(state, issue), free_lane_obstacle(state, issue).code
+        if spell is not None:
+            if spell.phase == "in line" and (spell.line.lane, spell.line.then) == (lane, then):
+                return
+            self._end_spell(state, issue)
+        self._begin_spell(state, issue, "in line", None, then)
 
-    def _end_spell(self, state: WaveState, at: int, *, still: bool = False) -> None:
-        record, spell = state.records[at], self._phases.pop(at)
-        issue = state.wave.issues[at]
-        lane = self._lanes[record.lane]
-        lane.waiting.pop(at, None)
-        waited = self.waited[issue.id]
+    def _begin_spell(
+        self,
+        state: WaveState,
+        issue: str,
+        phase: _Phase,
+        reason: Reason | None,
+        then: ReasonCode = "cap",
+    ) -> None:
+        number = _lane_of(state, issue)
+        lane = self._lanes[number]
+        held = lane.held_until(self._went)
+        line = _Line(number, then, dict(self._stood_still), self._went, held)
+        self._spells[issue] = _Spell(phase, self._now, reason, line)
+        if phase == "without a session":
+            lane.waiting[issue] = None
+
+    def _end_spell(self, state: WaveState, issue: str, *, still: bool = False) -> None:
+        spell = self._spells.pop(issue)
+        self._lanes[spell.line.lane].waiting.pop(issue, None)
         if spell.reason is None:
-            blocked = lane.blocked_until(self._went)
-            so_far = spell.line.blocked
-            waited["cap"] += self._went - spell.line.went
-            waited["cap"] -= sum(blocked.values()) - sum(so_far.values())
-            for code, seconds in blocked.items():
-                waited[code] += seconds - so_far.get(code, 0.0)
-            for code, seconds in self._stood_still.items():
-                waited[code] += seconds - spell.line.stood_still.get(code, 0.0)
+            self._add_up_line(issue, spell.line)
             return
-        waited[spell.reason.code] += self._now - spell.began
+        self.waited[issue][spell.reason.code] += self._now - spell.began
         if spell.phase == "dependencies" or spell.reason.code == _BETWEEN_RUNS:
-            return  # gaps and the time between runs tell it
+            return  # gaps and the time between runs say it
         if still or self._now > spell.began:
             ended = None if still else self._now
-            self.waits.append(_wait(issue.id, issue.repo, spell.began, ended, spell.reason))
+            repo = state.wave[issue].repo
+            self.waits.append(_wait(issue, repo, spell.began, ended, spell.reason))
+
+    def _add_up_line(self, issue: str, line: _Line) -> None:
+        """What an issue has waited in line: for its lane, then for what it waits for besides."""
+        waited = self.waited[issue]
+        held = self._lanes[line.lane].held_until(self._went) - line.held
+        waited["lane"] += held
+        waited[line.then] += self._went - line.went - held
+        for code, seconds in self._stood_still.items():
+            waited[code] += seconds - line.stood_still.get(code, 0.0)
 
     # Lanes
 
-    def _look_at_lane(self, state: WaveState, at: int) -> None:
-        lane = self._lanes[at]
-        for position in [*lane.waiting]:
-            self._look_at_issue(state, position)
-        next_up = None if lane.in_flight else self._next(state, at)
-        reason = None if next_up is None else why(state, state.issue_id(next_up))
+    def _look_at_lane(self, state: WaveState, number: int) -> None:
+        lane = self._lanes[number]
+        for issue in [*lane.waiting]:
+            self._look_at_issue(state, issue)
+        next_up = None if lane.in_flight else next_in(state, number)
+        reason = None if next_up is None else why(state, next_up)
         if reason is not None and reason.code == _BETWEEN_RUNS:
             next_up = reason = None
         if lane.gap is not None:
             if next_up is not None and _same(lane.gap.reason, reason):
                 return
-            self._end_gap(state, at)
+            self._end_gap(state, number)
         if next_up is not None and reason is not None:
-            lane.gap = _Gap(next_up.position, self._now, reason)
+            lane.gap = _Gap(next_up, self._now, reason)
             for issue in reason.issues:
-                self._watched[issue].add(at)
+                self._watched[issue].add(number)
 
-    def _next(self, state: WaveState, at: int) -> Record | None:
-        """The issue that a lane starts next: the first that is ready, or the first in order."""
-        ready, queue = state.lanes[at].ready, self._lanes[at].queue
-        if ready and (first := state.records[state.by_rank[ready[0]]]).ready:
-            return first
-        while queue:
-            record = state.records[state.by_rank[queue[0]]]
-            if record.state == "queued":
-                return record
-            heappop(queue)
-        return None
-
-    def _end_gap(self, state: WaveState, at: int, *, still: bool = False) -> None:
-        lane = self._lanes[at]
+    def _end_gap(self, state: WaveState, number: int, *, still: bool = False) -> None:
+        lane = self._lanes[number]
         gap, lane.gap = lane.gap, None
         if gap is None:
             return
         for issue in gap.reason.issues:
-            self._watched[issue].discard(at)
+            self._watched[issue].discard(number)
         if still or self._now > gap.began:
-            issue_id = state.wave.issues[gap.position].id
             ended = None if still else self._now
-            repo = state.wave.repos[at]
-            self.gaps.append(_wait(issue_id, repo, gap.began, ended, gap.reason))
+            repo = state.wave.repos[number]
+            self.gaps.append(_wait(gap.issue, repo, gap.began, ended, gap.reason))
 
 
 class _Line(NamedTuple):
-    """What had been added up when an issue got into line."""
+    """Where an issue stands in line, and what had been added up when it got there.
 
+    Attributes:
+        lane: the number of its repo.
+        then: what it waits for when its lane is free.
+        stood_still: seconds in which nothing could start, by reason.
+        went: seconds in which something could.
+        held: seconds of those in which its lane was held.
+    """
+
+    lane: int
+    then: ReasonCode
     stood_still: dict[ReasonCode, float]
     went: float
-    blocked: dict[ReasonCode, float]
+    held: float
 
 
 class _Spell(NamedTuple):
@@ -251,69 +283,69 @@ class _Spell(NamedTuple):
 class _Gap(NamedTuple):
     """The issue that is next in an idle lane, since when it is for this reason."""
 
-    position: int
+    issue: str
     began: float
     reason: Reason
 
 
 @dataclass(slots=True)
 class _Lane:
-    """Of one lane: how long it was in the way, who waits in it, and what stands in line."""
+    """Of one lane: what is in flight, who waits without a session, and for how long it was held."""
 
     in_flight: int = 0
     gap: _Gap | None = None
-    waiting: dict[int, None] = field(default_factory=dict)
-    """Issues in flight without a session."""
-    queue: list[int] = field(default_factory=list)
-    """Heap of the ranks of its queued issues, and of some that were."""
-    blocked: dict[ReasonCode, float] = field(default_factory=dict)
-    obstacle: ReasonCode | None = None
+    waiting: dict[str, None] = field(default_factory=dict)
+    is_held: bool = False
     since: float = 0.0
+    seconds: float = 0.0
 
-    def block(self, obstacle: ReasonCode | None, went: float) -> None:
-        """From now on `obstacle` is in the way; None: nothing is."""
-        self.blocked = self.blocked_until(went)
-        self.obstacle, self.since = obstacle, went
+    def note(self, is_held: bool, went: float) -> None:
+        """From now on the lane is held, or not."""
+        self.seconds = self.held_until(went)
+        self.is_held, self.since = is_held, went
 
-    def blocked_until(self, went: float) -> dict[ReasonCode, float]:
-        """Seconds for which nothing but the lane was in the way, by what was."""
-        if self.obstacle is None:
-            return self.blocked
-        so_far = self.blocked.get(self.obstacle, 0.0)
-        return {**self.blocked, self.obstacle: so_far + went - self.since}
+    def held_until(self, went: float) -> float:
+        """Seconds for which something could start elsewhere, and the lane was held."""
+        return self.seconds + (went - self.since if self.is_held else 0.0)
 
 
-def _touched(state: WaveState, event: Event, moves: Iterable[AnnounceIssue]) -> list[int]:
-    """Positions of the issues that may wait for something else after a step."""
-    touched: dict[int, None] = {}
+def _lane_of(state: WaveState, issue: str) -> int:
+    return state.wave.repo_of[state.wave.position[issue]]
+
+
+def _touched(state: WaveState, event: Event, moves: Iterable[AnnounceIssue]) -> list[str]:
+    """The issues that may wait for something else after a step."""
+    wave = state.wave
+    touched: dict[str, None] = {}
     for move in moves:
-        at = state.wave.position[move.issue]
-        touched[at] = None
+        touched[move.issue] = None
         if move.target == "done":
-            touched.update(dict.fromkeys(state.wave.dependents[at]))
+            behind = wave.dependents[wave.position[move.issue]]
+            touched.update((wave.issues[one].id, None) for one in behind)
     if isinstance(event, PostponementEnded):
-        touched[state.wave.position[event.issue]] = None
+        touched[event.issue] = None
     if state.ended:
-        touched.update(state.flight)
+        touched.update(dict.fromkeys(issues_in_flight(state)))
     return [*touched]
 
 
-def _phase(state: WaveState, record: Record) -> _Phase | None:
+def _phase(state: WaveState, issue: str) -> _Phase | None:
     """How an issue waits, if it does."""
+    record = state.find(issue)
     if record.state in ("done", "cancelled") or (record.open and not state.ended):
         return None
     if record.state == "parked":
         return "parked"
     if record.state != "queued":
-        return "held"
+        return "without a session"
     if record.unmet:
         return "dependencies"
     return "postponed" if record.postponed else "in line"
 
 
-def _reason(state: WaveState, record: Record) -> Reason:
-    reason = why(state, state.issue_id(record))
-    if record.open:  # its session was cut off, and nobody has said yet what is left of it
+def _reason(state: WaveState, issue: str) -> Reason:
+    reason = why(state, issue)
+    if state.find(issue).open:  # its session was cut off, and what is left of it is not known yet
         return Reason(_BETWEEN_RUNS, reason.text)
     return reason
 
@@ -332,20 +364,3 @@ def _wait(issue: str, repo: str, began: float, ended: float | None, reason: Reas
     if reason.code == "dependencies":
         text = f"waits for {', '.join(reason.issues)}"
     return Wait(issue, repo, began, ended, reason.code, text)
-
-
-def _standstill(state: WaveState) -> ReasonCode | None:
-    """Why nothing starts in any lane, if so."""
-    if state.ended:
-        return _BETWEEN_RUNS
-    if state.stopping:
-        return "stopping"
-    return "paused" if state.cap.level == 0 else None
-
-
-def _obstacle(state: WaveState, at: int) -> ReasonCode | None:
-    """What keeps those in line in a lane from it: who has it or goes first, or a reservation."""
-    lane = state.lanes[at]
-    if lane.holder is not None or lane.rework:
-        return "lane"
-    return "reserved" if any(state.records[one].lane == at for one in state.reservations) else None

@@ -34,8 +34,10 @@ from wavelane_model.events import (
     WaveStarted,
 )
 from wavelane_model.outcomes import Outcome, Stopped
-from wavelane_model.state import Record, WaveState
+from wavelane_model.records import Record
+from wavelane_model.state import WaveState
 from wavelane_model.step import RECOVERY_FINDINGS, outcomes_of
+from wavelane_model.view import open_sessions
 from wavelane_model.why import ReasonCode, why
 
 RecoveryFinding = AttemptDiscarded | AttemptResumed | MergeFound | AttemptUnclear
@@ -149,11 +151,7 @@ def _of_start(state: WaveState) -> Breach:
     """What is wrong with a start."""
     if not state.ended:
         return Breach("end", "the run was started again before it had ended")
-    sessions = ", ".join(
-        f"session {record.session} of {state.issue_id(record)}"
-        for record in state.records
-        if record.open
-    )
+    sessions = ", ".join(f"session {number} of {issue}" for issue, number in open_sessions(state))
     return Breach("end", f"a run was started before it was told what is left of {sessions}")
 
 

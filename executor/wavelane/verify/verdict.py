@@ -204,8 +204,7 @@ class _Fold:
             if isinstance(effect, EndReservationAt):
                 self.held_until[effect.issue] = effect.until
             if isinstance(effect, WakeAt):
-                delay = self.state.limits.postpone_delay
-                self.due[effect.issue] = at + delay if effect.until is None else effect.until
+                self.due[effect.issue] = self.state.limits.tried_again_at(at, effect.until)
 
 
 class _JournalCheck:
