@@ -161,8 +161,8 @@ PLANNED: Final = Told(
         SessionEnded("web#2", 1, Implemented()),
     ),
 )
-"""1 lane web is to be held for web#1; 2 start, api#1 begins; 3 it is implemented; 4 the hold ends,
-web#2 begins; 5 it is implemented."""
+"""1 lane web is to be reserved for web#1; 2 start, api#1 begins; 3 it is implemented; 4 the
+reservation ends, web#2 begins; 5 it is implemented."""
 AMENDED: Final = Told(
     wave=Wave((Issue("api#1", "api"), Issue("api#2", "api")), repos=("api", "web")),
     cap=2,
@@ -323,7 +323,7 @@ def _put_off(forger: Forger) -> None:
     forger.insert(3, _PLANNED_AGAIN)
 
 
-def _held_again(forger: Forger) -> None:
+def _reserved_again(forger: Forger) -> None:
     forger.insert(4, ReservationEnded("web#1", _LATER))
     forger.change(5, at=_LATER)
     forger.change(6, at=_LATER)
@@ -398,54 +398,54 @@ FORGERIES: Final = (
         "event 4 (PauseEnded): a pause ended by itself that was not to end then",
     ),
     Forgery(
-        "a hold that is cut short",
+        "a reservation that is cut short",
         PLANNED,
         lambda f: f.change(4, at=1_000_000_000.0),
-        "hold",
-        "the hold for web#1 ended",
+        "reservation",
+        "the reservation for web#1 ended",
     ),
     Forgery(
-        "the end of a hold that no plan asked for",
+        "the end of a reservation that no plan asked for",
         PLANNED,
         lambda f: f.insert(3, ReservationEnded("web#2", 1_000_000_180.0)),
-        "hold",
+        "reservation",
         'no lane is reserved for issue "web#2"',
     ),
     Forgery(
-        "a session in a lane that is held",
+        "a session in a lane that is reserved",
         PLANNED,
         lambda f: f.insert(3, SessionEnded("web#2", 1, Implemented())),
-        "hold",
+        "reservation",
         "session 1 of web#2 ended with Implemented, but web#2 was never started: "
         "lane web reserved for web#1",
     ),
     Forgery(
-        "a hold that was never ended",
+        "a reservation that was never ended",
         PLANNED,
         lambda f: f.drop(4),
-        "hold",
+        "reservation",
         "session 1 of web#2 ended with Implemented, but web#2 was never started: "
         "lane web reserved for web#1",
     ),
     Forgery(
-        "a hold that was put off",
+        "a reservation that was put off",
         PLANNED,
         _put_off,
-        "hold",
+        "reservation",
         'no lane is reserved for issue "web#1" until 1000000240.0',
     ),
     Forgery(
-        "a hold that was given again",
+        "a reservation that was given again",
         PLANNED,
-        _held_again,
-        "hold",
+        _reserved_again,
+        "reservation",
         'no lane is reserved for issue "web#1" until 1000000240.0',
     ),
     Forgery(
         "a plan of what is not there",
         PLANNED,
         lambda f: f.insert(3, OrderPlanned(("api#9",))),
-        "hold",
+        "reservation",
         'there is no issue "api#9" in the wave',
     ),
     Forgery(
@@ -463,10 +463,10 @@ FORGERIES: Final = (
         'there is no issue "web#1" in the wave',
     ),
     Forgery(
-        "an added issue that nobody knows",
+        "an added issue that is not known",
         AMENDED,
         lambda f: f.set_row("web#1", at_first=None),
-        "seal",
+        "hash_chain",
         "the journal was changed after it was written",
     ),
     Forgery(
@@ -477,7 +477,7 @@ FORGERIES: Final = (
         "it was never started: postponed until",
     ),
     Forgery(
-        "an end of a wait that nobody waited",
+        "an end of a wait that had not begun",
         STRICT,
         lambda f: f.insert(1, PostponementEnded("api#1")),
         "wait",
@@ -565,11 +565,11 @@ FORGERIES: Final = (
         "the row of api#2 says state 'done'; by the events it is 'running'",
     ),
     Forgery(
-        "a session ended on nobody's order",
+        "a session ended without an order",
         STRICT,
         lambda f: f.replace(4, _ended("api#1", 2, Stopped())),
         "once",
-        "session 2 of api#1 ended as Stopped, but nobody had asked for its end",
+        "session 2 of api#1 ended as Stopped, but its end had not been asked for",
     ),
     Forgery(
         "a session withheld for no reason",
@@ -616,11 +616,11 @@ FORGERIES: Final = (
         "session 3 of api#1 was never started: the run had been cut off",
     ),
     Forgery(
-        "a start before it is told what is left",
+        "a start before what is left is recorded",
         CUT_OFF,
         lambda f: f.drop(6),
         "end",
-        "event 7 (WaveStarted): a run was started before it was told what is left of "
+        "event 7 (WaveStarted): a run was started with nothing recorded of what is left of "
         "session 1 of app#1",
     ),
     Forgery(
@@ -631,22 +631,22 @@ FORGERIES: Final = (
         "what is left of session 2 of api#1, session 1 of app#1",
     ),
     Forgery(
-        "an account during a run",
+        "a recovery finding during a run",
         CUT_OFF,
         lambda f: f.insert(2, AttemptDiscarded("api#1")),
         "end",
         "the attempt at api#1 was discarded while the run was under way; "
-        "that is told of a run that is over",
+        "that is reported only of a run that is over",
     ),
     Forgery(
-        "an account before the first run",
+        "a recovery finding before the first run",
         CUT_OFF,
         lambda f: f.replace(1, MergeFound("api#1")),
         "end",
         "MergeFound comes before the run has started",
     ),
     Forgery(
-        "an account of what was not in flight",
+        "a recovery finding about what was not in flight",
         CUT_OFF,
         lambda f: f.insert(4, AttemptResumed("api#2")),
         "table",
@@ -660,14 +660,14 @@ FORGERIES: Final = (
         "the merge of api#1 was found, but it was not in flight: it is done",
     ),
     Forgery(
-        "two accounts of one session",
+        "two recovery findings about one session",
         CUT_OFF,
         lambda f: f.insert(6, AttemptUnclear("app#1", "its branch is gone")),
         "table",
         "the attempt at app#1 was called unclear, but it was not in flight: it is cancelled",
     ),
     Forgery(
-        "an account of an unknown issue",
+        "a recovery finding about an unknown issue",
         CUT_OFF,
         lambda f: f.insert(4, MergeFound("api#9")),
         "wave",
@@ -738,7 +738,7 @@ FORGERIES: Final = (
         "api#1 was to be cancelled, but it is done",
     ),
     Forgery(
-        "a merge turn returned that nobody had",
+        "a merge turn returned that was never taken",
         STRICT,
         lambda f: f.insert(1, MergeTurnReturned("api", "turn-1")),
         "merge",
@@ -919,7 +919,7 @@ FORGERIES: Final = (
         "a dependency taken away after the fact, and nothing shows",
         SEQUENTIAL,
         lambda f: f.define("web#1", depends_on=[]),
-        "seal",
+        "hash_chain",
         "the journal was changed after it was written",
         rehashed=False,
     ),
@@ -927,7 +927,7 @@ FORGERIES: Final = (
         "a time changed within its place",
         STRICT,
         lambda f: f.change(4, at=1_000_000_121.0),
-        "seal",
+        "hash_chain",
         "the journal was changed after it was written",
         rehashed=False,
     ),
@@ -935,16 +935,16 @@ FORGERIES: Final = (
         "a cap move that was never made, and nothing shows",
         STRICT,
         lambda f: f.insert(10, CapMoved("step_down")),
-        "seal",
+        "hash_chain",
         "the journal was changed after it was written",
         rehashed=False,
     ),
     Forgery(
-        "a seal taken out",
+        "a hash chain taken out",
         PAUSED,
         lambda f: f.db.execute("DELETE FROM meta WHERE key = 'seal'"),
-        "seal",
-        "the journal has no seal",
+        "hash_chain",
+        "the journal has no digest of its hash chain",
         rehashed=False,
     ),
 )

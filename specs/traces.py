@@ -35,7 +35,7 @@ from specs.told import Scribe
 from wavelane import Issue, Limits, Report, Scheduler, Wave
 from wavelane.journal import Settings
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
-from wavelane.verify.verdict import verify
+from wavelane.verify import verify
 from wavelane_model.cap import Move
 from wavelane_model.events import (
     AttemptDiscarded,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from wavelane.journal import Journal, JournalError
-from wavelane.verify.verdict import verify
+from wavelane.verify import verify
 
 MARK = "broken_journals"
 

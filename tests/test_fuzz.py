@@ -22,7 +22,7 @@ from wavelane.control.inbox import give
 from wavelane.lock import owner_of
 from wavelane.replay.experience import experience_of
 from wavelane.testing import run_virtual
-from wavelane.verify.verdict import verify
+from wavelane.verify import verify
 from wavelane_model.events import CapMoved, ParkRequested
 from wavelane_model.outcomes import ChangesRequested, Postponed
 from wavelane_model.wave import Finished

@@ -9,7 +9,7 @@ from tests.helpers import Model, wave_of
 
 from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import Conflicted, Postponed
-from wavelane_model.properties import ALWAYS, broken
+from wavelane_model.properties import ALWAYS, BrokenProperty, broken
 from wavelane_model.state import WaveState
 
 WAVE = ("a#1", "a#2", "b#1", "c#1 < b#1")
@@ -134,7 +134,7 @@ BREAKS: list[tuple[str, str, Callable[[WaveState], None]]] = [
 @pytest.mark.parametrize(
     ("name", "what", "damage"), BREAKS, ids=lambda one: getattr(one, "__name__", str(one))[:40]
 )
-def test_a_broken_state_is_told_by_the_property_that_it_breaks(
+def test_a_broken_state_is_named_by_the_property_that_it_breaks(
     name: str, what: str, damage: Callable[[WaveState], None]
 ) -> None:
     state = merging()
@@ -143,10 +143,10 @@ def test_a_broken_state_is_told_by_the_property_that_it_breaks(
     damage(state)
 
     assert what in [*ALWAYS[name](state)]
-    assert f"{name}: {what}" in broken(state)
+    assert BrokenProperty(name, what) in broken(state)
 
 
-def test_rework_that_could_take_its_lane_and_does_not_is_told() -> None:
+def test_rework_that_could_take_its_lane_and_does_not_is_seen() -> None:
     model = Model(wave_of("a#1", "a#2"), cap=2, lane_release="review")
     model.end("a#1")
     model.end("a#1")
@@ -154,7 +154,7 @@ def test_rework_that_could_take_its_lane_and_does_not_is_told() -> None:
 
     model.state.lanes[0].holder = None
 
-    assert "fixpoint: a#1 may take_lane and did not" in broken(model.state)
+    assert BrokenProperty("fixpoint", "a#1 may take_lane and did not") in broken(model.state)
 
 
 def test_every_property_has_been_seen_to_fail() -> None:

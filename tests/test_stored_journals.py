@@ -16,7 +16,7 @@ from wavelane.journal import FORMAT, JournalReader, Settings, read_journal
 from wavelane.pipeline import Discarded, Resumed
 from wavelane.testing import ScriptedPipeline, run_virtual
 from wavelane.testing.virtual import EPOCH, virtual_clock
-from wavelane.verify.verdict import verify
+from wavelane.verify import verify
 from wavelane_model.events import Event, ParkRequested, WaveAmended
 from wavelane_model.lifecycle import State
 

@@ -32,7 +32,7 @@ from wavelane.journal import (
 )
 from wavelane.testing import ScriptedPipeline, assert_keeps_the_rules, run_virtual, virtual_clock
 from wavelane.testing.strategies import lane_releases, limits, waves
-from wavelane.verify.verdict import Finding, verify
+from wavelane.verify import Finding, verify
 from wavelane_model.events import (
     AttemptResumed,
     PostponementEnded,
@@ -234,7 +234,7 @@ def test_a_change_that_breaks_no_rule_is_noticed_by_the_hash_chain_alone(
 
     verdict = verify(path)
 
-    assert [found.rule for found in verdict.findings] == ["seal"]
+    assert [found.rule for found in verdict.findings] == ["hash_chain"]
 
 
 def test_a_verdict_is_a_line_for_people_and_values_for_machines(
@@ -253,7 +253,7 @@ def test_a_verdict_is_a_line_for_people_and_values_for_machines(
         f"breaks the rules: 12 events, unfinished\nlane: event 3 (SessionEnded api#2): {sentence}"
     )
     assert json.loads(json.dumps(verdict.to_dict())) == {
-        "keeps_the_rules": False,
+        "lawful": False,
         "events": 12,
         "outcome": "unfinished",
         "findings": [
@@ -262,6 +262,7 @@ def test_a_verdict_is_a_line_for_people_and_values_for_machines(
                 "text": sentence,
                 "event": 3,
                 "at": 1_000_000_060.0,
+                "subject": "api#2",
                 "what": "SessionEnded api#2",
             }
         ],
@@ -438,7 +439,7 @@ def test_two_readers_of_a_run_that_goes_on_each_see_one_moment(tmp_path: Path) -
 
 
 def test_a_finding_about_the_whole_has_no_event() -> None:
-    assert str(Finding("seal", "it was changed")) == "it was changed"
+    assert str(Finding("hash_chain", "it was changed")) == "it was changed"
 
 
 # The tests' own journals

@@ -28,7 +28,7 @@ from wavelane.replay.status import LaneStatus, Overview, Status
 from wavelane.scheduler.cap_control import CapControl
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.scheduler.scheduler import Scheduler
-from wavelane.verify.verdict import Finding, Verdict, verify
+from wavelane.verify import Finding, Verdict, verify
 from wavelane_model.cap import Move
 from wavelane_model.effects import RunOutcome
 from wavelane_model.events import (

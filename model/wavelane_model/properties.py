@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from wavelane_model.lifecycle import IN_FLIGHT
 from wavelane_model.state import WaveState
@@ -127,6 +127,16 @@ ALWAYS: Final[dict[str, Callable[[WaveState], Iterator[str]]]] = {
 """The properties that hold of every state between two steps."""
 
 
-def broken(state: WaveState) -> list[str]:
-    """What is broken in `state`: "property: what", a line each."""
-    return [f"{name}: {what}" for name, check in ALWAYS.items() for what in check(state)]
+class BrokenProperty(NamedTuple):
+    """A property that a state breaks: its name, and what is wrong, in words."""
+
+    property: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.property}: {self.what}"
+
+
+def broken(state: WaveState) -> list[BrokenProperty]:
+    """What is broken in `state`."""
+    return [BrokenProperty(name, what) for name, check in ALWAYS.items() for what in check(state)]

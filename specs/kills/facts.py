@@ -16,7 +16,7 @@ from specs.kills.processes import alive
 from specs.kills.project import AGENT_BRANCH, REPOS, Project, git
 from wavelane.journal import read_journal
 from wavelane.replay.report import Report
-from wavelane.verify.verdict import verify
+from wavelane.verify import verify
 from wavelane_model.events import Event, OrderPlanned, Reservation
 
 _DEPTHS: Final = {"logs": 1, "inputs": 1, "worktrees": 3}

@@ -192,7 +192,7 @@ def by_traces(brief: Brief) -> Kill | None:
     """The first journal of a random run that breaks a rule, or whose run does by the monitor."""
     from specs.monitored import broken_rules
     from specs.traces import random_run
-    from wavelane.verify.verdict import verify
+    from wavelane.verify import verify
 
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(RUNS):

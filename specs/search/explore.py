@@ -325,7 +325,7 @@ def not_refused(state: WaveState, event: Event) -> str | None:
 
 def state_findings(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
     """What is broken in one state: the model's own properties, and those that need `monitor`."""
-    yield from broken(state)
+    yield from map(str, broken(state))
     yield from _otherwise_than_monitored(state, monitor)
     for at, record in enumerate(state.records):
         if record.state != monitor.at[at] or record.open != (monitor.open[at] is not None):

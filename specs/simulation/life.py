@@ -35,7 +35,7 @@ from wavelane import IllegalEvent, JournalError, Report, Scheduler
 from wavelane.journal import Journal, RecordedEvent, Settings, Standing, read_journal
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.testing import Deadlock
-from wavelane.verify.verdict import verify
+from wavelane.verify import verify
 from wavelane_model.lifecycle import State
 
 PATIENCE: Final = 1_000

@@ -41,7 +41,7 @@ from wavelane import IllegalEvent, JournalError, Report, Scheduler
 from wavelane.journal import RecordedEvent, Settings, read_journal
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.testing import Deadlock
-from wavelane.verify.verdict import verify
+from wavelane.verify import verify
 
 PATIENCE: Final = 3_000
 """Virtual seconds within which a run ends that nobody disturbs."""

@@ -278,7 +278,7 @@ def verify(
 ) -> None:
     """Check whether a recorded run kept the rules, and if not, say which was broken where."""
     with explained(as_json):
-        from wavelane.verify.verdict import verify as judge
+        from wavelane.verify import verify as judge
 
         verdict = judge(steering.journal_of(journal))
     if as_json:

@@ -421,6 +421,8 @@ class FindingOutput(_Object):
 
     rule: str
     """The name of the rule that was broken."""
+    subject: str
+    """The issue or repo that it is about; "": it is about the wave or the file."""
     text: str
     """What is wrong, in a sentence."""
     event: int | None

@@ -286,7 +286,7 @@ def _refused(state: WaveState, request: _Event, refusal: str) -> Answer:
     record = state.find(request.issue)
     ending = record.pending_removal is not None and record.pending_removal.trigger == "cancel"
     now = "being cancelled" if ending else record.state
-    if isinstance(request, CancelRequested) and "cancelled" in now:
+    if isinstance(request, CancelRequested) and (ending or record.state == "cancelled"):
         return Answer(True, f"{request.issue} is {now} already")
     asked = {ParkRequested: "parked", UnparkRequested: "unparked", CancelRequested: "cancelled"}
     reason = "" if ending or record.state != "parked" else f" ({record.reason})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wavelane.verify.verdict import Verdict, verify
+from wavelane.verify import Verdict, verify
 
 
 def assert_keeps_the_rules(journal: str | Path) -> Verdict:

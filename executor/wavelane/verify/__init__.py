@@ -1,5 +1,12 @@
-"""Verification: whether a journal keeps the rules, and if not, where.
+"""Verification: whether the runs that a journal records kept the rules, and if not, where not.
 
-This wing decides what is wrong with a journal and says it in words, event by event. It offers
-`wavelane.verify`, the function, which gives a `Verdict`.
+This wing decides what a journal of a run that kept the rules has to say (`verdict`), and puts the
+model's refusal of an event into words that name the rule (`refusal`). It offers `verify`.
 """
+
+from __future__ import annotations
+
+from wavelane.verify.breach import Breach, Finding
+from wavelane.verify.verdict import CLOCK_SLACK, Verdict, verify
+
+__all__ = ["CLOCK_SLACK", "Breach", "Finding", "Verdict", "verify"]

@@ -59,7 +59,7 @@ _RULES: Final[dict[ReasonCode, str]] = {
     "stopping": "pause",
     "paused": "pause",
     "lane": "lane",
-    "reserved": "hold",
+    "reserved": "reservation",
     "cap": "cap",
     "merge_turn": "merge",
     "parked": "table",
@@ -72,6 +72,11 @@ _RULES: Final[dict[ReasonCode, str]] = {
 
 def explain_refusal(state: WaveState, event: Event, refusal: str) -> Breach:
     """Why `event`, which the model refused with the text `refusal`, is not legal in `state`."""
+    subject: str = getattr(event, "issue", getattr(event, "repo", ""))
+    return _explanation(state, event, refusal)._replace(subject=subject)
+
+
+def _explanation(state: WaveState, event: Event, refusal: str) -> Breach:
     if untimely := _of_time(state, event):
         return untimely
     issue = getattr(event, "issue", None)
@@ -107,7 +112,7 @@ def explain_refusal(state: WaveState, event: Event, refusal: str) -> Breach:
         case WaveAmended():
             return Breach("wave", refusal)
         case OrderPlanned() | ReservationEnded():
-            return Breach("hold", refusal)
+            return Breach("reservation", refusal)
         case MergeTurnRequested() | MergeTurnReturned():
             return Breach("merge", refusal)
         case WaveStarted():
@@ -125,7 +130,8 @@ def _of_time(state: WaveState, event: Event) -> Breach | None:
     if not state.ended and isinstance(event, RecoveryFinding):
         said = _FOUND_BETWEEN_RUNS[type(event)].format(event.issue)
         return Breach(
-            "end", f"{said} while the run was under way; that is told of a run that is over"
+            "end",
+            f"{said} while the run was under way; that is reported only of a run that is over",
         )
     if not (state.ended and isinstance(event, _DURING_A_RUN)):
         return None
@@ -152,7 +158,7 @@ def _of_start(state: WaveState) -> Breach:
     if not state.ended:
         return Breach("end", "the run was started again before it had ended")
     sessions = ", ".join(f"session {number} of {issue}" for issue, number in open_sessions(state))
-    return Breach("end", f"a run was started before it was told what is left of {sessions}")
+    return Breach("end", f"a run was started with nothing recorded of what is left of {sessions}")
 
 
 def _of_session(state: WaveState, issue: str, session: int, what: str) -> Breach | None:
@@ -175,7 +181,7 @@ def _of_outcome(record: Record, issue: str, session: int, outcome: Outcome) -> B
     if isinstance(outcome, Stopped):
         return Breach(
             "once",
-            f"session {session} of {issue} ended as Stopped, but nobody had asked for its end",
+            f"session {session} of {issue} ended as Stopped, but its end had not been asked for",
         )
     allowed = ", ".join(kind.__name__ for kind in outcomes_of(record.state))
     return Breach(
@@ -198,8 +204,8 @@ def _of_withholding(state: WaveState, issue: str, session: int) -> Breach:
 def _now(state: WaveState, issue: str) -> str:
     """Where an issue is, and why."""
     record = state.find(issue)
-    reason = str(why(state, issue))
-    if reason.startswith(record.state):
+    reason = why(state, issue)
+    if reason.code == record.state:
         return f"it is {reason}"
     return f"it is {_in(record)} ({reason})"
 

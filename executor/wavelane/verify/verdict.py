@@ -1,17 +1,21 @@
-"""Verification: whether a journal tells of runs that kept the rules. It trusts nobody.
+"""Verification: whether the runs that a journal records kept the rules.
 
-A journal is taken at its word about two things, what the run was started with and which events
-happened, and judged by four:
+Two things are believed as the journal has them, what the run was started with and which events
+happened. It is judged by four:
 
 1. *Rows.* Events are numbered from 1 without a gap, can be read, and their times do not run back.
 2. *Model.* The events are folded through `wavelane_model.step`; each has to be legal where it
    stands. Sessions are started by the model alone, so every end has to be that of a session that
-   the rules allowed to start, and no session ends twice. Of a session whose run was cut off no
-   end is told, but what is left of its issue, before the next run starts.
-3. *Rules.* After each step the `RuleMonitor` looks at what was announced and ordered, and every so
-   often, and at the end, the named properties of `wavelane_model.properties` look at the state. How
-   often depends on the size of the wave, so that the cost of a step does not.
-4. *Standings.* The rows of the issues say what the fold says, and the seal is that of the events.
+   the rules allowed to start, and no session ends twice. A session whose run was cut off has no
+   end; what is left of its issue is recorded before the next run starts.
+3. *Properties.* Every so often, and at the end, the named properties of
+   `wavelane_model.properties` are checked on the state. How often depends on the size of the wave,
+   so that the cost of a step does not.
+4. *Standings.* The rows of the issues say what the fold says, and the hash chain ends with the
+   digest that is recorded.
+
+That the model itself keeps the rules is not judged here but in specs/, by a monitor that knows them
+without it.
 
 The fold stops at the first event that is illegal or breaks a rule: what follows from it means
 nothing. A clock may be set back: by up to `CLOCK_SLACK` seconds that is a note, beyond it a
@@ -37,7 +41,7 @@ from wavelane.journal import (
     storable_text,
 )
 from wavelane.replay.replay import Replay
-from wavelane.verify.breach import Breach
+from wavelane.verify.breach import Breach, Finding
 from wavelane.verify.refusal import explain_refusal
 from wavelane_model.effects import Effect, EndReservationAt, RunOutcome, WakeAt
 from wavelane_model.events import Event, PauseEnded, PostponementEnded, ReservationEnded
@@ -49,39 +53,6 @@ CLOCK_SLACK: Final = 60.0
 """Seconds by which a clock may be set back during a run."""
 _CHEAP: Final = 200
 """How many records a step may look at, on average, for the full properties."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that the journal of a run that keeps the rules would not say.
-
-    `rule` is the name of what was broken: one of the referee's rules, a property of the model, or
-    rows (numbers and times of events), format (what cannot be read), wave (unknown issues), meta
-    (what the run was started with), standing (rows of issues), seal. `seq` and `at` are number and
-    time of the event, None where it is about the whole. `what` is that event, e.g.
-    "SessionEnded api#2".
-    """
-
-    rule: str
-    text: str
-    seq: int | None = None
-    at: float | None = None
-    what: str = ""
-
-    def __str__(self) -> str:
-        if self.seq is None:
-            return self.text
-        return f"event {self.seq}{f' ({self.what})' if self.what else ''}: {self.text}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, for JSON."""
-        return {
-            "rule": self.rule,
-            "text": self.text,
-            "event": self.seq,
-            "at": self.at,
-            "what": self.what,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +90,7 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {
-            "keeps_the_rules": self.keeps_the_rules,
+            "lawful": self.keeps_the_rules,
             "events": self.events,
             "outcome": self.outcome,
             "findings": [finding.to_dict() for finding in self.findings],
@@ -137,22 +108,22 @@ def verify(path: str | Path) -> Verdict:
         try:
             settings = reader.settings()
             fold = _Fold(settings)
-            first_seal = reader.first_digest()
+            first_digest = reader.first_digest()
         except (JournalError, TypeError) as error:
             return Verdict(False, 0, (Finding("meta", str(error)),), "unfinished")
-        check = _JournalCheck(fold, first_seal)
-        check.hear(reader)
+        check = _JournalCheck(fold, first_digest)
+        check.read(reader)
         return check.verdict(reader)
 
 
 class _Fold:
-    """The runs of a wave, folded event by event, with everybody who watches it."""
+    """The runs of a wave, folded event by event, and the times at which waits have to end."""
 
     def __init__(self, settings: Settings) -> None:
         self.replay = Replay.of(settings)
         self.due: dict[str, float] = {}
         """When the waits of postponed issues end."""
-        self.held_until: dict[str, float] = {}
+        self.reserved_until: dict[str, float] = {}
         issues, repos = len(settings.wave), len(settings.wave.repos)
         self._every = max(1, issues * (10 + repos) // _CHEAP)
         self._steps = 0
@@ -177,7 +148,7 @@ class _Fold:
 
     def properties(self) -> list[Breach]:
         """What the state breaks of the named properties."""
-        return [Breach(*text.split(": ", 1)) for text in broken(self.state)]
+        return [Breach(one.property, one.what) for one in broken(self.state)]
 
     def standing(self, issue: str) -> Standing:
         """Where an issue stands, as its row has to say."""
@@ -191,18 +162,21 @@ class _Fold:
                 yield Breach(
                     "wait",
                     f"the wait of {event.issue} ended {until - at:g} s before its time",
+                    event.issue,
                 )
         if isinstance(event, PauseEnded) and at < event.until - CLOCK_SLACK:
             yield Breach("wait", f"the pause ended {event.until - at:g} s before its time")
         if isinstance(event, ReservationEnded):
-            until = self.held_until.pop(event.issue, at)
+            until = self.reserved_until.pop(event.issue, at)
             if at < until - CLOCK_SLACK:
                 yield Breach(
-                    "hold", f"the hold for {event.issue} ended {until - at:g} s before its time"
+                    "reservation",
+                    f"the reservation for {event.issue} ended {until - at:g} s before its time",
+                    event.issue,
                 )
         for effect in effects:
             if isinstance(effect, EndReservationAt):
-                self.held_until[effect.issue] = effect.until
+                self.reserved_until[effect.issue] = effect.until
             if isinstance(effect, WakeAt):
                 self.due[effect.issue] = self.state.limits.tried_again_at(at, effect.until)
 
@@ -210,9 +184,9 @@ class _Fold:
 class _JournalCheck:
     """One journal on its way to a verdict."""
 
-    def __init__(self, fold: _Fold, seal: str) -> None:
+    def __init__(self, fold: _Fold, digest: str) -> None:
         self._fold = fold
-        self._seal = seal
+        self._digest = digest
         self._findings: list[Finding] = []
         self._notes: list[str] = []
         self._events = 0
@@ -221,12 +195,12 @@ class _JournalCheck:
         self._folding = True
         self._readable = True
 
-    def hear(self, reader: JournalReader) -> None:
+    def read(self, reader: JournalReader) -> None:
         """Take in all events."""
         try:
             for row in reader.event_rows():
                 self._events += 1
-                self._seal = next_digest(self._seal, row[1:])
+                self._digest = next_digest(self._digest, row[1:])
                 self._check_row(row)
                 if self._folding:
                     self._step(reader, row)
@@ -235,14 +209,14 @@ class _JournalCheck:
             self._find("format", f"after event {self._last_seq} {error}")
 
     def verdict(self, reader: JournalReader) -> Verdict:
-        """The verdict on all that was heard."""
+        """The verdict on all that was read."""
         if self._folding:
             self._check_end()
         try:
             if self._folding:
                 self._check_standings(reader)
             if self._readable:
-                self._check_seal(reader.recorded_digest())
+                self._check_digest(reader.recorded_digest())
         except JournalError as error:
             self._find("format", str(error))
         return Verdict(
@@ -284,7 +258,7 @@ class _JournalCheck:
         if breaches := self._fold.take(entry):
             self._folding = False
         for breach in breaches:
-            self._find(breach.rule, breach.text, row)
+            self._find(breach.rule, breach.text, row, breach.subject)
 
     def _check_end(self) -> None:
         for breach in self._fold.properties():
@@ -316,7 +290,9 @@ class _JournalCheck:
             if one.id in standings:
                 self._check_standing(one.id, standings[one.id])
             else:
-                self._find("standing", f"no row says where {one.id} stands: it was taken out")
+                self._find(
+                    "standing", f"no row says where {one.id} stands: it was taken out", None, one.id
+                )
 
     def _check_standing(self, issue: str, said: Standing) -> None:
         found = self._fold.standing(issue)
@@ -326,24 +302,29 @@ class _JournalCheck:
                     "standing",
                     f"the row of {issue} says {name} {in_row!r}; "
                     f"by the events it is {folded!r}: events are missing, or the row was changed",
+                    None,
+                    issue,
                 )
 
-    def _check_seal(self, seal: str | None) -> None:
-        if seal is None:
-            self._find("seal", "the journal has no seal: it was taken out, or never written")
-        elif seal != self._seal:
+    def _check_digest(self, recorded: str | None) -> None:
+        if recorded is None:
             self._find(
-                "seal",
+                "hash_chain",
+                "the journal has no digest of its hash chain: it was taken out, or never written",
+            )
+        elif recorded != self._digest:
+            self._find(
+                "hash_chain",
                 "the journal was changed after it was written: "
-                "its wave, settings or events are not those that it was sealed with",
+                "the digest of its wave, settings and events is not the recorded one",
             )
 
-    def _find(self, rule: str, text: str, row: EventRow | None = None) -> None:
+    def _find(self, rule: str, text: str, row: EventRow | None = None, subject: str = "") -> None:
         if row is None:
-            self._findings.append(Finding(rule, text))
+            self._findings.append(Finding(rule, text, subject=subject))
         else:
             what = f"{row.kind} {row.issue}" if row.issue else str(row.kind)
-            self._findings.append(Finding(rule, text, row.seq, row.at, what))
+            self._findings.append(Finding(rule, text, row.seq, row.at, what, subject))
 
 
 def _events_are(missing: range) -> str:
