@@ -524,7 +524,7 @@ def test_ctrl_c_after_the_run_was_over_says_where_to_look(
     done = CliRunner().invoke(app, ["run", str(project / "wave.yaml")])
 
     assert done.exit_code == 130
-    assert "interrupted after the run was over; `wavelane report` tells how it went" in done.output
+    assert "interrupted after the run was over; `wavelane report` shows how it went" in done.output
 
 
 def test_on_a_terminal_the_lanes_are_shown_live(project: Path) -> None:

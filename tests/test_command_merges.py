@@ -141,7 +141,7 @@ async def test_a_huge_change_is_cut_in_the_details_of_a_conflict(bench: Bench) -
     assert outcome.details.endswith("[cut here]")
 
 
-async def test_a_conflict_that_git_once_learned_to_resolve_is_still_told(
+async def test_a_conflict_that_git_once_learned_to_resolve_is_still_reported(
     bench: Bench, repo: Path
 ) -> None:
     git(repo, "config", "rerere.enabled", "true")
@@ -256,7 +256,7 @@ async def test_discarding_removes_worktree_and_branch(bench: Bench) -> None:
     assert "issue" not in git(bench.api, "for-each-ref")
 
 
-async def test_closing_removes_what_nobody_needs_and_keeps_parked_work(bench: Bench) -> None:
+async def test_closing_removes_what_is_not_needed_and_keeps_parked_work(bench: Bench) -> None:
     parked = Assignment("api#2", "api")
     bench.does("echo a > a")
     bench.does("echo why; exit 10", issue="api#2")

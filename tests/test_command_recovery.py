@@ -348,7 +348,7 @@ async def test_a_record_that_a_power_cut_has_torn_is_no_obstacle(bench: Bench, t
     assert [*records.iterdir()] == []
 
 
-async def test_a_command_that_nobody_could_put_on_record_does_not_begin(
+async def test_a_command_that_cannot_be_put_on_record_does_not_begin(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -363,7 +363,7 @@ async def test_a_command_that_nobody_could_put_on_record_does_not_begin(
     assert not (bench.tmp_path / "began").exists()
 
 
-def test_a_command_waits_until_it_is_on_record_and_ends_if_nobody_lets_it_begin(
+def test_a_command_waits_until_it_is_on_record_and_ends_if_it_never_is(
     tmp_path: Path,
 ) -> None:
     """The process that started it dies between its start and the record."""

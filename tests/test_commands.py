@@ -168,7 +168,7 @@ async def test_where_the_user_has_an_identity_it_signs_the_commits(
 
 
 async def test_a_command_learns_of_its_task(bench: Bench) -> None:
-    bench.does('cd "$WAVELANE_DIR"; env > told; cat "$WAVELANE_BODY_FILE" > body')
+    bench.does('cd "$WAVELANE_DIR"; env > environment; cat "$WAVELANE_BODY_FILE" > body')
     issue = Assignment(
         *("api#1", "api"),
         title="Say more",
@@ -181,12 +181,14 @@ async def test_a_command_learns_of_its_task(bench: Bench) -> None:
 
     await bench.pipeline.implement(issue)
 
-    told = dict(line.split("=", 1) for line in (bench.tmp_path / "told").read_text().splitlines())
-    assert len(told.pop("WAVELANE_SESSION")) == 32
-    feedback = Path(told.pop("WAVELANE_FEEDBACK_FILE"))
+    given = dict(
+        line.split("=", 1) for line in (bench.tmp_path / "environment").read_text().splitlines()
+    )
+    assert len(given.pop("WAVELANE_SESSION")) == 32
+    feedback = Path(given.pop("WAVELANE_FEEDBACK_FILE"))
     assert feedback.read_text() == "Why?"
     assert (bench.tmp_path / "body").read_text() == "Täglich.\n"
-    assert {name: told[name] for name in told if name.startswith("WAVELANE")} == {
+    assert {name: given[name] for name in given if name.startswith("WAVELANE")} == {
         "WAVELANE_ISSUE": "api#1",
         "WAVELANE_REPO": "api",
         "WAVELANE_TITLE": "Say more",
@@ -457,10 +459,10 @@ async def test_the_session_s_git_sees_its_worktree_whatever_the_environment_says
 @pytest.mark.parametrize("issue_id", WEIRD)
 async def test_an_issue_with_a_weird_id_goes_all_the_way(bench: Bench, issue_id: str) -> None:
     issue = Assignment(issue_id, "api", title='# "quoted" $HOME\n\nand more')
-    bench.does('printf %s "$WAVELANE_ISSUE" > told', review="true", issue=issue_id)
+    bench.does('printf %s "$WAVELANE_ISSUE" > id', review="true", issue=issue_id)
 
     assert await bench.pipeline.implement(issue) == Implemented()
-    assert (bench.pipeline.worktree("api", issue_id) / "told").read_text() == issue_id
+    assert (bench.pipeline.worktree("api", issue_id) / "id").read_text() == issue_id
     assert await bench.pipeline.review(issue) == Approved()
     assert await bench.pipeline.merge(issue) == Merged()
     assert await bench.pipeline.merge(issue) == Merged()

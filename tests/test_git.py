@@ -38,7 +38,7 @@ async def test_a_failing_command_tells_what_where_and_git_s_last_words(repo: Pat
 
 async def test_a_question_that_git_cannot_answer_is_an_error(repo: Path) -> None:
     with pytest.raises(GitError):
-        await Git(repo).holds("merge-base", "--is-ancestor", "nowhere", "main")
+        await Git(repo).is_so("merge-base", "--is-ancestor", "nowhere", "main")
 
 
 async def test_a_revision_that_is_not_there_has_no_commit(repo: Path) -> None:

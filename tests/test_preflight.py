@@ -312,7 +312,7 @@ async def test_one_command_of_many_issues_is_one_problem(tmp_path: Path, repo: P
     assert found.startswith('implement of issue "api#0" and 9 more: the program "agnet"')
 
 
-async def test_all_problems_are_told_at_once_and_nothing_is_changed(
+async def test_all_problems_are_reported_at_once_and_nothing_is_changed(
     tmp_path: Path, repo: Path
 ) -> None:
     before = snapshot(repo)

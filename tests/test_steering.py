@@ -238,9 +238,9 @@ def test_what_is_given_to_a_killed_run_holds_when_it_comes_back_exactly_once(
     report = json.loads(again.stdout)
     assert report["highest_cap"] == 1
     assert [issue["state"] for issue in report["issues"]] == ["done", "done", "parked"]
-    told = [entry.event for entry in read_journal(journal_of(project))[1]]
-    assert told.count(RunCutOff()) == 1
-    assert [one for one in told if isinstance(one, CapMoved | ParkRequested)] == [
+    recorded = [entry.event for entry in read_journal(journal_of(project))[1]]
+    assert recorded.count(RunCutOff()) == 1
+    assert [one for one in recorded if isinstance(one, CapMoved | ParkRequested)] == [
         CapMoved("set", 1),
         ParkRequested("web#2", "which footer?"),
     ]
@@ -261,8 +261,8 @@ def test_a_command_that_a_frozen_run_has_not_answered_holds_once_after_its_death
     assert answer is None
     assert found["unanswered_commands"] == 1
     assert again.returncode == 0, again.stderr
-    told = [entry.event for entry in read_journal(journal_of(project))[1]]
-    assert told.count(CapMoved("step_down")) == 1
+    recorded = [entry.event for entry in read_journal(journal_of(project))[1]]
+    assert recorded.count(CapMoved("step_down")) == 1
     assert status(project)["unanswered_commands"] == 0
 
 

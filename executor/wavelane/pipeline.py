@@ -33,12 +33,13 @@ class Assignment(Issue):
 
     It equals the `Issue` that it was made from.
 
-    session     number of this session or merge among all of the issue, from 1
-    attempt     number of the implementing session, from 1
-    round       how many reviews have requested changes since the issue was queued or unparked
-    checkpoint  how many checkpoints were made since the last review
-    failures    how many steps have failed since the issue was queued or unparked
-    feedback    what the last review, conflict or checkpoint had to say, or ""
+    Attributes:
+        session: Number of this session or merge among all of the issue, from 1.
+        attempt: Number of the implementing session, from 1.
+        round: How many reviews have requested changes since the issue was queued or unparked.
+        checkpoint: How many checkpoints were made since the last review.
+        failures: How many steps have failed since the issue was queued or unparked.
+        feedback: What the last review, conflict or checkpoint had to say, or "".
     """
 
     _: KW_ONLY
@@ -72,29 +73,40 @@ class Discarded:
 
 
 Found = Merged | Resumed | Discarded | Blocked
-"""What is left of an issue after a crash. `Blocked`: it cannot be told; the reason says why."""
+"""What is left of an issue after a crash. `Blocked`: it is not known; the reason says why."""
 
 
 class Recovering(Protocol):
     """A pipeline that can say after a crash what is left of an issue."""
 
     async def recover(self, issue: Assignment, state: State) -> Found:
-        """Look what is left of an issue that was in flight in `state` when its run ended.
+        """Look what is left of an issue that was in flight when its run ended.
 
-        Asked once for each issue in flight, before anything starts, and again if the process dies
-        before it has answered. It sees to it that no session of the issue lives any more.
-        `Merged()` only when the merge is in: it is not made again.
+        Called once for each issue in flight, before anything starts, and again if the process dies
+        before it has returned. It sees to it that no session of the issue lives any more.
+
+        Args:
+            issue: The issue, as for its next call.
+            state: The state that it was in.
+
+        Returns:
+            What is left. `Merged()` only when the merge is in: it is not made again.
         """
         ...
 
 
 class Extensible(Protocol):
-    """A pipeline that has to be told how to work on issues that are added from outside."""
+    """A pipeline that has to know how to work on issues that are added from outside."""
 
     def extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
-        """Issues are about to be added; `details` is what was said about them, by id.
+        """Take in issues that are about to be added.
 
-        Raises `ValueError`, in words, for details that it cannot work with: nothing is added then.
+        Args:
+            issues: The issues.
+            details: How each is to be worked on, by id.
+
+        Raises:
+            ValueError: It cannot work with these details, in words; nothing is added then.
         """
         ...
 

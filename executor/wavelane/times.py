@@ -31,9 +31,14 @@ _LATEST: Final = 253_402_214_400.0
 
 
 def parse_time(text: str, now: float) -> float:
-    """The time that `text` says, in seconds since the epoch. Raises `ValueError` with a sentence.
+    """The time that `text` says, in seconds since the epoch; it may lie in the past.
 
-    It may lie in the past.
+    Args:
+        text: An ISO 8601 time, or a delay such as +30m.
+        now: The time that delays count from, in seconds since the epoch.
+
+    Raises:
+        ValueError: It is no time; the text says what one looks like.
     """
     found = _delayed(text.strip(), now) if text.strip().startswith("+") else _at(text.strip())
     if found is None or not is_time(found):

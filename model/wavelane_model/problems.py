@@ -1,7 +1,7 @@
 """Problems: what is wrong with something that was given, as values.
 
-1. Whoever finds a problem says which kind it is (`code`), what it is about (`subject`), in words
-   what is wrong and what to do (`message`), and where it stands (`place`).
+1. A problem has a kind (`code`), something that it is about (`subject`), words that say what is
+   wrong and what to do (`message`), and a place.
 2. The words are for people. A program goes by the code, the subject and the place.
 3. Whatever refuses something lists all of its problems at once (`ProblemsError`).
 """

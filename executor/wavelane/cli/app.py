@@ -55,7 +55,7 @@ _INTERRUPTED = (
     "the next run does that"
 )
 
-_INTERRUPTED_LATE = "interrupted after the run was over; `wavelane report` tells how it went"
+_INTERRUPTED_LATE = "interrupted after the run was over; `wavelane report` shows how it went"
 
 PlanOption = Annotated[
     bool | None,
@@ -263,7 +263,7 @@ def verify(
     journal: steering.JournalArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether a journal tells a run that kept the rules, and if not, what was broken where."""
+    """Check whether a recorded run kept the rules, and if not, say which was broken where."""
     with explained(as_json):
         from wavelane.verify.verdict import verify as judge
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TIME_HELP: Final = "TIME is ISO 8601, local without a zone, or a delay such as +30m, +2h."
 _UNANSWERED: Final = (
     "the run has not answered for {seconds:g} s; the command stays in the journal, "
-    "and holds as soon as the run looks"
+    "and takes effect as soon as the run looks"
 )
 _SQLITE: Final = b"SQLite format 3\0"
 
@@ -197,7 +197,7 @@ def journal_of(path: Path) -> Path:
             if file.read(len(_SQLITE)) == _SQLITE:
                 return path
     if path.suffix in (".db", ".sqlite", ".sqlite3"):
-        return path  # whoever opens it says what is wrong with it
+        return path  # opening it shows what is wrong with it
     journal = load(path).state_dir / "journal.db"
     if not journal.exists():
         raise JournalError(

@@ -95,7 +95,7 @@ def _worth_showing(sweep: CapSweep) -> Iterator[Forecast]:
 
 
 def _is_chosen(sweep: CapSweep, found: Forecast) -> bool:
-    """Whether a row tells the chosen cap; the last one may stand for it."""
+    """Whether a row is that of the chosen cap; the last one may stand for it."""
     return found.cap == sweep.cap or (found is sweep.forecasts[-1] and found.cap < sweep.cap)
 
 

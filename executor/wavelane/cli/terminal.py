@@ -53,7 +53,7 @@ def explained(as_json: bool = False) -> Iterator[None]:
 
 
 def problems_of(error: Exception) -> tuple[Problem, ...]:
-    """The problems that an error tells a person about; none for an error of the program."""
+    """The problems that an error reports to a person; none for an error of the program."""
     from wavelane.diagrams import DotMissing
     from wavelane.git import GitError
     from wavelane.journal import JournalError

@@ -1,4 +1,4 @@
-"""A wave file on its way: the scheduler and the command pipeline that belong to it.
+"""The run of a wave file: the scheduler and the command pipeline that belong to it.
 
 `prepare` checks everything and makes branches and worktrees; `run` runs the wave and tidies up.
 Interrupts are the command line's: the first drains, the second cancels.
@@ -26,9 +26,16 @@ _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 class WaveRun:
     """One run of a wave file.
 
-    `cap` and `journal` take precedence over what the file says, `plan` is the scheduler's. `learn`
-    are journals of earlier waves to learn estimates from. Raises `ValueError` for a cap below 1,
-    and `JournalError` for a journal that nothing can be learned from.
+    Args:
+        file: The wave file.
+        cap: How many issues may be in flight, in place of what the file says.
+        journal: The journal to make or to continue, in place of the one in the state directory.
+        plan: Whether the order of admission is planned ahead; see `Scheduler`.
+        learn: Journals of earlier waves to learn missing estimates from.
+
+    Raises:
+        ValueError: The cap is below 1.
+        JournalError: Nothing can be learned from a journal.
     """
 
     def __init__(
@@ -69,8 +76,14 @@ class WaveRun:
     async def run(self, interrupted: Callable[[str], None] = lambda text: None) -> Report:
         """Prepare, run to the end, tidy up, and report.
 
-        SIGINT drains; a second one, SIGTERM, or SIGHUP ends the sessions now. `interrupted` is told
-        which. Raises `PipelineError` and `JournalError`.
+        SIGINT drains; a second one, SIGTERM, or SIGHUP ends the sessions now.
+
+        Args:
+            interrupted: Called at each signal, with a sentence on what happens now.
+
+        Raises:
+            PipelineError: The pipeline cannot work; nothing was changed.
+            JournalError: The journal cannot be written, or is another wave's.
         """
         await self._prepare()
         self.went_on = True

@@ -1,6 +1,6 @@
 """Settings of the command pipeline: which repos, and which commands for which issue.
 
-They are plain values, whoever read them from where. `wavelane.commands.preflight` checks them.
+They are plain values, wherever they were read from. `wavelane.commands.preflight` checks them.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class GitLock:
         try:
             await self._wait_for(descriptor, wait)
         except BaseException:
-            os.close(descriptor)  # and the file stays: whoever has the lock is still to be seen
+            os.close(descriptor)  # the file stays: the next run has to see that the lock is taken
             raise
         self.descriptor = descriptor
 

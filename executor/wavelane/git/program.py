@@ -67,9 +67,11 @@ _FALLBACK: Final = {"name": "wavelane", "email": "wavelane@localhost"}
 
 
 class GitError(SessionFailed):
-    """Git did not do what it was told. The text says what, where, and git's own last words.
+    """A git command failed. The text says which, where, and what git printed last.
 
-    `command` is the git command and `ended` its end, where there was one.
+    Attributes:
+        command: The git command, where one was run.
+        ended: How it ended.
     """
 
     def __init__(self, text: str, *, command: tuple[str, ...] = (), ended: Exit | None = None):
@@ -82,9 +84,11 @@ class GitError(SessionFailed):
 class Git:
     """Git in one directory.
 
-    `identity` is added to the environment, see `fallback_identity`. `patience` is the time in
-    seconds that a command has to finish after a cancellation. `git_lock` is an open file that each
-    command inherits.
+    Attributes:
+        directory: The checkout, worktree or repo.
+        identity: What is added to the environment, see `fallback_identity`.
+        patience: Seconds that a command has to finish after a cancellation.
+        git_lock: An open file that each command inherits, see `wavelane.git.lock`.
     """
 
     directory: Path
@@ -122,8 +126,8 @@ class Git:
             raise self.error(arguments, result)
         return result.out.removesuffix("\n")
 
-    async def holds(self, *arguments: str) -> bool:
-        """Ask a yes-or-no command: exit code 0 or 1. Raises `GitError` for any other."""
+    async def is_so(self, *arguments: str) -> bool:
+        """The answer of a yes-or-no command: exit code 0 or 1. Raises `GitError` for any other."""
         result = await self.run(*arguments)
         if result.exit.code not in (0, 1):
             raise self.error(arguments, result)

@@ -2,11 +2,11 @@
 
 1. Only worktrees under `Repo.root` and branches under the wave's prefix are ever changed. The
    user's own checkout, its index and its files are not looked at.
-2. Whatever changes the repo's list of worktrees or deletes a branch holds the repo's lock, so that
+2. Whatever changes the repo's list of worktrees or deletes a branch takes the repo's lock, so that
    concurrent sessions never meet at one of git's own locks.
 3. A worktree that is not sound is made again. Its branch keeps its commits.
 4. A merge is in when the feature branch is contained in the agent branch. Where the feature branch
-   is gone, the trailer in the merge's message tells.
+   is gone, the trailer in the merge's message says so.
 5. A *mark* is a ref outside of the branches that says, over a crash, what was being done to a
    branch: `reviewed` is where it was when its review began, `conflicted` is what did not merge,
    `unchanged` is the tip of one that had nothing to merge.
@@ -28,7 +28,9 @@ from wavelane.git.worktrees import Worktree, worktrees
 from wavelane.processes import uninterrupted
 
 TRAILER: Final = "Wavelane-Issue"
+"""The key of the line in a merge's message that names the issue."""
 Mark = Literal["reviewed", "conflicted", "unchanged"]
+"""What a ref outside of the branches says of a commit, see rule 5."""
 AGENT_TREE: Final = "@agent"
 """Directory of the worktree for merging; no slug has an `@`."""
 
@@ -107,7 +109,7 @@ class Repo:
         await self.discard(issue_id)
 
     async def forget_unchanged(self) -> None:
-        """Drop the marks of what had nothing to merge: somebody else remembers that now."""
+        """Drop the marks of what had nothing to merge: that is on record elsewhere now."""
         prefix = f"refs/wavelane/{self._wave}/unchanged/"
         for ref in (await self.git.out("for-each-ref", "--format=%(refname)", prefix)).split():
             await self.git.out("update-ref", "-d", ref)
@@ -230,7 +232,7 @@ class Repo:
         return await self.git.commit_of(f"refs/heads/{branch}") is not None
 
     async def _contains(self, tip: str) -> bool:
-        return await self.git.holds(
+        return await self.git.is_so(
             "merge-base", "--is-ancestor", tip, f"refs/heads/{self.agent_branch}"
         )
 
@@ -276,7 +278,7 @@ def _delete(directory: Path) -> None:
     """Delete what is there, a worktree's link to its repo first.
 
     Should that be cut short, what is left is no worktree any more, and is never taken for one in
-    which somebody has deleted files.
+    which a user has deleted files.
     """
     if directory.is_symlink() or directory.is_file():
         directory.unlink()

@@ -78,7 +78,7 @@ class Worktree:
         admin = self._admin()
         _drop_locks(admin)
         await self.git.out("add", "--all")
-        unchanged = await self.git.holds("diff", "--cached", "--quiet", "--no-ext-diff")
+        unchanged = await self.git.is_so("diff", "--cached", "--quiet", "--no-ext-diff")
         if unchanged and not _exists(admin / "MERGE_HEAD"):
             return False
         await self.git.out("commit", "--quiet", "-m", message)
@@ -94,7 +94,7 @@ class Worktree:
         if (await self.git.run("symbolic-ref", "--quiet", "HEAD")).out.strip() == ref:
             return
         head = await self.head()
-        if not await self.git.holds("merge-base", "--is-ancestor", ref, head):
+        if not await self.git.is_so("merge-base", "--is-ancestor", ref, head):
             raise GitError(
                 f"the worktree {self.directory} was left at {head[:12]}, which lacks commits "
                 f'of its branch "{self.branch}"; work on that branch'
@@ -104,7 +104,7 @@ class Worktree:
 
     async def catch_up(self, branch: str) -> None:
         """Move forward to `branch` where this one has no commits or changes of its own."""
-        if await self.git.holds("merge-base", "--is-ancestor", "HEAD", branch) and not (
+        if await self.git.is_so("merge-base", "--is-ancestor", "HEAD", branch) and not (
             await self.uncommitted()
         ):
             await self.git.out("reset", "--hard", "--quiet", branch)

@@ -19,14 +19,19 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 def load(path: str | Path) -> WaveFile:
-    """The wave file at `path`. Raises `WaveFileError`, which lists every problem at once."""
+    """The wave file at `path`.
+
+    Raises:
+        WaveFileError: It cannot be used; every problem is listed at once.
+    """
     return parse(_decoded(Path(path)), path)
 
 
 def parse(text: str, path: str | Path = "wave.yaml") -> WaveFile:
     """The wave file with this text, as if it stood at `path`.
 
-    Raises `WaveFileError`, which lists every problem at once.
+    Raises:
+        WaveFileError: It cannot be used; every problem is listed at once.
     """
     path = Path(path)
     document = Document(path, text)
