@@ -141,7 +141,7 @@ async def test_a_huge_change_is_cut_in_the_details_of_a_conflict(bench: Bench) -
     assert outcome.details.endswith("[cut here]")
 
 
-async def test_a_conflict_that_git_once_learned_to_resolve_is_still_told(
+async def test_a_conflict_that_git_once_learned_to_resolve_is_still_reported(
     bench: Bench, repo: Path
 ) -> None:
     git(repo, "config", "rerere.enabled", "true")
