@@ -34,12 +34,12 @@ class Assignment(Issue):
     It equals the `Issue` that it was made from.
 
     Attributes:
-        session: Number of this session or merge among all of the issue, from 1.
-        attempt: Number of the implementing session, from 1.
-        round: How many reviews have requested changes since the issue was queued or unparked.
-        checkpoint: How many checkpoints were made since the last review.
-        failures: How many steps have failed since the issue was queued or unparked.
-        feedback: What the last review, conflict or checkpoint had to say, or "".
+        session: number of this session or merge among all of the issue, from 1.
+        attempt: number of the implementing session, from 1.
+        round: how many reviews have requested changes since the issue was queued or unparked.
+        checkpoint: how many checkpoints were made since the last review.
+        failures: how many steps have failed since the issue was queued or unparked.
+        feedback: what the last review, conflict or checkpoint had to say, or "".
     """
 
     _: KW_ONLY
@@ -80,17 +80,18 @@ class Recovering(Protocol):
     """A pipeline that can say after a crash what is left of an issue."""
 
     async def recover(self, issue: Assignment, state: State) -> Found:
-        """Look what is left of an issue that was in flight when its run ended.
+        """Find out what is left of an issue that was in flight when its run ended.
 
         Called once for each issue in flight, before anything starts, and again if the process dies
-        before it has returned. It sees to it that no session of the issue lives any more.
+        before
+        it has answered. It makes sure that no session of the issue lives any more.
 
         Args:
-            issue: The issue, as for its next call.
-            state: The state that it was in.
+            issue: the issue, with the numbers of its last session.
+            state: where it stood: "admitted", "running", "review" or "merging".
 
         Returns:
-            What is left. `Merged()` only when the merge is in: it is not made again.
+            `Merged()` only when the merge is in: it is not made again.
         """
         ...
 
@@ -99,33 +100,56 @@ class Extensible(Protocol):
     """A pipeline that has to know how to work on issues that are added from outside."""
 
     def extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
-        """Take in issues that are about to be added.
+        """Take note of issues that are about to be added from outside.
 
         Args:
-            issues: The issues.
-            details: How each is to be worked on, by id.
+            issues: the new and the changed ones.
+            details: what was said about how to work on them, by id.
 
         Raises:
-            ValueError: It cannot work with these details, in words; nothing is added then.
+            ValueError: in words, for details that it cannot work with: nothing is added then.
         """
         ...
 
 
 class Pipeline(Protocol):
-    """What the scheduler drives. All three are coroutines; see also `Recovering`, `Extensible`."""
+    """What the scheduler drives. All three are coroutines; see also `Recovering`, `Extensible`.
+
+    What a call raises is a failure of that step. A call may be cancelled at any await; it cleans up
+    and
+    lets the `CancelledError` through.
+    """
 
     async def implement(
         self, issue: Assignment
     ) -> Implemented | Checkpoint | Blocked | Postponed | None:
-        """Run one implementing session. None means `Implemented()`."""
+        """Run one implementing session.
+
+        Args:
+            issue: the issue, with the feedback on earlier attempts.
+
+        Returns:
+            None means `Implemented()`.
+        """
         ...
 
     async def review(self, issue: Assignment) -> Approved | ChangesRequested | Blocked | Postponed:
-        """Run one reviewing session."""
+        """Run one reviewing session.
+
+        Args:
+            issue: the issue.
+        """
         ...
 
     async def merge(self, issue: Assignment) -> Merged | Conflicted | Blocked | None:
-        """Merge the issue. It has its repo's merge turn. None means `Merged()`."""
+        """Merge the issue. It has its repo's merge turn.
+
+        Args:
+            issue: the issue.
+
+        Returns:
+            None means `Merged()`.
+        """
         ...
 
 

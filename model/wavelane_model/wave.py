@@ -24,13 +24,24 @@ class WaveError(ProblemsError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Issue:
-    """One piece of work in one repo.
+    """One piece of work in one repo. Two issues are equal when all their fields are.
 
-    `id` is unique in the wave, e.g. "api#12". `depends_on` holds ids: this issue starts only
-    when all of them are done. `priority`: higher is more urgent. `estimate`: the expected length
-    in seconds, if known. `labels` say what it is like, e.g. "bug": what others with the same ones
-    have taken says how long it may take, and nothing else follows from them. Two issues are equal
-    when all their fields are.
+    Attributes:
+        id: unique in the wave, e.g. "api#12".
+        repo: the repo that it is about.
+        depends_on: ids of issues that have to be done before this one starts.
+        title: what it is about, in one line.
+        body: what is to be done, at length.
+        priority: higher is more urgent. An issue inherits the priority of the most urgent issue
+            that
+            depends on it.
+        estimate: the expected length in seconds, if it is known.
+        labels: what it is like, e.g. "bug". What issues with the same labels took says how long it
+            may
+            take; nothing else follows from them.
+
+    Raises:
+        TypeError: for a text in place of a list of ids or labels.
     """
 
     id: str
@@ -64,7 +75,10 @@ ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estima
 class Finished:
     """An issue that is done, as far as others are expected to be like it.
 
-    `seconds`: for how long its sessions were under way, all together.
+    Attributes:
+        repo: the repo that it was about.
+        labels: what it was like.
+        seconds: how long its sessions were under way, all together.
     """
 
     repo: str
@@ -76,13 +90,17 @@ class Finished:
 
 
 class Wave:
-    """A checked set of issues.
+    """A checked set of issues, which never changes.
 
-    `repos` are the project's repos in order (default: those of the issues, as first seen).
-    `done` are ids outside the wave that are done already, so that issues may depend on them.
-    `experience` are issues of earlier waves: they say what those without an estimate may take
-    (`wavelane_model.lengths`). Raises `WaveError`, which lists every problem at once: duplicate
-    ids, unknown repos, unknown dependencies, cycles.
+    Args:
+        issues: the issues, in the order of the file.
+        repos: the project's repos, in order. Default: those of the issues, as first seen.
+        done: ids outside the wave that are done already, so that issues may depend on them.
+        experience: issues of earlier waves: they say what issues without an estimate may take.
+
+    Raises:
+        WaveError: with every problem at once: duplicate ids, unknown repos, unknown dependencies,
+            cycles.
     """
 
     __slots__ = (
@@ -140,8 +158,15 @@ class Wave:
     ) -> Wave:
         """This wave with `issues` in place of those of the same ids, and the others added.
 
-        Positions stay as they are; what is added follows. `experience` replaces what there was, if
-        it is given. Raises `WaveError`.
+        Positions stay as they are; new issues follow.
+
+        Args:
+            issues: new issues, and changed ones.
+            done: further ids outside the wave that are done already.
+            experience: replaces what there was, if it is given.
+
+        Raises:
+            WaveError: if the wave that comes of it is wrong.
         """
         by_id = {issue.id: issue for issue in self.issues}
         by_id.update((issue.id, issue) for issue in issues)

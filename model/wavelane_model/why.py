@@ -23,14 +23,18 @@ ReasonCode = Literal[
     "under_way",
     "done",
 ]
+"""Why an issue is where it is, for machines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why an issue is where it is.
 
-    `code` is for machines and `text` for people. `issues` are the ids that it waits for, and
-    `until` the time it waits for, in seconds since the epoch.
+    Attributes:
+        code: the reason for machines.
+        text: the reason for people.
+        issues: ids of the issues that it waits for.
+        until: the time that it waits for, in seconds since the epoch.
     """
 
     code: ReasonCode

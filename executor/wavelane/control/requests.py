@@ -44,7 +44,9 @@ from wavelane_model.why import why
 class Addition:
     """Issues are to be added to the wave, or changed if they have not begun.
 
-    `details` is for the pipeline: how to work on each, by id; see `Extensible`.
+    Attributes:
+        amendment: the new and the changed ones.
+        details: for the pipeline: how to work on each, by id; see `Extensible`.
     """
 
     amendment: WaveAmended
@@ -52,6 +54,7 @@ class Addition:
 
 
 Request = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested | Addition
+"""What may be asked of a wave from outside."""
 Extend = Callable[[Sequence[Issue], Mapping[str, Any]], None]
 
 _Event = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested
@@ -73,7 +76,12 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a command: whether what was asked for is so now, and a sentence."""
+    """What became of a command.
+
+    Attributes:
+        done: whether what was asked for is so now.
+        text: the answer, in a sentence.
+    """
 
     done: bool
     text: str

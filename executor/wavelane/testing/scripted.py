@@ -18,9 +18,14 @@ _DEFAULTS: Final[dict[Step, Outcome]] = {
 
 
 class Call(NamedTuple):
-    """One call of the pipeline: its step, its issue, and when it began and ended.
+    """One call of the pipeline. Times are those of the event loop, in seconds.
 
-    Times are those of the event loop. `ended` is None while the call is under way.
+    Attributes:
+        step: what was called: "implement", "review" or "merge".
+        issue: the issue as it was handed over.
+        began: when the call began.
+        ended: when it ended; None: it is under way.
+        outcome: what it returned or raised; "cancelled": it was cancelled.
     """
 
     step: Step
@@ -36,14 +41,18 @@ class Call(NamedTuple):
 
 
 class ScriptedPipeline:
-    """Ends each step as `script` says, or well; each takes `seconds` of the loop's time.
-
-    `script` maps (step, issue id) to what the calls end with, one after the other: an outcome, an
-    exception to raise, any other value to return, or a function of the issue that gives one of
-    these. When a list is used up, the step ends well. `seconds` is a number, or a function of step
-    and issue.
+    """Ends each step as a script says, or well, and remembers who was called when.
 
         ScriptedPipeline({("review", "api#1"): [ChangesRequested("add a test")]})
+
+    Args:
+        script: maps (step, issue id) to what the calls end with, one after the other: an outcome,
+            an
+            exception to raise, any other value to return, or a function of the issue that gives one
+            of
+            these. When a list is used up, the step ends well.
+        seconds: how long each step takes, in the loop's time: a number, or a function of step and
+            issue.
     """
 
     def __init__(
@@ -70,7 +79,11 @@ class ScriptedPipeline:
         return await self._play("merge", issue)
 
     def names(self, step: Step | None = None) -> list[tuple[Step, str]]:
-        """What was called, in order; of one step, if given."""
+        """What was called, in order.
+
+        Args:
+            step: only calls of this step; None: all.
+        """
         return [call.name for call in self.calls if step in (None, call.step)]
 
     def under_way(self) -> list[Call]:

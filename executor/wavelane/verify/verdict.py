@@ -53,13 +53,17 @@ _CHEAP: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that the journal of a run that keeps the rules would not say.
+    """Something that the journal of a run that kept the rules would not say.
 
-    `rule` is the name of what was broken: one of the referee's rules, a property of the model, or
-    rows (numbers and times of events), format (what cannot be read), wave (unknown issues), meta
-    (what the run was started with), standing (rows of issues), seal. `seq` and `at` are number and
-    time of the event, None where it is about the whole. `what` is that event, e.g.
-    "SessionEnded api#2".
+    Attributes:
+        rule: the name of what was broken: a rule, a property of the model, or rows (numbers and
+            times
+            of events), format (what cannot be read), wave (unknown issues), meta (what the run was
+            started with), standing (rows of issues), seal (the hash chain).
+        text: what is wrong, in a sentence.
+        seq: the number of the event; None: it is about the whole journal.
+        at: the time of the event, in seconds since the epoch.
+        what: the event in short, e.g. "SessionEnded api#2".
     """
 
     rule: str
@@ -89,13 +93,15 @@ class Verdict:
     """What was found in a journal.
 
     Attributes:
-        keeps_the_rules: Nothing was found that breaks a rule.
-        events: How many events the journal has.
-        findings: What breaks a rule, in the order of the events.
-        outcome: How the run ended, as far as the events were followed; "unfinished" for a run that
-            goes on or was cut off.
-        notes: Remarks that break no rule: sessions that are still open or were cut off, a clock
-            that was set back a little.
+        lawful: whether the journal keeps the rules: nothing was found.
+        events: how many events there are.
+        findings: what is wrong.
+        outcome: how the run ended, as far as the events were followed; "unfinished" for a run that
+            goes
+            on or was cut off.
+        notes: remarks that break no rule: sessions that are still open or were cut off, a clock
+            that
+            was set back a little.
     """
 
     keeps_the_rules: bool
@@ -130,8 +136,14 @@ class Verdict:
 def verify(path: str | Path) -> Verdict:
     """Judge a journal, of a run that has ended, was cut off, or goes on.
 
-    Raises `JournalError` for a file that is no journal of this version. Whatever else is wrong with
-    it is a finding.
+    Args:
+        path: the journal.
+
+    Returns:
+        What was found. Whatever is wrong with the journal is a finding.
+
+    Raises:
+        JournalError: for a file that is no journal of this version.
     """
     with closing(JournalReader(Path(path))) as reader:
         try:
