@@ -30,9 +30,9 @@ class LockOwner(NamedTuple):
     """The process that has taken a journal.
 
     Attributes:
-        pid: its process id; 0: it has not said yet.
-        since: when it took it, in seconds since the epoch.
-        briefly: it only carries out a command; no run is under way.
+        pid: Its process id; 0: it has not said yet.
+        since: When it took it, in seconds since the epoch.
+        briefly: It only carries out a command; no run is under way.
     """
 
     pid: int

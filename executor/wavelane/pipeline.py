@@ -34,12 +34,12 @@ class Assignment(Issue):
     It equals the `Issue` that it was made from.
 
     Attributes:
-        session: number of this session or merge among all of the issue, from 1.
-        attempt: number of the implementing session, from 1.
-        round: how many reviews have requested changes since the issue was queued or unparked.
-        checkpoint: how many checkpoints were made since the last review.
-        failures: how many steps have failed since the issue was queued or unparked.
-        feedback: what the last review, conflict or checkpoint had to say, or "".
+        session: Number of this session or merge among all of the issue, from 1.
+        attempt: Number of the implementing session, from 1.
+        round: How many reviews have requested changes since the issue was queued or unparked.
+        checkpoint: How many checkpoints were made since the last review.
+        failures: How many steps have failed since the issue was queued or unparked.
+        feedback: What the last review, conflict or checkpoint had to say, or "".
     """
 
     _: KW_ONLY
@@ -80,18 +80,17 @@ class Recovering(Protocol):
     """A pipeline that can say after a crash what is left of an issue."""
 
     async def recover(self, issue: Assignment, state: State) -> Found:
-        """Find out what is left of an issue that was in flight when its run ended.
+        """Look what is left of an issue that was in flight when its run ended.
 
         Called once for each issue in flight, before anything starts, and again if the process dies
-        before
-        it has answered. It makes sure that no session of the issue lives any more.
+        before it has returned. It sees to it that no session of the issue lives any more.
 
         Args:
-            issue: the issue, with the numbers of its last session.
-            state: where it stood: "admitted", "running", "review" or "merging".
+            issue: The issue, as for its next call.
+            state: The state that it was in.
 
         Returns:
-            `Merged()` only when the merge is in: it is not made again.
+            What is left. `Merged()` only when the merge is in: it is not made again.
         """
         ...
 
@@ -100,14 +99,14 @@ class Extensible(Protocol):
     """A pipeline that has to know how to work on issues that are added from outside."""
 
     def extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
-        """Take note of issues that are about to be added from outside.
+        """Take in issues that are about to be added.
 
         Args:
-            issues: the new and the changed ones.
-            details: what was said about how to work on them, by id.
+            issues: The issues.
+            details: How each is to be worked on, by id.
 
         Raises:
-            ValueError: in words, for details that it cannot work with: nothing is added then.
+            ValueError: It cannot work with these details, in words; nothing is added then.
         """
         ...
 
@@ -116,8 +115,7 @@ class Pipeline(Protocol):
     """What the scheduler drives. All three are coroutines; see also `Recovering`, `Extensible`.
 
     What a call raises is a failure of that step. A call may be cancelled at any await; it cleans up
-    and
-    lets the `CancelledError` through.
+    and lets the `CancelledError` through.
     """
 
     async def implement(
@@ -126,7 +124,7 @@ class Pipeline(Protocol):
         """Run one implementing session.
 
         Args:
-            issue: the issue, with the feedback on earlier attempts.
+            issue: The issue, with the feedback on earlier attempts.
 
         Returns:
             None means `Implemented()`.
@@ -137,7 +135,7 @@ class Pipeline(Protocol):
         """Run one reviewing session.
 
         Args:
-            issue: the issue.
+            issue: The issue.
         """
         ...
 
@@ -145,7 +143,7 @@ class Pipeline(Protocol):
         """Merge the issue. It has its repo's merge turn.
 
         Args:
-            issue: the issue.
+            issue: The issue.
 
         Returns:
             None means `Merged()`.

@@ -77,9 +77,9 @@ class WaveAmended:
     """Issues were added to the wave, or changed before they started.
 
     Attributes:
-        issues: the new and the changed ones.
-        done: further ids outside the wave that are done already.
-        experience: takes the place of the wave's; None: that stays.
+        issues: The new and the changed ones.
+        done: Further ids outside the wave that are done already.
+        experience: Takes the place of the wave's; None: that stays.
     """
 
     issues: tuple[Issue, ...]
@@ -126,9 +126,9 @@ class CapMoved:
     """The cap was moved, or is to be.
 
     Attributes:
-        move: how.
-        level: the level that "set" asks for.
-        until: when a pause ends by itself, in seconds since the epoch; None: never.
+        move: How.
+        level: The level that "set" asks for.
+        until: When a pause ends by itself, in seconds since the epoch; None: never.
     """
 
     move: Move
@@ -148,8 +148,8 @@ class ParkRequested:
     """An issue is to be set aside for a human.
 
     Attributes:
-        issue: its id.
-        reason: what the human has to see to.
+        issue: Its id.
+        reason: What the human has to see to.
     """
 
     issue: str
@@ -161,7 +161,7 @@ class UnparkRequested:
     """A parked issue is to be tried again, its counters anew.
 
     Attributes:
-        issue: its id.
+        issue: Its id.
     """
 
     issue: str
@@ -172,7 +172,7 @@ class CancelRequested:
     """An issue is to be given up.
 
     Attributes:
-        issue: its id.
+        issue: Its id.
     """
 
     issue: str

@@ -46,23 +46,19 @@ class UsageLadder:
             await asyncio.sleep(300)
 
     The ladder knows the current level and not who set it. What an operator sets by hand is
-    corrected at
-    the next reading, up as well as down, and a pause is lifted if the meter is low. A limit of the
-    operator's goes around the ladder: `scheduler.cap.set(min(limit, level))`, with a limit of 0 for
-    a
-    pause that lasts.
+    corrected at the next reading, up as well as down, and a pause is lifted if the meter is low. A
+    limit of the operator's goes around the ladder: `scheduler.cap.set(min(limit, level))`, with a
+    limit of 0 for a pause that lasts.
 
     Attributes:
-        steps: utilisations in percent, above 0, at most 100, each higher than the one before; one
-            for
-            each level below the ceiling: `(50, 65, 80)` is 3 below 50, then 2, 1, paused.
-        margin: percentage points that the meter falls below a step before it is released; above 0,
-            at
-            most 100.
+        steps: Utilisations in percent, above 0, at most 100, each higher than the one before; one
+            for each level below the ceiling: `(50, 65, 80)` is 3 below 50, then 2, 1, paused.
+        margin: Percentage points that the meter falls below a step before it is released; above 0,
+            at most 100.
 
     Raises:
-        ValueError: for steps or a margin out of range.
-        TypeError: for steps or a margin that are no numbers.
+        ValueError: For steps or a margin out of range.
+        TypeError: For steps or a margin that are no numbers.
     """
 
     steps: Sequence[float]
@@ -86,13 +82,13 @@ class UsageLadder:
         For a ceiling of 3 and 80 percent the steps are 26.7, 53.3 and 80.
 
         Args:
-            ceiling: the cap's ceiling, 1 or more.
-            threshold: the highest step, in percent.
-            margin: as for `UsageLadder`.
+            ceiling: The cap's ceiling, 1 or more.
+            threshold: The highest step, in percent.
+            margin: As for `UsageLadder`.
 
         Raises:
-            ValueError: for a value out of range.
-            TypeError: for what is no number.
+            ValueError: For a value out of range.
+            TypeError: For what is no number.
         """
         Cap.at(ceiling)
         if not _is_number(threshold):
@@ -116,17 +112,16 @@ class UsageLadder:
         """The level to set at this reading of the meter.
 
         Args:
-            utilisation: the reading, in percent (not a fraction of 1). Above 100 counts as full.
-            current: the level that holds now; 0 is paused.
+            utilisation: The reading, in percent (not a fraction of 1). Above 100 counts as full.
+            current: The level that holds now; 0 is paused.
 
         Returns:
             The level, from 0 (paused) to the ceiling.
 
         Raises:
-            ValueError: for a reading below 0 or NaN, which a meter gives when it does not know:
-                then leave
-                the cap as it is. Also for a current level that the ladder does not have.
-            TypeError: for what is no number.
+            ValueError: For a reading below 0 or NaN, which a meter gives when it does not know:
+                then leave the cap as it is. Also for a current level that the ladder does not have.
+            TypeError: For what is no number.
         """
         _check_reading(utilisation)
         self._check_level(current)

@@ -10,18 +10,18 @@ class Limits:
     """Counts allowed before an issue is parked, and time-outs. An unparked issue starts anew.
 
     Attributes:
-        review_rounds: change requests that go back to implementing; the next one parks.
-        checkpoints: the checkpoint without a review in between that parks.
-        conflicts: merge conflicts that go back to implementing; the next one parks.
-        failures: failed steps that are tried again; the next one parks.
-        gate_attempts: times a failing gate goes back to implementing within one step.
-        implement_timeout: seconds that an implementing session may take; None: no limit.
-        review_timeout: seconds that a reviewing session may take; None: no limit.
-        merge_timeout: seconds that a merge may take; None: no limit.
-        postpone_delay: seconds until an issue is tried again that was postponed without a time.
+        review_rounds: Change requests that go back to implementing; the next one parks.
+        checkpoints: The checkpoint without a review in between that parks.
+        conflicts: Merge conflicts that go back to implementing; the next one parks.
+        failures: Failed steps that are tried again; the next one parks.
+        gate_attempts: Times a failing gate goes back to implementing within one step.
+        implement_timeout: Seconds that an implementing session may take; None: no limit.
+        review_timeout: Seconds that a reviewing session may take; None: no limit.
+        merge_timeout: Seconds that a merge may take; None: no limit.
+        postpone_delay: Seconds until an issue is tried again that was postponed without a time.
 
     Raises:
-        ValueError: for a count or a time that is out of range.
+        ValueError: For a count or a time that is out of range.
     """
 
     review_rounds: int = 2

@@ -19,7 +19,7 @@ class Checkpoint:
     """The session stopped at a safe boundary and committed; a fresh one is to go on.
 
     Attributes:
-        note: handed to that session as feedback.
+        note: Handed to that session as feedback.
     """
 
     note: str = ""
@@ -35,7 +35,7 @@ class ChangesRequested:
     """The review wants changes.
 
     Attributes:
-        feedback: handed to the next implementing session.
+        feedback: Handed to the next implementing session.
     """
 
     feedback: str = ""
@@ -51,7 +51,7 @@ class Conflicted:
     """The merge did not apply and left nothing behind.
 
     Attributes:
-        details: handed to the next implementing session as feedback.
+        details: Handed to the next implementing session as feedback.
     """
 
     details: str = ""
@@ -62,7 +62,7 @@ class Blocked:
     """Only a human can help: the issue is parked.
 
     Attributes:
-        reason: what the human has to see to.
+        reason: What the human has to see to.
     """
 
     reason: str
@@ -73,10 +73,9 @@ class Postponed:
     """Throttled from outside, e.g. by a quota: no charge, and the issue comes back by itself.
 
     Attributes:
-        until: the earliest time to try again, in seconds since the epoch. None:
-            `Limits.postpone_delay`
-            seconds from now.
-        reason: why, for people.
+        until: The earliest time to try again, in seconds since the epoch. None:
+            `Limits.postpone_delay` seconds from now.
+        reason: Why, for people.
     """
 
     until: float | None = None

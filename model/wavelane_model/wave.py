@@ -27,21 +27,19 @@ class Issue:
     """One piece of work in one repo. Two issues are equal when all their fields are.
 
     Attributes:
-        id: unique in the wave, e.g. "api#12".
-        repo: the repo that it is about.
-        depends_on: ids of issues that have to be done before this one starts.
-        title: what it is about, in one line.
-        body: what is to be done, at length.
-        priority: higher is more urgent. An issue inherits the priority of the most urgent issue
-            that
-            depends on it.
-        estimate: the expected length in seconds, if it is known.
-        labels: what it is like, e.g. "bug". What issues with the same labels took says how long it
-            may
-            take; nothing else follows from them.
+        id: Unique in the wave, e.g. "api#12".
+        repo: The repo that it is about.
+        depends_on: Ids of issues that have to be done before this one starts.
+        title: What it is about, in one line.
+        body: What is to be done, at length.
+        priority: Higher is more urgent. An issue inherits the priority of the most urgent issue
+            that depends on it.
+        estimate: The expected length in seconds, if it is known.
+        labels: What it is like, e.g. "bug". What issues with the same labels took says how long it
+            may take; nothing else follows from them.
 
     Raises:
-        TypeError: for a text in place of a list of ids or labels.
+        TypeError: For a text in place of a list of ids or labels.
     """
 
     id: str
@@ -76,9 +74,9 @@ class Finished:
     """An issue that is done, as far as others are expected to be like it.
 
     Attributes:
-        repo: the repo that it was about.
-        labels: what it was like.
-        seconds: how long its sessions were under way, all together.
+        repo: The repo that it was about.
+        labels: What it was like.
+        seconds: How long its sessions were under way, all together.
     """
 
     repo: str
@@ -93,13 +91,13 @@ class Wave:
     """A checked set of issues, which never changes.
 
     Args:
-        issues: the issues, in the order of the file.
-        repos: the project's repos, in order. Default: those of the issues, as first seen.
-        done: ids outside the wave that are done already, so that issues may depend on them.
-        experience: issues of earlier waves: they say what issues without an estimate may take.
+        issues: The issues, in the order of the file.
+        repos: The project's repos, in order. Default: those of the issues, as first seen.
+        done: Ids outside the wave that are done already, so that issues may depend on them.
+        experience: Issues of earlier waves: they say what issues without an estimate may take.
 
     Raises:
-        WaveError: with every problem at once: duplicate ids, unknown repos, unknown dependencies,
+        WaveError: With every problem at once: duplicate ids, unknown repos, unknown dependencies,
             cycles.
     """
 
@@ -161,12 +159,12 @@ class Wave:
         Positions stay as they are; new issues follow.
 
         Args:
-            issues: new issues, and changed ones.
-            done: further ids outside the wave that are done already.
-            experience: replaces what there was, if it is given.
+            issues: New issues, and changed ones.
+            done: Further ids outside the wave that are done already.
+            experience: Replaces what there was, if it is given.
 
         Raises:
-            WaveError: if the wave that comes of it is wrong.
+            WaveError: If the wave that comes of it is wrong.
         """
         by_id = {issue.id: issue for issue in self.issues}
         by_id.update((issue.id, issue) for issue in issues)

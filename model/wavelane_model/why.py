@@ -31,10 +31,10 @@ class Reason:
     """Why an issue is where it is.
 
     Attributes:
-        code: the reason for machines.
-        text: the reason for people.
-        issues: ids of the issues that it waits for.
-        until: the time that it waits for, in seconds since the epoch.
+        code: The reason for machines.
+        text: The reason for people.
+        issues: Ids of the issues that it waits for.
+        until: The time that it waits for, in seconds since the epoch.
     """
 
     code: ReasonCode

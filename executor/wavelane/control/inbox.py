@@ -52,17 +52,17 @@ def give(
     """Give a command to the wave of a journal, whether a run is under way or not, and wait.
 
     Args:
-        path: the journal.
-        request: what is asked for.
-        patience: seconds to wait for the answer of a run.
-        clock: gives the time now, in seconds since the epoch.
+        path: The journal.
+        request: What is asked for.
+        patience: Seconds to wait for the answer of a run.
+        clock: Gives the time now, in seconds since the epoch.
 
     Returns:
         The answer. None: the run has not answered in time. The command stays in the journal, and is
         carried out as soon as the run looks, or the next one starts.
 
     Raises:
-        JournalError: for what is no journal of this version, and when it cannot be written.
+        JournalError: For what is no journal of this version, and when it cannot be written.
     """
     path = Path(path)
     JournalReader(path).close()  # is it one?

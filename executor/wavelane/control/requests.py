@@ -45,8 +45,8 @@ class Addition:
     """Issues are to be added to the wave, or changed if they have not begun.
 
     Attributes:
-        amendment: the new and the changed ones.
-        details: for the pipeline: how to work on each, by id; see `Extensible`.
+        amendment: The new and the changed ones.
+        details: For the pipeline: how to work on each, by id; see `Extensible`.
     """
 
     amendment: WaveAmended
@@ -79,8 +79,8 @@ class Answer:
     """What became of a command.
 
     Attributes:
-        done: whether what was asked for is so now.
-        text: the answer, in a sentence.
+        done: Whether what was asked for is so now.
+        text: The answer, in a sentence.
     """
 
     done: bool

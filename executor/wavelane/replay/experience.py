@@ -24,13 +24,13 @@ def experience_of(*journals: str | Path) -> tuple[Finished, ...]:
     """What the finished issues of these journals have taken, of running ones as of now.
 
     Args:
-        *journals: paths of journals; one that is named twice counts once.
+        *journals: Paths of journals; one that is named twice counts once.
 
     Returns:
         What to give to a `Wave` as its `experience`.
 
     Raises:
-        JournalError: for a journal that is not there, and for one that was changed or damaged.
+        JournalError: For a journal that is not there, and for one that was changed or damaged.
     """
     paths = {Path(journal).resolve(): Path(journal) for journal in journals}
     return tuple(one for path in paths.values() for one in _finished_in_journal(path))

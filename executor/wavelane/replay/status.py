@@ -15,11 +15,11 @@ class Status:
     """Where one issue stands.
 
     Attributes:
-        issue: the issue.
-        state: its state.
-        why: why it is in that state.
-        attempts: how many implementing sessions it has had.
-        since: when it entered its state, in seconds since the epoch; None: it never moved.
+        issue: The issue.
+        state: Its state.
+        why: Why it is in that state.
+        attempts: How many implementing sessions it has had.
+        since: When it entered its state, in seconds since the epoch; None: it never moved.
     """
 
     issue: Issue
@@ -34,13 +34,13 @@ class LaneStatus:
     """Where one repo stands.
 
     Attributes:
-        repo: its name.
-        in_flight: its issues in flight.
-        next: the first of the issues that wait for it.
-        waiting: how many issues wait.
-        done: how many are done.
-        parked: how many are parked.
-        total: how many there are.
+        repo: Its name.
+        in_flight: Its issues in flight.
+        next: The first of the issues that wait for it.
+        waiting: How many issues wait.
+        done: How many are done.
+        parked: How many are parked.
+        total: How many there are.
     """
 
     repo: str
@@ -57,11 +57,11 @@ class Overview:
     """Where a wave stands.
 
     Attributes:
-        lanes: where each repo stands, in the order of the wave.
-        in_flight: how many issues are in flight.
-        level: the level of the cap; 0 is paused.
-        ceiling: the highest level.
-        resumes_at: when a pause ends by itself, in seconds since the epoch.
+        lanes: Where each repo stands, in the order of the wave.
+        in_flight: How many issues are in flight.
+        level: The level of the cap; 0 is paused.
+        ceiling: The highest level.
+        resumes_at: When a pause ends by itself, in seconds since the epoch.
     """
 
     lanes: tuple[LaneStatus, ...]

@@ -15,10 +15,9 @@ class CapControl:
     """Moves the cap of a scheduler, before or during its run, from any thread.
 
     A move holds as soon as the call returns: no session starts that the new level does not allow,
-    and
-    none that has started is interrupted. From another thread, a start that was allowed at the very
-    moment of the move may still be seen right after it. A move past the end changes nothing. Each
-    method returns the level that then holds; 0 is paused.
+    and none that has started is interrupted. From another thread, a start that was allowed at the
+    very moment of the move may still be seen right after it. A move past the end changes nothing.
+    Each method returns the level that then holds; 0 is paused.
     """
 
     def __init__(
@@ -66,11 +65,11 @@ class CapControl:
         """To a level.
 
         Args:
-            level: from 0 (paused) to the ceiling.
+            level: From 0 (paused) to the ceiling.
 
         Raises:
-            ValueError: for a level below 0 or above the ceiling.
-            TypeError: for what is no whole number.
+            ValueError: For a level below 0 or above the ceiling.
+            TypeError: For what is no whole number.
         """
         if isinstance(level, bool) or not isinstance(level, int):
             raise TypeError(f"the cap's level is {level!r}; give a whole number")
@@ -80,13 +79,12 @@ class CapControl:
         """To paused: no session starts; those that run finish their step.
 
         Args:
-            until: seconds since the epoch. Then the cap goes back by itself, also in a later run,
-                unless it
-                was moved before. Pausing again gives the pause another time, or none.
+            until: Seconds since the epoch. Then the cap goes back by itself, also in a later run,
+                unless it was moved before. Pausing again gives the pause another time, or none.
 
         Raises:
-            ValueError: for a time that is not finite.
-            TypeError: for what is no number.
+            ValueError: For a time that is not finite.
+            TypeError: For what is no number.
         """
         if until is None:
             return self._move("pause")

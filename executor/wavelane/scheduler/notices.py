@@ -15,15 +15,15 @@ class Notice:
     """One thing that happened.
 
     Attributes:
-        at: when, in seconds since the epoch.
+        at: When, in seconds since the epoch.
         kind: "issue": an issue moved; "cap": the cap moved; "end": the run ended.
-        issue: the id of the issue that moved.
-        repo: its repo.
-        trigger: by what it moved.
-        source: the state that it left.
-        target: the state that it entered.
-        reason: why it moved; at the end, the outcome of the run.
-        level: where the cap stands now.
+        issue: The id of the issue that moved.
+        repo: Its repo.
+        trigger: By what it moved.
+        source: The state that it left.
+        target: The state that it entered.
+        reason: Why it moved; at the end, the outcome of the run.
+        level: Where the cap stands now.
     """
 
     at: float

@@ -13,11 +13,11 @@ def assert_keeps_the_rules(journal: str | Path) -> Verdict:
     An unfinished run may keep the rules: look at the verdict's `outcome`.
 
     Args:
-        journal: path of the journal.
+        journal: Path of the journal.
 
     Raises:
-        AssertionError: when a rule was broken.
-        JournalError: for a file that is no journal.
+        AssertionError: When a rule was broken.
+        JournalError: For a file that is no journal.
     """
     verdict = verify(journal)
     if not verdict.keeps_the_rules:

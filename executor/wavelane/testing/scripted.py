@@ -21,11 +21,11 @@ class Call(NamedTuple):
     """One call of the pipeline. Times are those of the event loop, in seconds.
 
     Attributes:
-        step: what was called: "implement", "review" or "merge".
-        issue: the issue as it was handed over.
-        began: when the call began.
-        ended: when it ended; None: it is under way.
-        outcome: what it returned or raised; "cancelled": it was cancelled.
+        step: What was called: "implement", "review" or "merge".
+        issue: The issue as it was handed over.
+        began: When the call began.
+        ended: When it ended; None: it is under way.
+        outcome: What it returned or raised; "cancelled": it was cancelled.
     """
 
     step: Step
@@ -46,12 +46,10 @@ class ScriptedPipeline:
         ScriptedPipeline({("review", "api#1"): [ChangesRequested("add a test")]})
 
     Args:
-        script: maps (step, issue id) to what the calls end with, one after the other: an outcome,
-            an
-            exception to raise, any other value to return, or a function of the issue that gives one
-            of
-            these. When a list is used up, the step ends well.
-        seconds: how long each step takes, in the loop's time: a number, or a function of step and
+        script: Maps (step, issue id) to what the calls end with, one after the other: an outcome,
+            an exception to raise, any other value to return, or a function of the issue that gives
+            one of these. When a list is used up, the step ends well.
+        seconds: How long each step takes, in the loop's time: a number, or a function of step and
             issue.
     """
 
@@ -82,7 +80,7 @@ class ScriptedPipeline:
         """What was called, in order.
 
         Args:
-            step: only calls of this step; None: all.
+            step: Only calls of this step; None: all.
         """
         return [call.name for call in self.calls if step in (None, call.step)]
 

@@ -26,9 +26,9 @@ def waves(draw: st.DrawFn, *, max_repos: int = 3, max_issues: int = 6) -> Wave:
     """A wave: issues in a few repos, with dependencies within and across them.
 
     Args:
-        draw: given by Hypothesis.
-        max_repos: most repos.
-        max_issues: most issues.
+        draw: Given by Hypothesis.
+        max_repos: Most repos.
+        max_issues: Most issues.
     """
     repos = [f"repo{at}" for at in range(draw(st.integers(1, max_repos)))]
     issues: list[Issue] = []

@@ -32,10 +32,10 @@ class Deadlock(RuntimeError):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time: its clock jumps to the next timer in place of waiting for it.
+    """An event loop in virtual time: its clock jumps to the next timer.
 
     Args:
-        patience: real seconds to wait for another thread when nothing is ready and no timer is set.
+        patience: Real seconds to wait for another thread when nothing is ready and no timer is set.
     """
 
     _scheduled: list[asyncio.TimerHandle]
@@ -136,14 +136,14 @@ def run_virtual(main: Callable[[], Coroutine[Any, Any, T]], *, patience: float =
     """Run `main()` to its end in virtual time, like `asyncio.run`.
 
     Args:
-        main: makes the coroutine to run, e.g. `scheduler.run`.
-        patience: real seconds to wait for another thread when everything else waits.
+        main: Makes the coroutine to run, e.g. `scheduler.run`.
+        patience: Real seconds to wait for another thread when everything else waits.
 
     Returns:
         What the coroutine returns.
 
     Raises:
-        Deadlock: when everything waits, and nothing is left that could end the waiting.
+        Deadlock: When everything waits, and nothing is left that could end the waiting.
     """
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(patience=patience)) as runner:
         return runner.run(main())

@@ -56,14 +56,13 @@ class Finding:
     """Something that the journal of a run that kept the rules would not say.
 
     Attributes:
-        rule: the name of what was broken: a rule, a property of the model, or rows (numbers and
-            times
-            of events), format (what cannot be read), wave (unknown issues), meta (what the run was
-            started with), standing (rows of issues), seal (the hash chain).
-        text: what is wrong, in a sentence.
-        seq: the number of the event; None: it is about the whole journal.
-        at: the time of the event, in seconds since the epoch.
-        what: the event in short, e.g. "SessionEnded api#2".
+        rule: The name of what was broken: a rule, a property of the model, or rows (numbers and
+            times of events), format (what cannot be read), wave (unknown issues), meta (what the
+            run was started with), standing (rows of issues), seal (the hash chain).
+        text: What is wrong, in a sentence.
+        seq: The number of the event; None: it is about the whole journal.
+        at: The time of the event, in seconds since the epoch.
+        what: The event in short, e.g. "SessionEnded api#2".
     """
 
     rule: str
@@ -93,15 +92,13 @@ class Verdict:
     """What was found in a journal.
 
     Attributes:
-        lawful: whether the journal keeps the rules: nothing was found.
-        events: how many events there are.
-        findings: what is wrong.
-        outcome: how the run ended, as far as the events were followed; "unfinished" for a run that
-            goes
-            on or was cut off.
-        notes: remarks that break no rule: sessions that are still open or were cut off, a clock
-            that
-            was set back a little.
+        keeps_the_rules: Nothing was found that breaks a rule.
+        events: How many events the journal has.
+        findings: What breaks a rule, in the order of the events.
+        outcome: How the run ended, as far as the events were followed; "unfinished" for a run that
+            goes on or was cut off.
+        notes: Remarks that break no rule: sessions that are still open or were cut off, a clock
+            that was set back a little.
     """
 
     keeps_the_rules: bool
@@ -137,13 +134,13 @@ def verify(path: str | Path) -> Verdict:
     """Judge a journal, of a run that has ended, was cut off, or goes on.
 
     Args:
-        path: the journal.
+        path: The journal.
 
     Returns:
         What was found. Whatever is wrong with the journal is a finding.
 
     Raises:
-        JournalError: for a file that is no journal of this version.
+        JournalError: For a file that is no journal of this version.
     """
     with closing(JournalReader(Path(path))) as reader:
         try:
