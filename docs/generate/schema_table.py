@@ -38,6 +38,8 @@ def _table(found: Schema, title: str, root: Schema, prefix: str, level: int) -> 
     required = found.get("required", ())
     for key, value in found["properties"].items():
         shown = _type(value, root, prefix)
+        if key not in required:  # left out and null are the same
+            shown = shown.removesuffix(" or null")
         if key not in required and "default" in value and value["default"] not in ({}, [], ""):
             shown += f"; default {_code(value['default'])}"
         name = f"**`{key}`**" if key in required else f"`{key}`"
@@ -70,10 +72,14 @@ def _type(value: Schema, root: Schema, prefix: str) -> str:
     if isinstance(kind, list):
         return " or ".join(kind)
     if kind == "array":
-        return f"list of {_type(value.get('items', {}), root, prefix)}"
+        items = _type(value.get("items", {}), root, prefix)
+        return f"list of ({items})" if " or " in items else f"list of {items}"
     if kind == "object":
         inner = value.get("additionalProperties") or _first(value.get("patternProperties", {}))
-        return f"mapping to {_type(inner, root, prefix)}" if isinstance(inner, dict) else "mapping"
+        if not isinstance(inner, dict):
+            return "mapping"
+        values = _type(inner, root, prefix)
+        return f"mapping to ({values})" if " or " in values else f"mapping to {values}"
     return str(kind)
 
 

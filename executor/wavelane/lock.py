@@ -27,11 +27,11 @@ _RETRY_DELAY: Final = 0.01
 
 
 class LockOwner(NamedTuple):
-    """Which process has a lock.
+    """The process that has taken a journal.
 
     Attributes:
-        pid: The process, 0 where it has not written it into the file yet.
-        since: When it took the lock, in seconds since the epoch.
+        pid: Its process id; 0: it has not said yet.
+        since: When it took it, in seconds since the epoch.
         briefly: It only carries out a command; no run is under way.
     """
 

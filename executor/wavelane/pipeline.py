@@ -112,20 +112,42 @@ class Extensible(Protocol):
 
 
 class Pipeline(Protocol):
-    """What the scheduler drives. All three are coroutines; see also `Recovering`, `Extensible`."""
+    """What the scheduler drives. All three are coroutines; see also `Recovering`, `Extensible`.
+
+    What a call raises is a failure of that step. A call may be cancelled at any await; it cleans up
+    and lets the `CancelledError` through.
+    """
 
     async def implement(
         self, issue: Assignment
     ) -> Implemented | Checkpoint | Blocked | Postponed | None:
-        """Run one implementing session. None means `Implemented()`."""
+        """Run one implementing session.
+
+        Args:
+            issue: The issue, with the feedback on earlier attempts.
+
+        Returns:
+            None means `Implemented()`.
+        """
         ...
 
     async def review(self, issue: Assignment) -> Approved | ChangesRequested | Blocked | Postponed:
-        """Run one reviewing session."""
+        """Run one reviewing session.
+
+        Args:
+            issue: The issue.
+        """
         ...
 
     async def merge(self, issue: Assignment) -> Merged | Conflicted | Blocked | None:
-        """Merge the issue. It has its repo's merge turn. None means `Merged()`."""
+        """Merge the issue. It has its repo's merge turn.
+
+        Args:
+            issue: The issue.
+
+        Returns:
+            None means `Merged()`.
+        """
         ...
 
 

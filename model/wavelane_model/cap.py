@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transitions import Machine
 
 Move = Literal["step_down", "step_up", "set", "pause", "resume"]
+"""How the cap can be moved."""
 CapGuard = Literal["is_paused", "is_open", "below_ceiling", "within_ceiling", "moves"]
 CapTarget = Literal["one_lower", "one_higher", "level_asked", "paused", "level_before_pause"]
 

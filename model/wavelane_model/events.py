@@ -74,10 +74,12 @@ class AttemptUnclear:
 
 @dataclass(frozen=True, slots=True)
 class WaveAmended:
-    """`issues` were added to the wave, or changed before they started.
+    """Issues were added to the wave, or changed before they started.
 
-    `done` are further ids outside the wave that are done already. `experience`, if it is not None,
-    takes the place of the wave's.
+    Attributes:
+        issues: The new and the changed ones.
+        done: Further ids outside the wave that are done already.
+        experience: Takes the place of the wave's; None: that stays.
     """
 
     issues: tuple[Issue, ...]
@@ -121,9 +123,12 @@ class ReservationEnded:
 
 @dataclass(frozen=True, slots=True)
 class CapMoved:
-    """The cap was moved; `level` is the one asked for by "set".
+    """The cap was moved, or is to be.
 
-    `until`: when a pause ends by itself, in seconds since the epoch; None: never.
+    Attributes:
+        move: How.
+        level: The level that "set" asks for.
+        until: When a pause ends by itself, in seconds since the epoch; None: never.
     """
 
     move: Move
@@ -140,7 +145,12 @@ class PauseEnded:
 
 @dataclass(frozen=True, slots=True)
 class ParkRequested:
-    """Somebody asked to park `issue`, for `reason`."""
+    """An issue is to be set aside for a human.
+
+    Attributes:
+        issue: Its id.
+        reason: What the human has to see to.
+    """
 
     issue: str
     reason: str
@@ -148,14 +158,22 @@ class ParkRequested:
 
 @dataclass(frozen=True, slots=True)
 class UnparkRequested:
-    """The human answered: `issue` may be tried again."""
+    """A parked issue is to be tried again, its counters anew.
+
+    Attributes:
+        issue: Its id.
+    """
 
     issue: str
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Somebody gave `issue` up."""
+    """An issue is to be given up.
+
+    Attributes:
+        issue: Its id.
+    """
 
     issue: str
 

@@ -36,10 +36,6 @@ MARGIN: Final = 10.0
 class UsageLadder:
     """Gives the level of the cap for a reading of a usage meter; pure, with hysteresis.
 
-    steps     utilisations in percent, above 0, at most 100, each higher than the one before; one
-              for each level below the ceiling: `(50, 65, 80)` is 3 below 50, then 2, 1, paused
-    margin    percentage points, above 0, at most 100
-
     A monitor reads the meter, asks the ladder, sets the cap:
 
         ladder = UsageLadder.even(scheduler.cap.ceiling)
@@ -49,12 +45,20 @@ class UsageLadder:
             scheduler.cap.set(level)
             await asyncio.sleep(300)
 
-    The ladder knows the current level and not who set it. A cap that the ladder drives is its own:
-    what an operator sets by hand is put right at the next reading, up as well as down, and a pause
-    is lifted if the meter is low. A limit of the operator's goes around the ladder:
-    `scheduler.cap.set(min(limit, level))`, with a limit of 0 for a pause that holds.
+    The ladder knows the current level and not who set it. What an operator sets by hand is
+    corrected at the next reading, up as well as down, and a pause is lifted if the meter is low. A
+    limit of the operator's goes around the ladder: `scheduler.cap.set(min(limit, level))`, with a
+    limit of 0 for a pause that lasts.
 
-    Raises `ValueError` and `TypeError` for steps or a margin that are none.
+    Attributes:
+        steps: Utilisations in percent, above 0, at most 100, each higher than the one before; one
+            for each level below the ceiling: `(50, 65, 80)` is 3 below 50, then 2, 1, paused.
+        margin: Percentage points that the meter falls below a step before it is released; above 0,
+            at most 100.
+
+    Raises:
+        ValueError: For steps or a margin out of range.
+        TypeError: For steps or a margin that are no numbers.
     """
 
     steps: Sequence[float]
@@ -75,8 +79,16 @@ class UsageLadder:
     ) -> UsageLadder:
         """The ladder for a cap with this ceiling: steps evenly spread, paused from `threshold` on.
 
-        For 3 and 80 percent the steps are 26.7, 53.3 and 80. Raises as `UsageLadder` does, and for
-        a ceiling that no cap has.
+        For a ceiling of 3 and 80 percent the steps are 26.7, 53.3 and 80.
+
+        Args:
+            ceiling: The cap's ceiling, 1 or more.
+            threshold: The highest step, in percent.
+            margin: As for `UsageLadder`.
+
+        Raises:
+            ValueError: For a value out of range.
+            TypeError: For what is no number.
         """
         Cap.at(ceiling)
         if not _is_number(threshold):
@@ -97,12 +109,19 @@ class UsageLadder:
         return tuple(max(step - self.margin, 0) for step in self.steps)
 
     def level(self, utilisation: float, current: int) -> int:
-        """The level to set at this reading of the meter, in percent (not a fraction of 1).
+        """The level to set at this reading of the meter.
 
-        `current` is the level that holds now; 0 is paused. A reading above 100 counts as full.
-        Raises `ValueError` for a reading below 0 or NaN, which a meter gives when it does not know:
-        then leave the cap as it is. Raises `ValueError` for a current level that the ladder does
-        not have, and `TypeError` for what is no number.
+        Args:
+            utilisation: The reading, in percent (not a fraction of 1). Above 100 counts as full.
+            current: The level that holds now; 0 is paused.
+
+        Returns:
+            The level, from 0 (paused) to the ceiling.
+
+        Raises:
+            ValueError: For a reading below 0 or NaN, which a meter gives when it does not know:
+                then leave the cap as it is. Also for a current level that the ladder does not have.
+            TypeError: For what is no number.
         """
         _check_reading(utilisation)
         self._check_level(current)

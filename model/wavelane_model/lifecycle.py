@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from transitions import Machine
 
 State = Literal["queued", "admitted", "running", "review", "merging", "done", "parked", "cancelled"]
+"""Where an issue stands. Queued, parked and cancelled issues hold neither slot nor lane."""
 Trigger = Literal[
     "admit",
     "take_lane",
@@ -43,6 +44,7 @@ Trigger = Literal[
     "unpark",
     "cancel",
 ]
+"""By what an issue moves from one state to another."""
 Guard = Literal[
     "sessions_allowed",
     "below_cap",
@@ -62,6 +64,8 @@ Guard = Literal[
     "failures_left",
 ]
 LaneRelease = Literal["done", "review"]
+"""When an issue's lane is free again: when the issue is done, or as soon as it is under review. It
+is free in any case when the issue leaves flight."""
 
 STATES: Final[dict[State, str]] = {
     "queued": "waits to be admitted; holds neither slot nor lane",

@@ -7,15 +7,21 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Counts allowed before parking, per issue; an unparked issue starts anew.
+    """Counts allowed before an issue is parked, and time-outs. An unparked issue starts anew.
 
-    review_rounds     change requests that go back to implementing; the next one parks
-    checkpoints       the checkpoint without a review in between that parks
-    conflicts         merge conflicts that go back to implementing; the next one parks
-    failures          failed steps that are tried again; the next one parks
-    gate_attempts     times a failing gate goes back to implementing within one step
-    *_timeout         seconds a step may take before it counts as failed; None: no limit
-    postpone_delay    seconds until a postponed issue that named no time is tried again
+    Attributes:
+        review_rounds: Change requests that go back to implementing; the next one parks.
+        checkpoints: The checkpoint without a review in between that parks.
+        conflicts: Merge conflicts that go back to implementing; the next one parks.
+        failures: Failed steps that are tried again; the next one parks.
+        gate_attempts: Times a failing gate goes back to implementing within one step.
+        implement_timeout: Seconds that an implementing session may take; None: no limit.
+        review_timeout: Seconds that a reviewing session may take; None: no limit.
+        merge_timeout: Seconds that a merge may take; None: no limit.
+        postpone_delay: Seconds until an issue is tried again that was postponed without a time.
+
+    Raises:
+        ValueError: For a count or a time that is out of range.
     """
 
     review_rounds: int = 2

@@ -18,7 +18,8 @@ class Implemented:
 class Checkpoint:
     """The session stopped at a safe boundary and committed; a fresh one is to go on.
 
-    `note` is handed to that session as feedback.
+    Attributes:
+        note: Handed to that session as feedback.
     """
 
     note: str = ""
@@ -31,7 +32,11 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class ChangesRequested:
-    """The review wants changes; `feedback` is handed to the next implementing session."""
+    """The review wants changes.
+
+    Attributes:
+        feedback: Handed to the next implementing session.
+    """
 
     feedback: str = ""
 
@@ -43,14 +48,22 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Conflicted:
-    """The merge did not apply and left nothing behind; `details` become feedback."""
+    """The merge did not apply and left nothing behind.
+
+    Attributes:
+        details: Handed to the next implementing session as feedback.
+    """
 
     details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Only a human can help. The issue is parked with `reason`."""
+    """Only a human can help: the issue is parked.
+
+    Attributes:
+        reason: What the human has to see to.
+    """
 
     reason: str
 
@@ -59,8 +72,10 @@ class Blocked:
 class Postponed:
     """Throttled from outside, e.g. by a quota: no charge, and the issue comes back by itself.
 
-    `until` is the earliest time to try again, in seconds since the epoch. Without it the
-    executor waits `Limits.postpone_delay` seconds.
+    Attributes:
+        until: The earliest time to try again, in seconds since the epoch. None:
+            `Limits.postpone_delay` seconds from now.
+        reason: Why, for people.
     """
 
     until: float | None = None

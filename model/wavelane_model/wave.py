@@ -24,13 +24,22 @@ class WaveError(ProblemsError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Issue:
-    """One piece of work in one repo.
+    """One piece of work in one repo. Two issues are equal when all their fields are.
 
-    `id` is unique in the wave, e.g. "api#12". `depends_on` holds ids: this issue starts only
-    when all of them are done. `priority`: higher is more urgent. `estimate`: the expected length
-    in seconds, if known. `labels` say what it is like, e.g. "bug": what others with the same ones
-    have taken says how long it may take, and nothing else follows from them. Two issues are equal
-    when all their fields are.
+    Attributes:
+        id: Unique in the wave, e.g. "api#12".
+        repo: The repo that it is about.
+        depends_on: Ids of issues that have to be done before this one starts.
+        title: What it is about, in one line.
+        body: What is to be done, at length.
+        priority: Higher is more urgent. An issue inherits the priority of the most urgent issue
+            that depends on it.
+        estimate: The expected length in seconds, if it is known.
+        labels: What it is like, e.g. "bug". What issues with the same labels took says how long it
+            may take; nothing else follows from them.
+
+    Raises:
+        TypeError: For a text in place of a list of ids or labels.
     """
 
     id: str
@@ -64,7 +73,10 @@ ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estima
 class Finished:
     """An issue that is done, as far as others are expected to be like it.
 
-    `seconds`: for how long its sessions were under way, all together.
+    Attributes:
+        repo: The repo that it was about.
+        labels: What it was like.
+        seconds: How long its sessions were under way, all together.
     """
 
     repo: str
@@ -76,13 +88,17 @@ class Finished:
 
 
 class Wave:
-    """A checked set of issues.
+    """A checked set of issues, which never changes.
 
-    `repos` are the project's repos in order (default: those of the issues, as first seen).
-    `done` are ids outside the wave that are done already, so that issues may depend on them.
-    `experience` are issues of earlier waves: they say what those without an estimate may take
-    (`wavelane_model.lengths`). Raises `WaveError`, which lists every problem at once: duplicate
-    ids, unknown repos, unknown dependencies, cycles.
+    Args:
+        issues: The issues, in the order of the file.
+        repos: The project's repos, in order. Default: those of the issues, as first seen.
+        done: Ids outside the wave that are done already, so that issues may depend on them.
+        experience: Issues of earlier waves: they say what issues without an estimate may take.
+
+    Raises:
+        WaveError: With every problem at once: duplicate ids, unknown repos, unknown dependencies,
+            cycles.
     """
 
     __slots__ = (
@@ -140,8 +156,15 @@ class Wave:
     ) -> Wave:
         """This wave with `issues` in place of those of the same ids, and the others added.
 
-        Positions stay as they are; what is added follows. `experience` replaces what there was, if
-        it is given. Raises `WaveError`.
+        Positions stay as they are; new issues follow.
+
+        Args:
+            issues: New issues, and changed ones.
+            done: Further ids outside the wave that are done already.
+            experience: Replaces what there was, if it is given.
+
+        Raises:
+            WaveError: If the wave that comes of it is wrong.
         """
         by_id = {issue.id: issue for issue in self.issues}
         by_id.update((issue.id, issue) for issue in issues)

@@ -20,10 +20,10 @@ class Reason:
     """Why an issue is where it is.
 
     Attributes:
-        code: for machines.
-        text: for people.
-        issues: the ids that it waits for.
-        until: the time that it waits for, in seconds since the epoch.
+        code: The reason for machines.
+        text: The reason for people.
+        issues: Ids of the issues that it waits for.
+        until: The time that it waits for, in seconds since the epoch.
     """
 
     code: ReasonCode

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from wavelane.replay.loading import Phase
+from wavelane.control.journal_status import Phase
 from wavelane.steps import Step
 from wavelane.timeline.estimates import Unit
 from wavelane.timeline.forecast import Awaited
@@ -437,7 +437,7 @@ class VerifyOutput(_Output):
     """`wavelane verify --json`: whether a journal keeps the rules."""
 
     keeps_the_rules: bool
-    """Whether it keeps the rules: nothing was found."""
+    """Nothing was found that breaks a rule."""
     events: int
     """How many events there are."""
     outcome: RunOutcome

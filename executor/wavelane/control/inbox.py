@@ -51,9 +51,18 @@ def give(
 ) -> Answer | None:
     """Give a command to the wave of a journal, whether a run is under way or not, and wait.
 
-    None when the run has not answered after `patience` seconds: the command stays in the journal
-    and is carried out as soon as the run looks, or the next one starts. Raises `JournalError` for
-    what is no journal of this version, and when it cannot be written.
+    Args:
+        path: The journal.
+        request: What is asked for.
+        patience: Seconds to wait for the answer of a run.
+        clock: Gives the time now, in seconds since the epoch.
+
+    Returns:
+        The answer. None: the run has not answered in time. The command stays in the journal, and is
+        carried out as soon as the run looks, or the next one starts.
+
+    Raises:
+        JournalError: For what is no journal of this version, and when it cannot be written.
     """
     path = Path(path)
     JournalReader(path).close()  # is it one?

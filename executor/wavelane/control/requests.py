@@ -45,7 +45,9 @@ from wavelane_model.why import why
 class Addition:
     """Issues are to be added to the wave, or changed if they have not begun.
 
-    `details` is for the pipeline: how to work on each, by id; see `Extensible`.
+    Attributes:
+        amendment: The new and the changed ones.
+        details: For the pipeline: how to work on each, by id; see `Extensible`.
     """
 
     amendment: WaveAmended
@@ -53,6 +55,7 @@ class Addition:
 
 
 Request = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested | Addition
+"""What may be asked of a wave from outside."""
 Extend = Callable[[Sequence[Issue], Mapping[str, Any]], None]
 
 _Event = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested
@@ -74,7 +77,12 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a command: whether what was asked for is so now, and a sentence."""
+    """What became of a command.
+
+    Attributes:
+        done: Whether what was asked for is so now.
+        text: The answer, in a sentence.
+    """
 
     done: bool
     text: str

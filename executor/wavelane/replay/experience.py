@@ -23,8 +23,14 @@ from wavelane_model.wave import Finished
 def experience_of(*journals: str | Path) -> tuple[Finished, ...]:
     """What the finished issues of these journals have taken, of running ones as of now.
 
-    Give it to a `Wave`. A journal that is named twice counts once. Raises `JournalError` for a
-    journal that is not there, and for one that was changed or damaged.
+    Args:
+        *journals: Paths of journals; one that is named twice counts once.
+
+    Returns:
+        What to give to a `Wave` as its `experience`.
+
+    Raises:
+        JournalError: For a journal that is not there, and for one that was changed or damaged.
     """
     paths = {Path(journal).resolve(): Path(journal) for journal in journals}
     return tuple(one for path in paths.values() for one in _finished_in_journal(path))

@@ -12,7 +12,15 @@ from wavelane_model.why import Reason, why
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where one issue stands: its state, since when (seconds since the epoch), and why."""
+    """Where one issue stands.
+
+    Attributes:
+        issue: The issue.
+        state: Its state.
+        why: Why it is in that state.
+        attempts: How many implementing sessions it has had.
+        since: When it entered its state, in seconds since the epoch; None: it never moved.
+    """
 
     issue: Issue
     state: State
@@ -23,7 +31,17 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class LaneStatus:
-    """Where one repo stands: its issues in flight, and the first of those that wait for it."""
+    """Where one repo stands.
+
+    Attributes:
+        repo: Its name.
+        in_flight: Its issues in flight.
+        next: The first of the issues that wait for it.
+        waiting: How many issues wait.
+        done: How many are done.
+        parked: How many are parked.
+        total: How many there are.
+    """
 
     repo: str
     in_flight: tuple[Status, ...]
@@ -36,9 +54,14 @@ class LaneStatus:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Where a wave stands: its lanes, how many issues are in flight, and the cap.
+    """Where a wave stands.
 
-    `resumes_at`: when a pause ends by itself, in seconds since the epoch.
+    Attributes:
+        lanes: Where each repo stands, in the order of the wave.
+        in_flight: How many issues are in flight.
+        level: The level of the cap; 0 is paused.
+        ceiling: The highest level.
+        resumes_at: When a pause ends by itself, in seconds since the epoch.
     """
 
     lanes: tuple[LaneStatus, ...]

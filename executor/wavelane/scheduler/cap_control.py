@@ -14,10 +14,10 @@ from wavelane_model.step import IllegalEvent
 class CapControl:
     """Moves the cap of a scheduler, before or during its run, from any thread.
 
-    A move holds as soon as the call returns: no session starts that the new level does not
-    allow, and none that has started is interrupted. From another thread, a start that was allowed
-    at the very moment of the move may still be seen right after it. A move past the end changes
-    nothing. Each returns the level that then holds; 0 is paused.
+    A move holds as soon as the call returns: no session starts that the new level does not allow,
+    and none that has started is interrupted. From another thread, a start that was allowed at the
+    very moment of the move may still be seen right after it. A move past the end changes nothing.
+    Each method returns the level that then holds; 0 is paused.
     """
 
     def __init__(
@@ -62,7 +62,15 @@ class CapControl:
         return self._move("step_up")
 
     def set(self, level: int) -> int:
-        """To `level`. Raises `ValueError` for one below 0 or above the ceiling."""
+        """To a level.
+
+        Args:
+            level: From 0 (paused) to the ceiling.
+
+        Raises:
+            ValueError: For a level below 0 or above the ceiling.
+            TypeError: For what is no whole number.
+        """
         if isinstance(level, bool) or not isinstance(level, int):
             raise TypeError(f"the cap's level is {level!r}; give a whole number")
         return self._move("set", level)
@@ -70,8 +78,13 @@ class CapControl:
     def pause(self, until: float | None = None) -> int:
         """To paused: no session starts; those that run finish their step.
 
-        `until`: seconds since the epoch; then the cap goes back by itself, also in a later run,
-        unless it was moved before. Pausing again gives the pause another time, or none.
+        Args:
+            until: Seconds since the epoch. Then the cap goes back by itself, also in a later run,
+                unless it was moved before. Pausing again gives the pause another time, or none.
+
+        Raises:
+            ValueError: For a time that is not finite.
+            TypeError: For what is no number.
         """
         if until is None:
             return self._move("pause")

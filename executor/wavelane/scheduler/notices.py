@@ -12,10 +12,18 @@ from wavelane_model.lifecycle import State, Trigger
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened, at `at` seconds since the epoch.
+    """One thing that happened.
 
-    kind "issue": `issue` of `repo` moved by `trigger` from `source` to `target`, for `reason`.
-    kind "cap": the cap is at `level`. kind "end": the run ended with the outcome `reason`.
+    Attributes:
+        at: When, in seconds since the epoch.
+        kind: "issue": an issue moved; "cap": the cap moved; "end": the run ended.
+        issue: The id of the issue that moved.
+        repo: Its repo.
+        trigger: By what it moved.
+        source: The state that it left.
+        target: The state that it entered.
+        reason: Why it moved; at the end, the outcome of the run.
+        level: Where the cap stands now.
     """
 
     at: float

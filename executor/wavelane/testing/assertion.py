@@ -10,8 +10,14 @@ from wavelane.verify import Verdict, verify
 def assert_keeps_the_rules(journal: str | Path) -> Verdict:
     """Fail with all that `verify` finds in a journal; else return its verdict.
 
-    An unfinished run may keep the rules: ask the verdict for its `outcome`. Raises
-    `AssertionError`, and `JournalError` for a file that is no journal.
+    An unfinished run may keep the rules: look at the verdict's `outcome`.
+
+    Args:
+        journal: Path of the journal.
+
+    Raises:
+        AssertionError: When a rule was broken.
+        JournalError: For a file that is no journal.
     """
     verdict = verify(journal)
     if not verdict.keeps_the_rules:

@@ -18,9 +18,14 @@ _DEFAULTS: Final[dict[Step, Outcome]] = {
 
 
 class Call(NamedTuple):
-    """One call of the pipeline: its step, its issue, and when it began and ended.
+    """One call of the pipeline. Times are those of the event loop, in seconds.
 
-    Times are those of the event loop. `ended` is None while the call is under way.
+    Attributes:
+        step: What was called: "implement", "review" or "merge".
+        issue: The issue as it was handed over.
+        began: When the call began.
+        ended: When it ended; None: it is under way.
+        outcome: What it returned or raised; "cancelled": it was cancelled.
     """
 
     step: Step
@@ -36,14 +41,16 @@ class Call(NamedTuple):
 
 
 class ScriptedPipeline:
-    """Ends each step as `script` says, or well; each takes `seconds` of the loop's time.
-
-    `script` maps (step, issue id) to what the calls end with, one after the other: an outcome, an
-    exception to raise, any other value to return, or a function of the issue that gives one of
-    these. When a list is used up, the step ends well. `seconds` is a number, or a function of step
-    and issue.
+    """Ends each step as a script says, or well, and remembers who was called when.
 
         ScriptedPipeline({("review", "api#1"): [ChangesRequested("add a test")]})
+
+    Args:
+        script: Maps (step, issue id) to what the calls end with, one after the other: an outcome,
+            an exception to raise, any other value to return, or a function of the issue that gives
+            one of these. When a list is used up, the step ends well.
+        seconds: How long each step takes, in the loop's time: a number, or a function of step and
+            issue.
     """
 
     def __init__(
@@ -70,7 +77,11 @@ class ScriptedPipeline:
         return await self._play("merge", issue)
 
     def names(self, step: Step | None = None) -> list[tuple[Step, str]]:
-        """What was called, in order; of one step, if given."""
+        """What was called, in order.
+
+        Args:
+            step: Only calls of this step; None: all.
+        """
         return [call.name for call in self.calls if step in (None, call.step)]
 
     def under_way(self) -> list[Call]:

@@ -23,7 +23,13 @@ limits: st.SearchStrategy[Limits] = st.builds(
 
 @st.composite
 def waves(draw: st.DrawFn, *, max_repos: int = 3, max_issues: int = 6) -> Wave:
-    """A wave: issues in a few repos, with dependencies within and across them."""
+    """A wave: issues in a few repos, with dependencies within and across them.
+
+    Args:
+        draw: Given by Hypothesis.
+        max_repos: Most repos.
+        max_issues: Most issues.
+    """
     repos = [f"repo{at}" for at in range(draw(st.integers(1, max_repos)))]
     issues: list[Issue] = []
     for number in range(draw(st.integers(1, max_issues))):

@@ -32,7 +32,11 @@ class Deadlock(RuntimeError):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time. `patience`: real seconds to wait for another thread."""
+    """An event loop in virtual time: its clock jumps to the next timer.
+
+    Args:
+        patience: Real seconds to wait for another thread when nothing is ready and no timer is set.
+    """
 
     _scheduled: list[asyncio.TimerHandle]
 
@@ -129,7 +133,18 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 def run_virtual(main: Callable[[], Coroutine[Any, Any, T]], *, patience: float = 2.0) -> T:
-    """Run `main()` to its end in virtual time, like `asyncio.run`."""
+    """Run `main()` to its end in virtual time, like `asyncio.run`.
+
+    Args:
+        main: Makes the coroutine to run, e.g. `scheduler.run`.
+        patience: Real seconds to wait for another thread when everything else waits.
+
+    Returns:
+        What the coroutine returns.
+
+    Raises:
+        Deadlock: When everything waits, and nothing is left that could end the waiting.
+    """
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(patience=patience)) as runner:
         return runner.run(main())
 

@@ -101,8 +101,14 @@ class Verdict:
 def verify(path: str | Path) -> Verdict:
     """Judge a journal, of a run that has ended, was cut off, or goes on.
 
-    Raises `JournalError` for a file that is no journal of this version. Whatever else is wrong with
-    it is a finding.
+    Args:
+        path: The journal.
+
+    Returns:
+        What was found. Whatever is wrong with the journal is a finding.
+
+    Raises:
+        JournalError: For a file that is no journal of this version.
     """
     with closing(JournalReader(Path(path))) as reader:
         try:
