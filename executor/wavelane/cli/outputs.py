@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from wavelane.control.journal_status import Phase
+from wavelane.replay.loading import Phase
 from wavelane.steps import Step
 from wavelane.timeline.estimates import Unit
 from wavelane.timeline.forecast import Awaited
