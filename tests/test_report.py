@@ -11,7 +11,7 @@ from wavelane.control.journal_status import status_of_journal
 from wavelane.journal import Journal, RecordedEvent, Settings
 from wavelane.replay.recorder import Recovered
 from wavelane.replay.replay import Replay
-from wavelane.replay.report import Report
+from wavelane.replay.report import Report, report_of
 from wavelane.timeline.history import history_of_journal
 from wavelane_model.cap import Cap
 from wavelane_model.events import (
@@ -57,7 +57,7 @@ class Told:
 
     def minutes(self) -> dict[str, float]:
         """Of api#1, by state."""
-        seconds = Report.of(self.replay).issues["api#1"].seconds
+        seconds = report_of(self.replay).issues["api#1"].seconds
         return {state: spent / MINUTE for state, spent in seconds.items() if spent}
 
 

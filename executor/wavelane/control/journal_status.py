@@ -9,7 +9,7 @@ from typing import Any
 from wavelane.journal import CommandRow
 from wavelane.lock import LockOwner
 from wavelane.replay.loading import Phase, view_of
-from wavelane.replay.report import Report
+from wavelane.replay.report import Report, report_of
 from wavelane.replay.status import Overview, overview_of
 
 
@@ -77,6 +77,6 @@ def status_of_journal(path: Path) -> JournalStatus:
         view.phase,
         view.process,
         overview_of(view.replay),
-        Report.of(view.replay),
+        report_of(view.replay),
         view.commands,
     )

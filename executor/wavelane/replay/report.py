@@ -33,24 +33,6 @@ class IssueReport:
     ended_at: float | None
     seconds: Mapping[State, float]
 
-    @classmethod
-    def of(cls, replay: Replay, issue_id: str) -> IssueReport:
-        """The report of one issue as of the last event."""
-        issue, record = replay.state.wave[issue_id], replay.state.find(issue_id)
-        times = replay.recorder.times(issue_id)
-        return cls(
-            id=issue.id,
-            repo=issue.repo,
-            title=issue.title,
-            labels=issue.labels,
-            state=record.state,
-            why=why(replay.state, issue_id),
-            attempts=record.attempts,
-            started_at=times.started_at if times else None,
-            ended_at=times.ended_at if times else None,
-            seconds=dict(times.seconds) if times else {},
-        )
-
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {
@@ -100,19 +82,6 @@ class Report:
         }
 
     @classmethod
-    def of(cls, replay: Replay) -> Report:
-        """The report of a wave as of its last event."""
-        state, recorder = replay.state, replay.recorder
-        return cls(
-            outcome=state.outcome or "unfinished",
-            issues={issue.id: IssueReport.of(replay, issue.id) for issue in state.wave.issues},
-            started_at=recorder.first_at or 0.0,
-            ended_at=recorder.last_at,
-            highest_cap=state.highest_cap,
-            recovered=recorder.recovered,
-        )
-
-    @classmethod
     def from_journal(cls, path: str | Path) -> Report:
         """The report of a journal, of a run that has ended, was cut off, or goes on.
 
@@ -121,4 +90,35 @@ class Report:
             IllegalEvent: It has an event that cannot have happened.
         """
         with opened(Path(path)) as (reader, process):
-            return cls.of(replayed(reader, process).replay)
+            return report_of(replayed(reader, process).replay)
+
+
+def report_of(replay: Replay) -> Report:
+    """The report of a wave as of its last event."""
+    state, recorder = replay.state, replay.recorder
+    return Report(
+        outcome=state.outcome or "unfinished",
+        issues={issue.id: _issue_report(replay, issue.id) for issue in state.wave.issues},
+        started_at=recorder.first_at or 0.0,
+        ended_at=recorder.last_at,
+        highest_cap=state.highest_cap,
+        recovered=recorder.recovered,
+    )
+
+
+def _issue_report(replay: Replay, issue_id: str) -> IssueReport:
+    """The report of one issue as of the last event."""
+    issue, record = replay.state.wave[issue_id], replay.state.find(issue_id)
+    times = replay.recorder.times(issue_id)
+    return IssueReport(
+        id=issue.id,
+        repo=issue.repo,
+        title=issue.title,
+        labels=issue.labels,
+        state=record.state,
+        why=why(replay.state, issue_id),
+        attempts=record.attempts,
+        started_at=times.started_at if times else None,
+        ended_at=times.ended_at if times else None,
+        seconds=dict(times.seconds) if times else {},
+    )

@@ -29,7 +29,7 @@ from pathlib import Path
 from wavelane.journal import Settings
 from wavelane.pipeline import Pipeline
 from wavelane.replay.replay import Replay, StepResult
-from wavelane.replay.report import Report
+from wavelane.replay.report import Report, report_of
 from wavelane.replay.status import LaneStatus, Overview, Status, lanes_of, overview_of, status_of
 from wavelane.scheduler.background_planner import BackgroundPlanner
 from wavelane.scheduler.cap_control import CapControl
@@ -236,7 +236,7 @@ class Scheduler:
     def report(self) -> Report:
         """The report as of now."""
         with self._core.lock:
-            return Report.of(self._core.replay)
+            return report_of(self._core.replay)
 
     # Commands
 

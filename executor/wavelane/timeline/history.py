@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from wavelane.journal import Settings
 from wavelane.replay.loading import JournalView, Phase, phase_without_a_run, view_of
-from wavelane.replay.report import IssueReport, Report
+from wavelane.replay.report import IssueReport, Report, report_of
 from wavelane.steps import Step
 from wavelane.timeline.estimates import expected_seconds
 from wavelane.timeline.forecast import Forecast, covered, forecast
@@ -144,7 +144,7 @@ def history_of_journal(path: Path, now: float | None = None) -> History:
 
 
 def _history(path: Path, view: JournalView, phase: Phase, spans: SpanRecorder) -> History:
-    settings, report = view.settings, Report.of(view.replay)
+    settings, report = view.settings, report_of(view.replay)
     sessions = tuple(spans.sessions)
     runs = tuple(spans.runs)
     return History(
