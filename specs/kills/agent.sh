@@ -1,9 +1,9 @@
-# One session of a wave that is disturbed: `sh agent.sh implement|review|gate POLICY CEILING`.
+# One session of a disturbed wave: `sh agent.sh implement|review|gate POLICY CEILING`.
 #
-# It tells in sessions.log, beside the wave file, when it began and ended, and what it found that must
-# not be. It holds locks on its issue, its lane and a slot; what it leaves running in the background
-# inherits them. So a session that finds one taken runs beside another, whatever has become of that
-# one's leader: the kernel gives a lock back when the last process that has it is gone.
+# It logs to sessions.log, beside the wave file, when it began and ended, and the violations that it
+# found. It takes locks on its issue, its lane and a slot, which its background processes inherit. So a
+# session that finds a lock taken runs beside another one, even if that one's leader is gone: the kernel
+# releases a lock when the last process that has it is gone.
 step=$1 policy=$2 ceiling=$3
 who="$RUN_NUMBER $step $WAVELANE_REPO $WAVELANE_ISSUE $WAVELANE_ATTEMPT $$"
 own="$WAVELANE_ISSUE.txt"
@@ -83,7 +83,7 @@ case $kind in
     ;;
 esac
 
-# What it writes follows from what its dependencies wrote and from what it was told, in any order.
+# Its content depends only on its dependencies' content and on the feedback, not on any order.
 polished=$(grep -sq polish "$own" "$WAVELANE_FEEDBACK_FILE" && echo polished)
 fixed=$(grep -sq fix "$own" "$WAVELANE_FEEDBACK_FILE" && echo fixed)
 {
@@ -97,7 +97,7 @@ case $kind in
 *gate*) [ -z "$fixed" ] || echo fixed >>"$own" ;;
 esac
 
-# Two issues of one lane that write here conflict when they are made side by side.
+# Two issues of one lane that write here conflict if they are implemented at the same time.
 case $kind in
 *shared*)
     { cat shared.txt; echo "$WAVELANE_ISSUE"; } | sort -u >shared.new
@@ -105,7 +105,7 @@ case $kind in
     ;;
 esac
 
-# Somebody else commits to the agent branch what this issue's branch does not have: a conflict.
+# Another committer adds to the agent branch what this issue's branch does not have: a conflict.
 case $kind in
 *outside*)
     { cat outside.txt 2>/dev/null; echo "$WAVELANE_ISSUE"; } | sort -u >outside.new

@@ -1,6 +1,7 @@
-"""A small disk for the journal: one that is full in the middle of a run, and later has room again.
+"""A small disk for the journal, which is full in the middle of a run, and later has room again.
 
-It is a tmpfs. Where the machine lets nobody mount one, no file of the run may grow beyond a limit.
+It is a tmpfs. On machines where mounting one is not allowed, the size of the run's files is limited
+instead.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 _LARGEST_FILE: Final = 0.5
-"""Where no disk is mounted: the share of its size that the largest file of a journal would get."""
+"""Without a mounted disk: the limit for a file, as a share of the disk's size."""
 
 
 @dataclass(slots=True)
 class SmallDisk:
-    """A folder in which there is room for `size` bytes, until `make_room`."""
+    """A folder with room for `size` bytes, until `make_room`."""
 
     folder: Path
     size: int
@@ -30,8 +31,8 @@ class SmallDisk:
         options = f"size={self.size}"
         self.is_mounted = _mount("-t", "tmpfs", "-o", options, "tmpfs", str(self.folder))
 
-    def arm(self) -> None:
-        """In the process of a run: see to it that the limit holds there, if it is one of files."""
+    def install(self) -> None:
+        """In the process of a run: limit the size of files there, if no disk is mounted."""
         if not self.is_mounted and not self.has_room:
             most = int(self.size * _LARGEST_FILE)
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
@@ -42,7 +43,7 @@ class SmallDisk:
             raise OSError(f"{self.folder} cannot be made larger")
 
     def close(self, *, keep: bool) -> None:
-        """Take the disk away; what is on it stays, if it is to be looked at."""
+        """Unmount the disk; with `keep`, copy its content beside it first."""
         if self.is_mounted:
             copy = self.folder.with_name(f"{self.folder.name}-as-it-was")
             if keep:

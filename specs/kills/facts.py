@@ -1,7 +1,7 @@
-"""Facts: what there is to see of a wave that has ended, asked of git, the kernel and the sessions.
+"""Facts: the evidence about a wave that has ended, from git, the kernel and the sessions.
 
-The code under test is asked for two things alone: which issues the journal says are done, and
-whether it keeps the rules.
+The code under test contributes only two: which issues are done by the journal, and whether the
+journal keeps the rules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from specs.kills.processes import alive
+from specs.kills.processes import processes_of
 from specs.kills.project import AGENT_BRANCH, REPOS, Project, git
 from wavelane.journal import read_journal
 from wavelane.replay.report import Report
@@ -20,12 +20,24 @@ from wavelane.verify import verify
 from wavelane_model.events import Event, OrderPlanned, Reservation
 
 _DEPTHS: Final = {"logs": 1, "inputs": 1, "worktrees": 3}
-"""How deep is looked into the folders of the journal's folder; into all others, to the ground."""
+"""How many levels of a folder beside the journal are listed; of all others, every level."""
 _TRAILER: Final = "Wavelane-Issue: "
 
 
-class Line(NamedTuple):
-    """A line of the sessions' log. `at`: nanoseconds; `what`: begin, end, beside, above, early …"""
+class LogLine(NamedTuple):
+    """A line of the sessions' log.
+
+    Attributes:
+        at: When it was written, in nanoseconds.
+        what: `begin` or `end`, or a violation: `beside`, `above`, `early` or `again`.
+        run: The number of the run.
+        step: `implement`, `review` or `gate`.
+        repo: The repo of the issue.
+        issue: The issue.
+        attempt: The attempt.
+        pid: The process of the session.
+        note: Details.
+    """
 
     at: int
     what: str
@@ -38,7 +50,7 @@ class Line(NamedTuple):
     note: str = ""
 
     @classmethod
-    def parsed(cls, text: str) -> Line:
+    def parsed(cls, text: str) -> LogLine:
         at, what, run, step, repo, issue, attempt, pid, *note = text.split()
         return cls(int(at), what, run, step, repo, issue, int(attempt), int(pid), " ".join(note))
 
@@ -47,19 +59,19 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """What a repo looks like."""
+class RepoFacts:
+    """The state of a repo."""
 
     merges: tuple[str, ...]
     """The issues of the merge commits on the agent branch, in order; "?" for one without."""
     others: tuple[str, ...]
-    """The subjects of the other commits there, since the base."""
+    """The subjects of the other commits there, after the base."""
     tree: str
-    """The hash of its content."""
+    """The hash of the agent branch's tree."""
     branches: frozenset[str]
     worktrees: frozenset[str]
     locks: frozenset[str]
-    """What git has left locked."""
+    """The lock files that git has left."""
     checkout: tuple[str, ...]
     """The user's own branch, commit, changes and files."""
 
@@ -70,24 +82,24 @@ class Facts:
 
     exit_code: int | None
     done: frozenset[str]
-    lanes: dict[str, Lane]
-    sessions: tuple[Line, ...] = ()
+    repos: dict[str, RepoFacts]
+    sessions: tuple[LogLine, ...] = ()
     processes: tuple[str, ...] = ()
     files: frozenset[str] = frozenset()
-    """What there is in the folder of the journal, but for what is in logs, inputs, worktrees."""
+    """The files beside the journal, without the contents of logs, inputs and worktrees."""
     broken_rules: str = ""
-    """What `wavelane verify` has against the journal."""
+    """The violations that `wavelane verify` finds in the journal."""
     events: Counter[str] = field(default_factory=Counter)
-    """How often the journal has which event; "Reservation": how many its plans have."""
+    """How often each event is in the journal, and how many reservations its plans make."""
 
     @property
     def merges(self) -> int:
-        return sum(len(lane.merges) for lane in self.lanes.values())
+        return sum(len(repo.merges) for repo in self.repos.values())
 
 
-def facts_of(project: Project, exit_code: int | None) -> Facts:
-    """Look at everything."""
-    processes = tuple(alive(project.folder).values())
+def collect_facts(project: Project, exit_code: int | None) -> Facts:
+    """Collect the evidence about a project's wave."""
+    processes = tuple(processes_of(project.folder).values())
     folders = (project.state_dir, project.disk)
     files = frozenset(name for folder in folders if folder for name in _files(folder))
     report = Report.from_journal(project.journal)
@@ -95,8 +107,8 @@ def facts_of(project: Project, exit_code: int | None) -> Facts:
     return Facts(
         exit_code,
         frozenset(one for one, issue in report.issues.items() if issue.state == "done"),
-        {name: _lane(project.folder / name) for name in REPOS},
-        tuple(lines_of(project.log)),
+        {name: _repo_facts(project.folder / name) for name in REPOS},
+        tuple(log_lines(project.log)),
         processes,
         files,
         "" if verdict.keeps_the_rules else str(verdict),
@@ -113,13 +125,13 @@ def _counted(events: Iterable[Event]) -> Counter[str]:
     return found
 
 
-def lines_of(log: Path) -> Iterator[Line]:
-    """What the sessions have told so far."""
+def log_lines(log: Path) -> Iterator[LogLine]:
+    """The lines that the sessions have logged so far."""
     if log.exists():
-        yield from map(Line.parsed, log.read_text().splitlines())
+        yield from map(LogLine.parsed, log.read_text().splitlines())
 
 
-def _lane(repo: Path) -> Lane:
+def _repo_facts(repo: Path) -> RepoFacts:
     span = f"main..{AGENT_BRANCH}"
     form = ("log", "--first-parent", "--reverse", "--format=%P%x1f%B%x1e", span)
     merges, others = [], []
@@ -132,7 +144,7 @@ def _lane(repo: Path) -> Lane:
                 others.append(message.splitlines()[0])
     branches = git(repo, "for-each-ref", "--format=%(refname:short)", "refs/heads")
     listing = git(repo, "worktree", "list", "--porcelain").splitlines()
-    return Lane(
+    return RepoFacts(
         tuple(merges),
         tuple(others),
         git(repo, "rev-parse", f"{AGENT_BRANCH}^{{tree}}"),

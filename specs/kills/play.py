@@ -1,4 +1,4 @@
-"""Playing a wave: runs that are disturbed, one after the other, until one ends by itself."""
+"""Playing a wave: its runs are disturbed, one after the other, until one ends by itself."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Final, NamedTuple
 
+from specs.kills.checker import Comparison, LoggedSession, sessions_of, violations
 from specs.kills.disk import SmallDisk
-from specs.kills.facts import Facts, facts_of, lines_of
-from specs.kills.judge import Case, Session, judged, sessions_of
-from specs.kills.moments import Moment
-from specs.kills.plan import Disturbance, Plan
+from specs.kills.disturbances import Disturbance, DisturbedWave
+from specs.kills.facts import Facts, collect_facts, log_lines
+from specs.kills.kill_points import KillPoint
 from specs.kills.processes import (
     INTERRUPTED,
-    PATIENCE,
+    RUN_TIMEOUT,
     Ended,
+    FaultInjector,
     Run,
-    Trap,
-    alive,
-    end_all,
-    take_orphans,
+    become_subreaper,
+    kill_all,
+    processes_of,
 )
 from specs.kills.project import Project, Setting
 
@@ -37,10 +37,10 @@ BAD_INPUT: Final = 2
 
 
 @dataclass(slots=True)
-class Played:
-    """A wave that was played, and what is `broken`. `folder` is kept where something is."""
+class PlayedWave:
+    """A wave that was played, and its violations; its `folder` is kept if there are any."""
 
-    plan: Plan
+    wave: DisturbedWave
     seconds: float = 0.0
     runs: list[str] = field(default_factory=list)
     kills: int = 0
@@ -51,30 +51,30 @@ class Played:
     broken: list[str] = field(default_factory=list)
     folder: str = ""
 
-    def account(self) -> str:
-        """What a person needs to look into it."""
-        setting = self.plan.setting
+    def report(self) -> str:
+        """Describe the wave, its violations, and how to play it again."""
+        setting = self.wave.setting
         return "\n".join(
             (
-                f"seed {self.plan.seed}, wave {self.plan.wave} (lanes until {setting.policy}, cap "
-                f"{setting.ceiling}{', one parked' if setting.has_parked else ''}"
+                f"seed {self.wave.seed}, wave {self.wave.number} (lanes until {setting.policy}, "
+                f"cap {setting.ceiling}{', one parked' if setting.has_parked else ''}"
                 f"{', planned' if setting.has_estimates else ''}); "
                 f"folder {self.folder}",
                 *(f"  run {number}: {run}" for number, run in enumerate(self.runs, 1)),
                 *(f"  broken: {what}" for what in self.broken),
-                f"  again: python -m specs.kills --seed {self.plan.seed} --wave {self.plan.wave}",
+                f"  again: python -m specs.kills --seed {self.wave.seed} --wave {self.wave.number}",
             )
         )
 
 
-def play(plan: Plan) -> Played:
-    """Play a wave to its end in a new folder, and judge it."""
+def play(wave: DisturbedWave) -> PlayedWave:
+    """Play a wave to its end in a new folder, and check it."""
     began = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix=f"wavelane-kills-{plan.seed}-{plan.wave}-")).resolve()
-    take_orphans()
-    project = Project.make(folder, plan.setting)
-    disk = SmallDisk(folder / "disk", plan.disk) if plan.disk else None
-    player = _Player(plan, replace(project, disk=disk.folder if disk else None))
+    folder = Path(tempfile.mkdtemp(prefix=f"wavelane-kills-{wave.seed}-{wave.number}-")).resolve()
+    become_subreaper()
+    project = Project.make(folder, wave.setting)
+    disk = SmallDisk(folder / "disk", wave.disk) if wave.disk else None
+    player = _Player(wave, replace(project, disk=disk.folder if disk else None))
     played = player.played
     try:
         if disk is not None:
@@ -82,9 +82,9 @@ def play(plan: Plan) -> Played:
         if not played.broken:
             player.play()
         if not played.broken:
-            player.judge()
+            player.check()
     finally:
-        end_all(folder)
+        kill_all(folder)
         if disk is not None:
             disk.close(keep=bool(played.broken))
     if played.broken:
@@ -95,87 +95,87 @@ def play(plan: Plan) -> Played:
     return played
 
 
-class Undisturbed(NamedTuple):
-    """A wave that nobody disturbed, and how many seconds its run took."""
+class ReferenceRun(NamedTuple):
+    """An undisturbed wave, and how many seconds its run took."""
 
     facts: Facts
     seconds: float
 
 
 @cache
-def undisturbed(setting: Setting) -> Undisturbed:
-    """How the wave of a setting goes when nobody disturbs it."""
+def reference_run(setting: Setting) -> ReferenceRun:
+    """Play the wave of a setting undisturbed, once in a process."""
     folder = Path(tempfile.mkdtemp(prefix="wavelane-kills-undisturbed-")).resolve()
-    take_orphans()
+    become_subreaper()
     project = Project.make(folder, setting)
     began = time.monotonic()
     ended = Run("1", project.command, folder, None).wait()
     seconds = time.monotonic() - began
-    facts = facts_of(project, ended.code if ended else None)
-    broken = judged(Case(setting, facts, facts))
+    facts = collect_facts(project, ended.code if ended else None)
+    broken = violations(Comparison(setting, facts, facts))
     if broken:
-        end_all(folder)
-        raise AssertionError("\n".join((f"nobody disturbed it: {folder}", *broken)))
+        kill_all(folder)
+        raise AssertionError("\n".join((f"an undisturbed wave has violations: {folder}", *broken)))
     rmtree(folder)
-    return Undisturbed(facts, seconds)
+    return ReferenceRun(facts, seconds)
 
 
 class _Player:
-    def __init__(self, plan: Plan, project: Project) -> None:
-        self.played = Played(plan)
+    def __init__(self, wave: DisturbedWave, project: Project) -> None:
+        self.played = PlayedWave(wave)
         self._project = project
-        self._setting = plan.setting
-        self._reference = undisturbed(replace(plan.setting, ceiling=3, has_estimates=False))
+        self._setting = wave.setting
+        self._reference = reference_run(replace(wave.setting, ceiling=3, has_estimates=False))
         self._cut: set[str] = set()
         self._run: Run | None = None
 
     def play_on(self, disk: SmallDisk) -> None:
-        """Run the wave where the journal has too little room; again; and make room."""
+        """Run the wave twice with too little room for the journal, then make room."""
         for _ in range(2):
             run = self._start(disk)
             ended = run.wait()
             self.played.runs.append(f"on a disk of {disk.size} bytes → {ended}")
             self._cut.add(run.number)
-            said = run.errors.read_text()
-            if ended != Ended(BAD_INPUT, None) or not _NO_ROOM.fullmatch(said):
-                self.played.broken.append(f"run {run.number} on a full disk: {ended}: {said}")
-            for process in alive(self._project.folder).values():
-                self.played.broken.append(f"a full disk ended it, and a process is left: {process}")
+            errors = run.errors.read_text()
+            if ended != Ended(BAD_INPUT, None) or not _NO_ROOM.fullmatch(errors):
+                self.played.broken.append(f"run {run.number} on a full disk: {ended}: {errors}")
+            for process in processes_of(self._project.folder).values():
+                self.played.broken.append(f"a process is left after a full disk: {process}")
         self.played.signals[FULL_DISK] += 1
         disk.make_room()
 
     def play(self) -> None:
-        """Disturb run after run, as planned, until one ends the wave; the last is left alone."""
-        for disturbance in (*self.played.plan.disturbances, None):
-            run = self._start(disturbance.moment if disturbance else None)
+        """Disturb run after run, until one ends the wave; the last run is left alone."""
+        for disturbance in (*self.played.wave.disturbances, None):
+            run = self._start(disturbance.kill_point if disturbance else None)
             ended = self._disturbed(run, disturbance) if disturbance else run.wait()
             if ended is None:
-                self.played.broken.append(f"run {run.number} did not end in {PATIENCE:.0f} s")
+                self.played.broken.append(f"run {run.number} did not end in {RUN_TIMEOUT:.0f} s")
                 return
             self.played.runs.append(f"{disturbance or 'left alone'} → {ended}")
-            self._note(run, ended, disturbance)
+            self._count(run, ended, disturbance)
             if self.played.broken or ended.code in (0, 1):
                 return
 
-    def judge(self) -> None:
-        """Compare the wave with one that nobody disturbed."""
+    def check(self) -> None:
+        """Compare the wave with an undisturbed one."""
         assert self._run is not None
         assert self._run.ended is not None
-        facts = facts_of(self._project, self._run.ended.code)
-        case = Case(self._setting, self._reference.facts, facts, frozenset(self._cut))
-        self.played.broken += judged(case)
+        facts = collect_facts(self._project, self._run.ended.code)
+        case = Comparison(self._setting, self._reference.facts, facts, frozenset(self._cut))
+        self.played.broken += violations(case)
         self.played.merges = facts.merges
         self.played.events = facts.events
 
-    def _start(self, trap: Trap | None) -> Run:
+    def _start(self, injector: FaultInjector | None) -> Run:
         number = str(len(self.played.runs) + 1)
-        self._run = Run(number, self._project.command, self._project.folder, trap)
+        self._run = Run(number, self._project.command, self._project.folder, injector)
         return self._run
 
     def _disturbed(self, run: Run, disturbance: Disturbance) -> Ended | None:
-        """Do to a run what is planned, and wait for its end."""
-        if disturbance.moment is not None:
-            return self._killed(run, disturbance.moment, disturbance.otherwise)
+        """Disturb a run, and wait for its end."""
+        if disturbance.kill_point is not None:
+            return self._killed(run, disturbance.kill_point, disturbance.otherwise)
         if not self._comes_to(run, disturbance):
             return run.ended
         match disturbance.signal:
@@ -192,55 +192,55 @@ class _Player:
         return run.wait()
 
     def _comes_to(self, run: Run, disturbance: Disturbance) -> bool:
-        """Wait until a run is to be sent its signal; False when it has ended by then."""
+        """Wait until the signal is due; False if the run has ended by then."""
         log, begin = self._project.log, f" begin {run.number} "
         while not disturbance.early and not (log.exists() and begin in log.read_text()):
             if run.wait(0.01) is not None:
                 return False
         return run.wait(disturbance.seconds) is None
 
-    def _killed(self, run: Run, moment: Moment, otherwise: float) -> Ended | None:
-        share = moment.delay if moment.place == "time" else otherwise
+    def _killed(self, run: Run, point: KillPoint, otherwise: float) -> Ended | None:
+        share = point.delay if point.target == "time" else otherwise
         if run.wait(share * self._reference.seconds) is None:
             run.send(signal.SIGKILL)
             self.played.met["time"] += 1
         elif run.ended is not None and run.ended.was_killed:
-            self.played.met[moment.name] += 1
+            self.played.met[point.name] += 1
         return run.wait()
 
     def _stopped(self, run: Run) -> None:
-        """Hold a run for a while. Another one that is started meanwhile is refused.
+        """Suspend a run for a while. Another run that is started meanwhile is refused.
 
-        A run one of whose sessions is not over has its journal; if none is, it is held again.
+        A run with an open session has its journal; if there is none, it is suspended again later.
         """
         while run.send(signal.SIGSTOP):
-            is_held = any(session.ended is None for session in self._sessions_of(run))
-            if is_held:
+            has_journal = any(session.ended is None for session in self._sessions_of(run))
+            if has_journal:
                 self.played.signals["SIGSTOP"] += 1
                 self._start_beside(run)
                 run.wait(0.1)
             run.send(signal.SIGCONT)
-            if is_held:
+            if has_journal:
                 return
             run.wait(0.01)
 
     def _start_beside(self, run: Run) -> None:
         second = Run(f"{run.number}b", self._project.command, self._project.folder, None)
         ended = second.wait()
-        said = second.errors.read_text()
-        if ended is None or ended.code != BAD_INPUT or f"process {run.pid} " not in said:
+        errors = second.errors.read_text()
+        if ended is None or ended.code != BAD_INPUT or f"process {run.pid} " not in errors:
             self.played.broken.append(
                 f"run {second.number} was started beside run {run.number} (process {run.pid}, "
-                f"stopped): {ended}: {said.strip()}"
+                f"stopped): {ended}: {errors.strip()}"
             )
             second.send(signal.SIGKILL)
 
-    def _sessions_of(self, run: Run) -> list[Session]:
-        every = sessions_of(lines_of(self._project.log))
+    def _sessions_of(self, run: Run) -> list[LoggedSession]:
+        every = sessions_of(log_lines(self._project.log))
         return [session for session in every if session.begun.run == run.number]
 
-    def _note(self, run: Run, ended: Ended, disturbance: Disturbance | None) -> None:
-        """Count, and look at what must hold at the end of each run."""
+    def _count(self, run: Run, ended: Ended, disturbance: Disturbance | None) -> None:
+        """Count what happened, and check what must hold at the end of each run."""
         name = disturbance.signal if disturbance else ""
         if name not in ("", "SIGSTOP") and ended.code not in (0, 1):
             self.played.signals[name] += 1
@@ -256,11 +256,11 @@ class _Player:
         begun = self._sessions_of(run)
         before_the_run = ended.signal is not None or ended.code == INTERRUPTED
         if before_the_run and begun:
-            yield f"it ended with {ended}, with sessions begun"
+            yield f"it ended with {ended} after sessions had begun"
         if not before_the_run and ended.code not in (0, 1, STOPPED):
             yield f"it ended with {ended}: {run.errors.read_text().strip()[-2000:]}"
         if not before_the_run:
-            for process in alive(self._project.folder).values():
+            for process in processes_of(self._project.folder).values():
                 yield f"it ended with {ended}, and a process is left: {process}"
 
 

@@ -1,8 +1,8 @@
-"""Processes: the runs, each a child of this process, and whatever they leave behind.
+"""Processes: the runs, each a child of this process, and the processes that they leave behind.
 
-This process is the *subreaper*: what loses its parent becomes its child. So an orphan is never lost
-sight of, and the process id of a child cannot be given to another process before it is reaped here.
-Only children are ever signalled.
+This process is a *subreaper*: a process that loses its parent becomes its child. So no orphan
+escapes, and the process id of a child is not reused before it is reaped here. Only children are
+ever signalled.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from wavelane.cli import display
 from wavelane.cli import wave_run as wave_run
 
 PRELOADED: Final = (wave_run, cli, display, wavefile)
-"""What a run would import first; it is a copy of this process, and so it begins at once."""
-PATIENCE: Final = 60.0
+"""The modules that a run imports; a run is a fork of this process, so it starts at once."""
+RUN_TIMEOUT: Final = 60.0
 """Seconds that a run may take. It takes two or three."""
 INTERRUPTED: Final = 130
-"""How the command ends when it is interrupted before it has begun to run the wave."""
+"""Exit code of a command that is interrupted before it has begun to run the wave."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: with an exit `code`, or by a `signal`; the other is None."""
+    """How a run ended: with an exit `code`, or by a `signal`; the other one is None."""
 
     code: int | None
     signal: int | None
@@ -51,17 +51,19 @@ class Ended:
         return f"exit {self.code}"
 
 
-class Trap(Protocol):
-    """What is to befall a run, made ready in its process before it begins."""
+class FaultInjector(Protocol):
+    """A fault of a run, which is prepared in its process before it begins."""
 
-    def arm(self) -> None: ...
+    def install(self) -> None: ...
 
 
 class Run:
     """One run of the command, in a process of its own."""
 
-    def __init__(self, number: str, arguments: list[str], folder: Path, trap: Trap | None):
-        """Start it. `number` stands in its sessions' log, and names the files with its output."""
+    def __init__(
+        self, number: str, arguments: list[str], folder: Path, injector: FaultInjector | None
+    ):
+        """Start it. Its `number` is in its sessions' log, and in the names of its output files."""
         self.number = number
         self.output = folder / f"run-{number}.out"
         self.errors = folder / f"run-{number}.err"
@@ -71,12 +73,12 @@ class Run:
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                _be_the_command(self, arguments, trap)
+                _run_command(self, arguments, injector)
             finally:
-                os._exit(INTERRUPTED)  # should an interrupt come as it ends
+                os._exit(INTERRUPTED)  # if an interrupt comes as it ends
 
-    def wait(self, seconds: float = PATIENCE) -> Ended | None:
-        """Wait for its end; None when it has not ended within that time."""
+    def wait(self, seconds: float = RUN_TIMEOUT) -> Ended | None:
+        """Wait for its end; None if it has not ended within that time."""
         deadline = time.monotonic() + seconds
         while self.ended is None:
             self.ended = reaped().get(self.pid) or self.ended
@@ -88,18 +90,18 @@ class Run:
         return self.ended
 
     def send(self, number: signal.Signals) -> bool:
-        """Signal it; False when it has ended."""
+        """Signal it; False if it has ended."""
         if self.wait(0) is not None:
             return False
-        os.kill(self.pid, number)  # a child that is not reaped: nobody else can have its id
+        os.kill(self.pid, number)  # a child that is not reaped keeps its id
         return True
 
 
-def take_orphans() -> None:
-    """Make this process the one that orphans are given to, and that is told of their end."""
+def become_subreaper() -> None:
+    """Make this process a subreaper, which also learns of the end of orphans."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "this process cannot be the one that takes orphans")
+        raise OSError(ctypes.get_errno(), "this process cannot become a subreaper")
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     _reaped.clear()
 
@@ -108,7 +110,7 @@ _reaped: dict[int, Ended] = {}
 
 
 def reaped() -> dict[int, Ended]:
-    """All children that have ended so far, with how they ended."""
+    """All children that have ended so far, and how."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -120,25 +122,25 @@ def reaped() -> dict[int, Ended]:
         _reaped[pid] = Ended(None, -code) if code < 0 else Ended(code, None)
 
 
-def alive(folder: Path) -> dict[int, str]:
-    """The processes that belong to a folder: children, and who has it in environment or cwd."""
+def processes_of(folder: Path) -> dict[int, str]:
+    """The processes of a folder: children, and those with it in their environment or cwd."""
     reaped()
     mark = os.fsencode(f"{folder}")
     found = {}
     for entry in os.listdir("/proc"):  # noqa: PTH208
         if entry.isdecimal() and int(entry) != os.getpid():
-            place = Path("/proc", entry)
+            directory = Path("/proc", entry)
             with suppress(OSError):
-                state, parent = _state_and_parent(place)
-                if state not in "ZX" and (parent == os.getpid() or _names(place, mark)):
-                    found[int(entry)] = _command_line(place)
+                state, parent = _state_and_parent(directory)
+                if state not in "ZX" and (parent == os.getpid() or _names(directory, mark)):
+                    found[int(entry)] = _command_line(directory)
     return found
 
 
-def end_all(folder: Path) -> None:
-    """Kill what is left of a folder after a failure. Only children: orphans have become that."""
+def kill_all(folder: Path) -> None:
+    """Kill the processes that a failure has left; orphans are children by then."""
     for _ in range(1000):
-        left = [pid for pid in alive(folder) if _is_child(pid)]
+        left = [pid for pid in processes_of(folder) if _is_child(pid)]
         if not left:
             return
         for pid in left:
@@ -147,8 +149,8 @@ def end_all(folder: Path) -> None:
         signal.sigtimedwait({signal.SIGCHLD}, 0.01)
 
 
-def _be_the_command(run: Run, arguments: list[str], trap: Trap | None) -> None:
-    """In the child: become the command `wavelane`, with its output in files."""
+def _run_command(run: Run, arguments: list[str], injector: FaultInjector | None) -> None:
+    """In the child: run the command `wavelane`, with its output in files."""
     code = 70
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
@@ -159,9 +161,9 @@ def _be_the_command(run: Run, arguments: list[str], trap: Trap | None) -> None:
             os.close(opened)
         os.environ.clear()
         os.environ.update(ENV, RUN_NUMBER=run.number)
-        faulthandler.dump_traceback_later(PATIENCE * 0.9)
-        if trap is not None:
-            trap.arm()
+        faulthandler.dump_traceback_later(RUN_TIMEOUT * 0.9)
+        if injector is not None:
+            injector.install()
         sys.argv = ["wavelane", *arguments]
         cli.main()
     except KeyboardInterrupt:
@@ -177,8 +179,8 @@ def _be_the_command(run: Run, arguments: list[str], trap: Trap | None) -> None:
         os._exit(code)
 
 
-def _state_and_parent(place: Path) -> tuple[str, int]:
-    stat = (place / "stat").read_bytes()
+def _state_and_parent(directory: Path) -> tuple[str, int]:
+    stat = (directory / "stat").read_bytes()
     state, parent, *_ = stat[stat.rindex(b")") + 2 :].split()
     return state.decode(), int(parent)
 
@@ -189,13 +191,15 @@ def _is_child(pid: int) -> bool:
     return False
 
 
-def _names(place: Path, mark: bytes) -> bool:
+def _names(directory: Path, mark: bytes) -> bool:
     inside = mark + b"/"
-    if inside in os.fsencode(os.readlink(place / "cwd")) + b"/":  # noqa: PTH115
+    if inside in os.fsencode(os.readlink(directory / "cwd")) + b"/":  # noqa: PTH115
         return True
-    environment = (place / "environ").read_bytes().split(b"\0")
+    environment = (directory / "environ").read_bytes().split(b"\0")
     return any(value.startswith((b"PWD=", b"WAVELANE_")) and mark in value for value in environment)
 
 
-def _command_line(place: Path) -> str:
-    return (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+def _command_line(directory: Path) -> str:
+    return (
+        (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    )

@@ -1,6 +1,6 @@
-"""Projects: three small git repos and a wave file over them, with all that can happen to an issue.
+"""Projects: three small git repos with a wave file, which covers all that can happen to an issue.
 
-Where the commands are run in another order, or again, the same content comes out.
+The resulting content does not depend on the order of the commands, or on repetitions.
 """
 
 from __future__ import annotations
@@ -30,10 +30,15 @@ SLOW_GIT: Final = "SLOW_GIT"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """An issue: its id, what is special about it, what it needs, and how long a session takes.
+class ScriptedIssue:
+    """An issue of the wave.
 
-    `estimate` is what a wave with estimates says of it, which is not so.
+    Attributes:
+        id: Its id.
+        kind: What its sessions do, in words that `agent.sh` knows.
+        needs: Its dependencies.
+        seconds: How long a session takes.
+        estimate: Its (wrong) estimate in a wave with estimates.
     """
 
     id: str
@@ -51,29 +56,32 @@ class Task:
         return "nothing" not in self.kind
 
 
-TASKS: Final = (
-    Task("core#1", "shared", seconds=0.06, estimate=0.2),
-    Task("core#2", "shared changes", seconds=0.05),
-    Task("core#3", "nothing", seconds=0.02, estimate=0.2),
-    Task("api#1", "gate", ("core#1",), seconds=0.04, estimate=2.0),
-    Task("api#2", "fails", ("core#2",), seconds=0.05),
-    Task("api#3", "stubborn", seconds=0.15, estimate=0.5),
-    Task("web#1", "outside", seconds=0.04, estimate=0.5),
-    Task("web#2", "checkpoint", ("web#1", "core#2", "api#1"), seconds=0.03, estimate=2.0),
+ISSUES: Final = (
+    ScriptedIssue("core#1", "shared", seconds=0.06, estimate=0.2),
+    ScriptedIssue("core#2", "shared changes", seconds=0.05),
+    ScriptedIssue("core#3", "nothing", seconds=0.02, estimate=0.2),
+    ScriptedIssue("api#1", "gate", ("core#1",), seconds=0.04, estimate=2.0),
+    ScriptedIssue("api#2", "fails", ("core#2",), seconds=0.05),
+    ScriptedIssue("api#3", "stubborn", seconds=0.15, estimate=0.5),
+    ScriptedIssue("web#1", "outside", seconds=0.04, estimate=0.5),
+    ScriptedIssue("web#2", "checkpoint", ("web#1", "core#2", "api#1"), seconds=0.03, estimate=2.0),
 )
-PARKED_TASKS: Final = (
-    Task("web#3", "blocked", seconds=0.02),
-    Task("web#4", "plain", ("web#3",)),
+PARKED_ISSUES: Final = (
+    ScriptedIssue("web#3", "blocked", seconds=0.02),
+    ScriptedIssue("web#4", "plain", ("web#3",)),
 )
-"""One that a human has to look at, and one that waits for it."""
+"""An issue that needs a human, and one that depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What differs from wave to wave.
 
-    `has_parked`: one issue is blocked, so that the wave ends with exit code 1. `has_estimates`: the
-    order is planned, and lanes are held.
+    Attributes:
+        policy: When a lane is released.
+        ceiling: The ceiling of the cap.
+        has_parked: Whether one issue is blocked, so that the wave ends with exit code 1.
+        has_estimates: Whether the order is planned, and lanes are reserved.
     """
 
     policy: LaneRelease = "done"
@@ -82,17 +90,17 @@ class Setting:
     has_estimates: bool = False
 
     @property
-    def tasks(self) -> tuple[Task, ...]:
-        return (*TASKS, *(PARKED_TASKS if self.has_parked else ()))
+    def issues(self) -> tuple[ScriptedIssue, ...]:
+        return (*ISSUES, *(PARKED_ISSUES if self.has_parked else ()))
 
     @property
     def done(self) -> frozenset[str]:
         """The issues that are done in the end."""
-        return frozenset(task.id for task in TASKS)
+        return frozenset(issue.id for issue in ISSUES)
 
     @property
     def exit_code(self) -> int:
-        """How the run exits that ends the wave."""
+        """The exit code of the run that ends the wave."""
         return 1 if self.has_parked else 0
 
 
@@ -103,26 +111,26 @@ class Project:
     folder: Path
     setting: Setting
     disk: Path | None = None
-    """Where the journal is, if it has a disk of its own."""
+    """The folder of the journal, if it has a disk of its own."""
 
     @classmethod
     def make(cls, folder: Path, setting: Setting) -> Project:
-        """Make it in a folder that is there and empty."""
+        """Make it in an empty folder."""
         for name in REPOS:
             _make_repo(folder / name)
         for name in ("issues", "locks", "marks"):
             (folder / name).mkdir()
         shutil.copyfile(_AGENT, folder / "agent.sh")
-        for task in setting.tasks:
-            needs = " ".join(f"{need.partition('#')[0]}/{need}" for need in task.needs)
-            text = f"kind='{task.kind}' needs='{needs}' seconds={task.seconds}\n"
-            (folder / "issues" / task.id).write_text(text)
+        for issue in setting.issues:
+            needs = " ".join(f"{need.partition('#')[0]}/{need}" for need in issue.needs)
+            text = f"kind='{issue.kind}' needs='{needs}' seconds={issue.seconds}\n"
+            (folder / "issues" / issue.id).write_text(text)
         (folder / "wave.yaml").write_text(_wave_file(setting))
         return cls(folder, setting)
 
     @property
     def command(self) -> list[str]:
-        """What `wavelane` is told to run the wave."""
+        """The arguments with which `wavelane` runs the wave."""
         run = ["run", str(self.folder / "wave.yaml")]
         return run if self.disk is None else [*run, "--journal", str(self.journal)]
 
@@ -136,7 +144,7 @@ class Project:
 
     @property
     def log(self) -> Path:
-        """What the sessions tell."""
+        """The sessions' log."""
         return self.folder / "sessions.log"
 
 
@@ -149,7 +157,7 @@ def git(directory: Path, *arguments: str) -> str:
 
 
 def _make_repo(directory: Path) -> None:
-    """One commit on main, a checkout in which the user is at work, and hooks of the user's."""
+    """One commit on main, a checkout with the user's changes, and hooks of the user's."""
     directory.mkdir()
     git(directory, "init", "--quiet", "--initial-branch=main")
     (directory / "README").write_text(f"{directory.name}\n")
@@ -179,8 +187,10 @@ def _wave_file(setting: Setting) -> str:
         f"repos: {{{', '.join(f'{name}: {name}' for name in REPOS)}}}",
         "issues:",
     ]
-    for task in setting.tasks:
-        needs = ", ".join(f'"{need}"' for need in task.needs)
-        estimate = f", estimate: {task.estimate}" if setting.has_estimates else ""
-        lines.append(f'  - {{id: "{task.id}", repo: {task.repo}, depends_on: [{needs}]{estimate}}}')
+    for issue in setting.issues:
+        needs = ", ".join(f'"{need}"' for need in issue.needs)
+        estimate = f", estimate: {issue.estimate}" if setting.has_estimates else ""
+        lines.append(
+            f'  - {{id: "{issue.id}", repo: {issue.repo}, depends_on: [{needs}]{estimate}}}'
+        )
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
-"""The judge: what is broken in a wave that was disturbed, by comparison with one that was not.
+"""The checker: finds what is wrong with a disturbed wave, by comparison with an undisturbed one.
 
-It looks at facts alone, so that a test can give it forged ones.
+It sees facts only, so that a test can give it forged ones.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from specs.kills.facts import Facts, Line
+from specs.kills.facts import Facts, LogLine
 from specs.kills.project import REPOS, Setting
 
 IN_THE_LANE = ("implement", "gate")
-"""The steps that hold the lane of a repo in both policies. A review does only in one of them."""
+"""The steps that need the lane of a repo in both policies; a review needs it in one only."""
 
 
-class Session(NamedTuple):
-    """One command, from its own log. `ended`: None when it has not told its end."""
+class LoggedSession(NamedTuple):
+    """One command, from its own log; `ended` is None if it has logged no end."""
 
-    begun: Line
+    begun: LogLine
     ended: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A wave that was played: `cut` are the runs that may have ended sessions before their end."""
+class Comparison:
+    """A disturbed wave, and the reference; the runs in `cut` may have cut sessions short."""
 
     setting: Setting
     reference: Facts
@@ -35,13 +35,13 @@ class Case:
     cut: frozenset[str] = frozenset()
 
 
-def judged(case: Case) -> list[str]:
-    """All that is broken, a sentence each."""
+def violations(case: Comparison) -> list[str]:
+    """Everything that is wrong, a sentence each."""
     return [
         *_end(case),
         *_git(case),
         *_left_behind(case),
-        *_told_by_sessions(case.facts.sessions),
+        *_logged_by_sessions(case.facts.sessions),
         *_side_by_side(case),
         *_above_the_cap(case),
         *_out_of_order(case),
@@ -49,60 +49,61 @@ def judged(case: Case) -> list[str]:
     ]
 
 
-def sessions_of(lines: Iterable[Line]) -> list[Session]:
-    """The sessions of a log, in the order of their beginning."""
-    begun: dict[int, list[Line]] = defaultdict(list)
-    ends: dict[Line, int] = {}
+def sessions_of(lines: Iterable[LogLine]) -> list[LoggedSession]:
+    """The sessions of a log, in the order of their starts."""
+    begun: dict[int, list[LogLine]] = defaultdict(list)
+    ends: dict[LogLine, int] = {}
     for line in lines:
         if line.what == "begin":
             begun[line.pid].append(line)
         elif line.what == "end" and begun[line.pid]:
             ends[begun[line.pid][-1]] = line.at
     every = sorted(line for of_pid in begun.values() for line in of_pid)
-    return [Session(line, ends.get(line)) for line in every]
+    return [LoggedSession(line, ends.get(line)) for line in every]
 
 
-def _end(case: Case) -> Iterator[str]:
+def _end(case: Comparison) -> Iterator[str]:
     facts, setting = case.facts, case.setting
     if facts.exit_code != setting.exit_code:
         yield f"the last run ended with {facts.exit_code}, not {setting.exit_code}"
     if facts.done != setting.done:
-        yield f"done are {_listed(facts.done)}, not {_listed(setting.done)}"
+        yield f"the done issues are {_listed(facts.done)}, not {_listed(setting.done)}"
     if facts.broken_rules:
         yield f"the journal {facts.broken_rules}"
 
 
-def _git(case: Case) -> Iterator[str]:
+def _git(case: Comparison) -> Iterator[str]:
     for repo in REPOS:
-        lane, undisturbed = case.facts.lanes[repo], case.reference.lanes[repo]
-        if sorted(lane.merges) != sorted(undisturbed.merges):
-            yield f"merged in {repo} are {_listed(lane.merges)}, not {_listed(undisturbed.merges)}"
-        if lane.others != undisturbed.others:
-            yield f"{repo} has the other commits {_listed(lane.others)}"
-        if lane.tree != undisturbed.tree:
-            yield f"the content of {repo} is {lane.tree}, not {undisturbed.tree}"
+        found, expected = case.facts.repos[repo], case.reference.repos[repo]
+        if sorted(found.merges) != sorted(expected.merges):
+            actual, wanted = _listed(found.merges), _listed(expected.merges)
+            yield f"the merges of {repo} are {actual}, not {wanted}"
+        if found.others != expected.others:
+            yield f"the other commits of {repo} are {_listed(found.others)}"
+        if found.tree != expected.tree:
+            yield f"the content of {repo} is {found.tree}, not {expected.tree}"
         for what in ("branches", "worktrees", "locks"):
-            found, wanted = getattr(lane, what), getattr(undisturbed, what)
-            if found != wanted:
-                yield f"{repo} has the {what} {_listed(found)}, not {_listed(wanted)}"
-        if lane.checkout != undisturbed.checkout:
-            yield f"the user's checkout of {repo} was changed: {lane.checkout}"
+            actual, wanted = getattr(found, what), getattr(expected, what)
+            if actual != wanted:
+                yield f"the {what} of {repo} are {_listed(actual)}, not {_listed(wanted)}"
+        if found.checkout != expected.checkout:
+            yield f"the user's checkout of {repo} was changed: {found.checkout}"
 
 
-def _left_behind(case: Case) -> Iterator[str]:
+def _left_behind(case: Comparison) -> Iterator[str]:
     for process in case.facts.processes:
         yield f"a process is left: {process}"
     if case.facts.files != case.reference.files:
         more = case.facts.files - case.reference.files
         fewer = case.reference.files - case.facts.files
-        yield f"beside the journal are left {_listed(more)}, and there lack {_listed(fewer)}"
+        yield f"files left beside the journal: {_listed(more)}; missing: {_listed(fewer)}"
 
 
-def _told_by_sessions(lines: Iterable[Line]) -> Iterator[str]:
+def _logged_by_sessions(lines: Iterable[LogLine]) -> Iterator[str]:
     for line in lines:
         match line.what:
             case "beside":
-                yield f"{line} began while somebody still had its {line.note}"
+                yield f"{line} began while another session still had its {line.note}"
             case "above":
                 yield f"{line} began while {line.note} sessions were running"
             case "early":
@@ -111,13 +112,13 @@ def _told_by_sessions(lines: Iterable[Line]) -> Iterator[str]:
                 yield f"{line} began although {line.issue} was merged"
 
 
-def _side_by_side(case: Case) -> Iterator[str]:
+def _side_by_side(case: Comparison) -> Iterator[str]:
     """Sessions of one lane whose own logs overlap.
 
-    One that has told no end is noticed by who comes after it, and finds its locks taken.
+    A session that has logged no end is found by its successor, which finds its locks taken.
     """
     in_lane = IN_THE_LANE if case.setting.policy == "review" else (*IN_THE_LANE, "review")
-    lanes: dict[str, list[Session]] = defaultdict(list)
+    lanes: dict[str, list[LoggedSession]] = defaultdict(list)
     for session in sessions_of(case.facts.sessions):
         if session.begun.step in in_lane:
             lanes[f"lane {session.begun.repo}"].append(session)
@@ -128,7 +129,7 @@ def _side_by_side(case: Case) -> Iterator[str]:
                 yield f"in {lane}, {after.begun} began beside {before.begun}"
 
 
-def _above_the_cap(case: Case) -> Iterator[str]:
+def _above_the_cap(case: Comparison) -> Iterator[str]:
     moves = []
     for session in sessions_of(case.facts.sessions):
         if session.ended is not None:
@@ -140,22 +141,22 @@ def _above_the_cap(case: Case) -> Iterator[str]:
             yield f"{session.begun} was one of {running}, and the cap is {case.setting.ceiling}"
 
 
-def _out_of_order(case: Case) -> Iterator[str]:
-    """An issue begins after the last session of each that it needs."""
+def _out_of_order(case: Comparison) -> Iterator[str]:
+    """An issue begins after the last session of each of its dependencies."""
     sessions = sessions_of(case.facts.sessions)
-    for task in case.setting.tasks:
-        own = [session.begun for session in sessions if session.begun.issue == task.id]
-        for need in task.needs:
+    for issue in case.setting.issues:
+        own = [session.begun for session in sessions if session.begun.issue == issue.id]
+        for need in issue.needs:
             for session in sessions:
-                told = session.ended or session.begun.at
-                if own and session.begun.issue == need and told > own[0].at:
+                over = session.ended or session.begun.at
+                if own and session.begun.issue == need and over > own[0].at:
                     yield f"{own[0]} began before {session.begun} was over"
 
 
-def _cut_short(case: Case) -> Iterator[str]:
+def _cut_short(case: Comparison) -> Iterator[str]:
     for session in sessions_of(case.facts.sessions):
         if session.ended is None and session.begun.run not in case.cut:
-            yield f"{session.begun} was cut short, and nobody disturbed that run"
+            yield f"{session.begun} was cut short in an undisturbed run"
 
 
 def _listed(some: Iterable[str]) -> str:

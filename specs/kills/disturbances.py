@@ -1,7 +1,7 @@
-"""Plans: what happens to each wave, chosen by a seed.
+"""Disturbances: what is done to the runs of each wave, chosen by a seed.
 
-One seed chooses the same waves and the same moments again. When a random moment comes is a matter
-of the clock, so where it meets the run can differ from one time to the next.
+A seed always chooses the same waves, disturbances and kill points. A random moment depends on the
+clock, so the run may be at another place when it comes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
-from specs.kills.moments import CALLS, GIT, JOURNAL, PHASES, PLANNED, REMOVED, SESSIONS, Moment
+from specs.kills.kill_points import (
+    CALLS,
+    GIT,
+    JOURNAL,
+    PHASES,
+    PLANNED,
+    REMOVED,
+    SESSIONS,
+    KillPoint,
+)
 from specs.kills.project import Setting
 from wavelane_model.lifecycle import LaneRelease
 
@@ -19,52 +28,58 @@ T = TypeVar("T")
 
 SIGNALS: Final = ("SIGTERM", "SIGINT", "SIGINT twice", "SIGSTOP")
 _LATE: Final = 0.6
-"""Until when random moments come; in lengths of a wave that is not disturbed: some seconds."""
+"""The latest random moment, as a share of the length of an undisturbed wave (some seconds)."""
 _SURELY: Final = 10.0
-"""Likewise: when a moment has come that every run comes to."""
+"""The same unit: a time by which a run has surely reached a kill point that every run has."""
 _DISKS: Final = 10
-"""Of so many waves, two have a full disk."""
+"""Two waves in this many have a full disk."""
 _SMALL: Final = (100_000, 200_000)
-"""Bytes with which a journal gets into a wave, and not to its end."""
+"""Bytes: enough for the journal of a started wave, too few for its end."""
 _OFTEN: Final = ("SessionEnded:Implemented", "SessionEnded:Approved", "SessionEnded:Merged")
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What is done to one run: killed at `moment`, or sent a `signal`.
+    """What is done to one run: it is killed at a point, or gets a signal.
 
-    Where the moment does not come, the run is killed at `otherwise`, in lengths of a wave that is
-    not disturbed. The signal comes `seconds` after the first session has begun, or, when it is
-    `early`, after the run has.
+    Attributes:
+        kill_point: Where the run is killed, if it is.
+        otherwise: When it is killed if it does not reach that point, as a share of the length of an
+            undisturbed wave.
+        signal: The signal, in words.
+        seconds: When the signal is sent, after the first session has begun.
+        early: Whether `seconds` counts from the start of the run instead.
     """
 
-    moment: Moment | None = None
+    kill_point: KillPoint | None = None
     otherwise: float = 0.0
     signal: str = ""
     seconds: float = 0.0
     early: bool = False
 
     def __str__(self) -> str:
-        if self.moment is not None:
-            return f"SIGKILL {self.moment}"
+        if self.kill_point is not None:
+            return f"SIGKILL {self.kill_point}"
         since = "start" if self.early else "first session"
         return f"{self.signal} {self.seconds:.3f} s after the {since}"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DisturbedWave:
     """A wave, and what is done to its runs, one after the other."""
 
     seed: int
-    wave: int
+    number: int
     setting: Setting
     disturbances: tuple[Disturbance, ...]
     disk: int = 0
-    """Bytes that the journal has room for until its disk was full twice; 0: as many as it likes."""
+    """Bytes of the journal's disk, which grows after it was full twice; 0: no disk of its own."""
 
 
-def plan_of(seed: int, wave: int, policies: Sequence[LaneRelease] = ("done", "review")) -> Plan:
-    """The plan of one wave. Its choices do not hang on any other wave."""
+def disturbed_wave(
+    seed: int, wave: int, policies: Sequence[LaneRelease] = ("done", "review")
+) -> DisturbedWave:
+    """One wave with its disturbances. Its choices do not depend on any other wave."""
     random = Random(f"{seed} {wave}")
     _, first = _dealt(seed, _FIRST, wave)
     setting = Setting(
@@ -74,22 +89,22 @@ def plan_of(seed: int, wave: int, policies: Sequence[LaneRelease] = ("done", "re
         has_estimates=first == PLANNED or wave // len(policies) % 2 == 1,
     )
     disk = random.randrange(*_SMALL) if wave % _DISKS in (2, 3) else 0
-    return Plan(seed, wave, setting, tuple(_disturbances(seed, wave, random)), disk)
+    return DisturbedWave(seed, wave, setting, tuple(_disturbances(seed, wave, random)), disk)
 
 
 def _disturbances(seed: int, wave: int, random: Random) -> Iterator[Disturbance]:
-    """One a run. The first is aimed at what comes once a wave; the order of the others is free."""
-    place, what = _dealt(seed, _FIRST, wave)
-    yield _aimed(random, place, what, otherwise=_SURELY)
-    (before, phase), (place, what) = _dealt(seed, _PAIRS, wave)
+    """One for each run: the first aims at a point that occurs once, the rest is shuffled."""
+    target, operation = _dealt(seed, _FIRST, wave)
+    yield _aimed(random, target, operation, otherwise=_SURELY)
+    (before, phase), (target, operation) = _dealt(seed, _PAIRS, wave)
     pair = [
         _aimed(random, *before, phase=phase, otherwise=_later(random)),
-        _aimed(random, place, what, otherwise=_later(random)),
+        _aimed(random, target, operation, otherwise=_later(random)),
     ]
     kinds = [_dealt(seed, _ANY, 3 * wave + at) for at in range(3)]
     blocks = [
         pair,
-        *([_aimed(random, *kind, otherwise=_patience(random, kind))] for kind in kinds),
+        *([_aimed(random, *kind, otherwise=_fallback(random, kind))] for kind in kinds),
         *([_at_random(random)] for _ in range(3)),
     ]
     random.shuffle(blocks)
@@ -99,13 +114,13 @@ def _disturbances(seed: int, wave: int, random: Random) -> Iterator[Disturbance]
 
 
 def _aimed(
-    random: Random, place: str, what: str, *, otherwise: float, phase: str = ""
+    random: Random, target: str, operation: str, *, otherwise: float, phase: str = ""
 ) -> Disturbance:
-    repeats = what in _OFTEN or place in ("git", "session")
-    moment = Moment(
-        place,
-        what,
-        phase or random.choice(PHASES[place]),
+    repeats = operation in _OFTEN or target in ("git", "session")
+    moment = KillPoint(
+        target,
+        operation,
+        phase or random.choice(PHASES[target]),
         random.choice((1, 1, 1, 2)) if repeats else 1,
         random.uniform(0, 0.03),
     )
@@ -113,7 +128,7 @@ def _aimed(
 
 
 def _at_random(random: Random) -> Disturbance:
-    return Disturbance(Moment("time", "", "", delay=_delay(random)))
+    return Disturbance(KillPoint("time", "", "", delay=_delay(random)))
 
 
 def _signalled(random: Random, name: str) -> Disturbance:
@@ -130,7 +145,7 @@ def _later(random: Random) -> float:
     return random.uniform(_LATE, 1.0)
 
 
-def _patience(random: Random, kind: tuple[str, str]) -> float:
+def _fallback(random: Random, kind: tuple[str, str]) -> float:
     return _SURELY if kind in _AT_THE_END else _later(random)
 
 
@@ -138,7 +153,7 @@ _AT_THE_END: Final = (("call", "tidied"), ("files", REMOVED))
 
 
 def _dealt(seed: int, deck: Sequence[T], index: int) -> T:
-    """A card of a deck that is shuffled anew after each turn: all come before one comes again."""
+    """A card of a deck that is reshuffled after each round: all come before one comes again."""
     turn, at = divmod(index, len(deck))
     return Random(f"{seed} {turn} {len(deck)}").sample(deck, len(deck))[at]
 
@@ -150,7 +165,7 @@ _FIRST: Final = (
     ("call", "prepared"),
     ("git", "branch --no-track"),
 )
-"""Most of these come once a wave, so the first run is to meet them."""
+"""Most of these occur once in a wave, so the first run has to meet them."""
 _PAIRS: Final = (
     ((("git", "merge --no-ff"), "after"), ("journal", "MergeFound")),
     ((("git", "merge --no-ff"), "while"), ("call", "recover")),
@@ -158,7 +173,7 @@ _PAIRS: Final = (
     ((("session", "implement"), "while"), ("journal", "AttemptDiscarded")),
     ((("session", "gate"), "while"), ("journal", "RunCutOff")),
 )
-"""A kill, and what the next run comes to because of it, which is then killed there."""
+"""A kill point, and the one that the next run reaches because of it, and is killed at."""
 _ANY: Final = (
     *(("git", command) for command in GIT),
     *(("session", step) for step in SESSIONS),
@@ -168,7 +183,8 @@ _ANY: Final = (
 )
 KINDS: Final = tuple(
     dict.fromkeys(
-        f"{place}: {what}" for place, what in (*_FIRST, *(follows for _, follows in _PAIRS), *_ANY)
+        f"{target}: {operation}"
+        for target, operation in (*_FIRST, *(follows for _, follows in _PAIRS), *_ANY)
     )
 )
-"""All kinds of moments, by name."""
+"""The names of all kinds of kill points."""

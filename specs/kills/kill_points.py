@@ -1,8 +1,8 @@
-"""Moments: when a run is killed. The code under test has no switch for it.
+"""Kill points: where a run is killed. The code under test has no switch for it.
 
-A moment is *met* when the run gets there; then the process kills itself with SIGKILL, in the
-middle of a call that is wrapped for it in that one process. A random moment is chosen by the clock,
-and the kill comes from outside.
+A point is *met* when the run reaches it; then the process kills itself with SIGKILL, in the middle
+of a call that is wrapped for this in that one process. At a random moment the kill comes from
+outside instead.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ PHASES: Final = {
     "call": ("before", "after"),
     "files": ("while",),
 }
-"""How a kill stands to what it is aimed at. `begun`: in the transaction, and nothing is written;
-`uncommitted`: all is written in it; `while`: what was started runs on without the scheduler."""
+"""When a kill comes, relative to its operation. `begun`: in the transaction, with nothing written;
+`uncommitted`: with all written in it; `while`: what was started outlives the scheduler."""
 
 PLANNED: Final = "OrderPlanned"
 JOURNAL: Final = (
@@ -58,7 +58,7 @@ GIT: Final = (
 SESSIONS: Final = ("implement", "review", "gate")
 REMOVED: Final = "worktree for merging removed"
 _OUTLIVES: Final = 1.5
-"""Seconds that the user's hooks take where git is to outlive the run: into the next one."""
+"""Seconds that the user's hooks take if git has to outlive the run into the next one."""
 CALLS: Final = {
     "journal made": (Journal, "_prepare"),
     "journal opened": (Journal, "__init__"),
@@ -69,40 +69,46 @@ CALLS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """The `nth` time that the run gets to `what`, in a phase of it.
+class KillPoint:
+    """The `nth` time that the run reaches an operation, in a phase of it.
 
-    `delay`: seconds, and for a random moment, lengths of a wave that is not disturbed.
+    Attributes:
+        target: The kind of the operation: a key of `PHASES`, or `time` for a random moment.
+        operation: The operation.
+        phase: When the kill comes, relative to it.
+        nth: Which of its occurrences is meant, from 1.
+        delay: Seconds in the phase `while`; for a random moment, a share of the length of an
+            undisturbed wave.
     """
 
-    place: str
-    what: str
+    target: str
+    operation: str
     phase: str
     nth: int = 1
     delay: float = 0.0
 
     @property
     def name(self) -> str:
-        return f"{self.place}: {self.what}"
+        return f"{self.target}: {self.operation}"
 
     def __str__(self) -> str:
-        if self.place == "time":
+        if self.target == "time":
             return f"after {self.delay:.3f} of a wave's length"
         after = f", {self.delay * 1000:.1f} ms later" if self.phase == "while" else ""
-        return f"{self.phase} {self.what} ({self.place}, time {self.nth}){after}"
+        return f"{self.phase} {self.operation} ({self.target}, time {self.nth}){after}"
 
-    def arm(self) -> None:
-        """See to it that this process is killed then."""
-        if (self.place, self.phase) == ("git", "while"):
+    def install(self) -> None:
+        """Have this process killed at this point."""
+        if (self.target, self.phase) == ("git", "while"):
             os.environ[SLOW_GIT] = str(_OUTLIVES)
-        if self.place != "time":
-            _ARMING[self.place](self)
+        if self.target != "time":
+            _INSTALLERS[self.target](self)
 
 
 def die() -> NoReturn:
-    """Be killed, as by `kill -9`."""
+    """Kill this process, as `kill -9` does."""
     os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("nobody survives that")
+    raise AssertionError("SIGKILL was survived")
 
 
 def kind_of(entry: RecordedEvent) -> str:
@@ -114,7 +120,7 @@ def kind_of(entry: RecordedEvent) -> str:
 
 
 def _counted(nth: int) -> Callable[..., bool]:
-    """Says whether the nth of something is among the next `many`."""
+    """A function that says whether the nth occurrence is among the next `many`."""
     seen = 0
 
     def reached(many: int = 1) -> bool:
@@ -125,9 +131,9 @@ def _counted(nth: int) -> Callable[..., bool]:
     return reached
 
 
-def _arm_journal(moment: Moment) -> None:
+def _install_journal(point: KillPoint) -> None:
     append, insert = Journal.append, Journal._insert
-    reached = _counted(moment.nth)
+    reached = _counted(point.nth)
 
     def begun(*_: object) -> None:
         die()
@@ -137,14 +143,14 @@ def _arm_journal(moment: Moment) -> None:
         die()
 
     def killed(self: Journal, entries: Any, *rest: Any) -> None:
-        if not reached(sum(kind_of(entry) == moment.what for entry in entries)):
+        if not reached(sum(kind_of(entry) == point.operation for entry in entries)):
             append(self, entries, *rest)
             return
-        if moment.phase == "before":
+        if point.phase == "before":
             die()
-        if moment.phase == "begun":
+        if point.phase == "begun":
             setattr(Journal, "_insert", begun)  # noqa: B010
-        if moment.phase == "uncommitted":
+        if point.phase == "uncommitted":
             setattr(Journal, "_insert", uncommitted)  # noqa: B010
         append(self, entries, *rest)
         die()
@@ -152,59 +158,59 @@ def _arm_journal(moment: Moment) -> None:
     setattr(Journal, "append", killed)  # noqa: B010
 
 
-def _arm_git(moment: Moment) -> None:
+def _install_git(point: KillPoint) -> None:
     run = Git.run
-    reached = _counted(moment.nth)
-    wanted = tuple(moment.what.split())
+    reached = _counted(point.nth)
+    wanted = tuple(point.operation.split())
 
     async def killed(self: Git, *arguments: str, limit: int | None = None) -> Any:
         if arguments[: len(wanted)] != wanted or not reached():
             return await run(self, *arguments, limit=limit)
-        return await _killed_in(moment, lambda: run(self, *arguments, limit=limit))
+        return await _killed_in(point, lambda: run(self, *arguments, limit=limit))
 
     setattr(Git, "run", killed)  # noqa: B010
 
 
-def _arm_session(moment: Moment) -> None:
+def _install_session(point: KillPoint) -> None:
     create = asyncio.create_subprocess_exec
-    reached = _counted(moment.nth)
+    reached = _counted(point.nth)
 
     async def killed(*argv: Any, **options: Any) -> Any:
-        if f'agent.sh" {moment.what} ' not in str(argv[-1]) or "-n" in argv or not reached():
+        if f'agent.sh" {point.operation} ' not in str(argv[-1]) or "-n" in argv or not reached():
             return await create(*argv, **options)
-        if moment.phase == "while":
-            asyncio.get_running_loop().call_later(moment.delay, die)
+        if point.phase == "while":
+            asyncio.get_running_loop().call_later(point.delay, die)
             return await create(*argv, **options)
-        return await _killed_in(moment, lambda: create(*argv, **options))
+        return await _killed_in(point, lambda: create(*argv, **options))
 
     setattr(asyncio, "create_subprocess_exec", killed)  # noqa: B010
 
 
-def _arm_call(moment: Moment) -> None:
-    owner, name = CALLS[moment.what]
+def _install_call(point: KillPoint) -> None:
+    owner, name = CALLS[point.operation]
     call = getattr(owner, name, None)
     if call is None:
         return
-    reached = _counted(moment.nth)
+    reached = _counted(point.nth)
 
     async def killed_later(*arguments: Any, **named: Any) -> Any:
         if not reached():
             return await call(*arguments, **named)
-        return await _killed_in(moment, lambda: call(*arguments, **named))
+        return await _killed_in(point, lambda: call(*arguments, **named))
 
     def killed(*arguments: Any, **named: Any) -> Any:
         if not reached():
             return call(*arguments, **named)
-        if moment.phase == "after":
+        if point.phase == "after":
             call(*arguments, **named)
         die()
 
     setattr(owner, name, killed_later if asyncio.iscoroutinefunction(call) else killed)
 
 
-def _arm_files(moment: Moment) -> None:
+def _install_files(point: KillPoint) -> None:
     rmtree = shutil.rmtree
-    reached = _counted(moment.nth)
+    reached = _counted(point.nth)
 
     def killed(directory: Any, *rest: Any, **named: Any) -> None:
         if Path(directory).name == AGENT_TREE and reached():
@@ -215,19 +221,19 @@ def _arm_files(moment: Moment) -> None:
     setattr(shutil, "rmtree", killed)  # noqa: B010
 
 
-async def _killed_in(moment: Moment, work: Callable[[], Any]) -> Any:
-    if moment.phase == "before":
+async def _killed_in(point: KillPoint, work: Callable[[], Any]) -> Any:
+    if point.phase == "before":
         die()
-    if moment.phase == "while":
-        asyncio.get_running_loop().call_later(moment.delay, die)
+    if point.phase == "while":
+        asyncio.get_running_loop().call_later(point.delay, die)
     await work()
     die()
 
 
-_ARMING: Final[dict[str, Callable[[Moment], None]]] = {
-    "journal": _arm_journal,
-    "git": _arm_git,
-    "session": _arm_session,
-    "call": _arm_call,
-    "files": _arm_files,
+_INSTALLERS: Final[dict[str, Callable[[KillPoint], None]]] = {
+    "journal": _install_journal,
+    "git": _install_git,
+    "session": _install_session,
+    "call": _install_call,
+    "files": _install_files,
 }
