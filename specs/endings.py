@@ -1,6 +1,6 @@
 """How the calls of a pipeline may end: all kinds of values and exceptions, right and wrong.
 
-The first of each step is what it ends with when all is well.
+The first ending of each step is the one of a call that goes well.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ ENDINGS: Final[dict[Step, list[object]]] = {
     ],
     "merge": [None, None, Merged(), Conflicted("a.py"), Blocked("a question"), OSError("no disk")],
 }
-"""What is returned, or raised where it is an exception."""
+"""By step, what a call returns, or raises if it is an exception."""
 HAPPY: Final[dict[Step, object]] = {step: endings[0] for step, endings in ENDINGS.items()}
 ALLOWED: Final[dict[Step, tuple[type[Outcome], ...]]] = {
     "implement": (Implemented, Checkpoint, Blocked, Postponed),
     "review": (Approved, ChangesRequested, Blocked, Postponed),
     "merge": (Merged, Conflicted, Blocked),
 }
-"""What each step may return."""
+"""By step, the outcomes that it may return."""
 _NONE_MEANS: Final[dict[Step, type[Outcome]]] = {"implement": Implemented, "merge": Merged}
 
 
 def counts_as(step: Step, ending: object) -> type[Outcome]:
-    """The kind of outcome that a call counts as, which nobody cancelled."""
+    """The kind of outcome as which a call counts that was not cancelled."""
     if ending is None:
         return _NONE_MEANS.get(step, Failed)
     return next((kind for kind in ALLOWED[step] if type(ending) is kind), Failed)

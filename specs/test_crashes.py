@@ -1,6 +1,6 @@
-"""Crashes: the real executor survives them, a crash can be made again, and it can fail.
+"""Crashes: the real executor survives them, they replay, and the simulation can fail.
 
-Each broken scheduler here has one mistake that shows only when a process has died.
+Each broken scheduler here has one mistake that shows only after a process has died.
 """
 
 from __future__ import annotations
@@ -17,21 +17,20 @@ import pytest
 
 from specs.simulation.broken import with_part
 from specs.simulation.crashes import (
-    CRASHED,
-    SOMETIMES_CRASHED,
     Crashes,
-    Where,
-    crashed,
-    emptied,
+    HistoryId,
+    crash_scenario,
+    delete_journal,
     first_broken,
-    lived,
-    played,
-    played_by_seed,
     results,
+    run_history,
+    run_life,
+    run_seeded_history,
 )
 from specs.simulation.history import History
-from specs.simulation.plan import PLANS, TELLING, Plan
-from specs.simulation.process import Fate, ProcessFailed, in_its_own_process
+from specs.simulation.process import CrashPoints, ProcessFailed, in_forked_process
+from specs.simulation.properties import CRASHED, SOMETIMES_CRASHED
+from specs.simulation.scenarios import MOST_REVEALING, SCENARIOS, Scenario
 from specs.simulation.sweep import folder_of_journals
 from wavelane import Scheduler
 from wavelane.journal import Journal
@@ -50,7 +49,7 @@ from wavelane_model.records import Record
 
 pytestmark = pytest.mark.slow
 
-BY_NAME = {plan.name: plan for plan in PLANS}
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
 @pytest.fixture
@@ -60,39 +59,47 @@ def path() -> Iterator[Path]:
 
 
 @pytest.mark.layer
-def test_every_crash_of_the_smallest_wave_is_survived(path: Path) -> None:
-    found = crashed(PLANS[0], path)
+def test_every_crash_of_the_smallest_scenario_is_survived(path: Path) -> None:
+    found = crash_scenario(SCENARIOS[0], path)
 
     assert found.broken == {}
     assert found.once > 100
     assert 20 < found.different < found.once
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
-def test_some_crashes_of_each_wave_are_survived(plan: Plan, path: Path) -> None:
-    undisturbed = played(plan, (), path)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_some_crashes_of_each_scenario_are_survived(scenario: Scenario, path: Path) -> None:
+    undisturbed = run_history(scenario, (), path)
     assert undisturbed.complaints == [], str(undisturbed)
 
     for point in range(7, undisturbed.points, 41):
-        history = played(plan, (point, point // 2), path)
+        history = run_history(scenario, (point, point // 2), path)
 
         assert history.complaints == [], str(history)
 
 
-def test_plans_of_a_seeds_liking_are_survived(path: Path) -> None:
+def test_crashes_of_scenarios_that_a_seed_chooses_are_survived(path: Path) -> None:
     for seed in range(25):
-        history = played_by_seed(seed, path)
+        history = run_seeded_history(seed, path)
 
         assert history.complaints == [], str(history)
 
 
-# A crash is a death, and can be made again
+# A crash ends the process, and replays
 
 
 def test_a_crash_point_gives_the_same_history_in_every_process() -> None:
     printed = {
         subprocess.run(
-            [sys.executable, "-m", "specs.simulation", "--plan", "dependency", "--crash", "70,30"],
+            [
+                sys.executable,
+                "-m",
+                "specs.simulation",
+                "--scenario",
+                "dependency",
+                "--crash",
+                "70,30",
+            ],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
             cwd=Path(__file__).parent.parent,
             capture_output=True,
@@ -108,36 +115,36 @@ def test_a_crash_point_gives_the_same_history_in_every_process() -> None:
 def test_nothing_of_a_process_runs_after_its_death(tmp_path: Path) -> None:
     def live(die: Any) -> str:
         try:
-            fate = Fate(2, die)
+            points = CrashPoints(2, die)
             for at in range(3):
-                fate.passes(lambda at=at: f"died at {at}")  # type: ignore[misc]
+                points.reach(lambda at=at: f"died at {at}")  # type: ignore[misc]
         finally:
             (tmp_path / "after").touch()
         return "lived"
 
-    assert in_its_own_process(live) == "died at 2"
+    assert in_forked_process(live) == "died at 2"
     assert not (tmp_path / "after").exists()
 
 
-def test_a_life_that_fails_is_told_from_one_that_ends() -> None:
+def test_a_life_that_fails_is_not_taken_for_one_that_ends() -> None:
     def live(die: Any) -> NoReturn:
         raise ZeroDivisionError("a mistake")
 
     with pytest.raises(ProcessFailed, match="a mistake"):
-        in_its_own_process(live)
+        in_forked_process(live)
 
 
 def test_the_lock_and_an_open_transaction_die_with_the_process(path: Path) -> None:
-    plan = BY_NAME["one issue"]
-    left, point = History.of(plan), 0
+    scenario = BY_NAME["one issue"]
+    left, point = History.of(scenario), 0
     while not (left.entries and "before COMMIT" in left.trace[-1]):
-        emptied(path)
-        left, point = lived(History.of(plan), path, point), point + 1
+        delete_journal(path)
+        left, point = run_life(History.of(scenario), path, point), point + 1
 
     assert path.with_name(path.name + "-lock").exists()
     assert owner_of(path) is None
     known = [type(entry.event).__name__ for entry in left.entries]
-    after = lived(left, path, None)
+    after = run_life(left, path, None)
     assert [type(entry.event).__name__ for entry in after.entries][: len(known) + 1] == [
         *known,
         "RunCutOff",
@@ -147,21 +154,21 @@ def test_the_lock_and_an_open_transaction_die_with_the_process(path: Path) -> No
 # It can fail
 
 
-class GoesOnWithWhateverIsFound(Continuation):
+class ResumesWhateverIsFound(Continuation):
     async def _ask_about(self, record: Record) -> None:
         issue = assignment_of(self._core.state.wave, record)
         await self._pipeline.recover(issue, record.state)  # type: ignore[attr-defined]
         self._core.apply(AttemptResumed(issue.id))
 
 
-class CarriesOutBeforeItWrites(Scheduler):
+class ExecutesBeforeItWrites(Scheduler):
     async def _write_and_carry_out(self, results: list[StepResult]) -> None:
         for result in results:
             self._orders.carry_out(result)
         await self._journal.append(results, self._inbound.take_answers())
 
 
-class AsksAboutWhatIsQueued(Continuation):
+class RecoversQueuedIssues(Continuation):
     async def ask_about_the_past(self) -> None:
         state = self._core.state
         if state.started:
@@ -172,7 +179,7 @@ class AsksAboutWhatIsQueued(Continuation):
         await super().ask_about_the_past()
 
 
-class StartsBeforeItIsTold(Continuation):
+class StartsBeforeRecoveryHasFinished(Continuation):
     async def ask_about_the_past(self) -> None:
         self.asking = []
         state = self._core.state
@@ -184,13 +191,13 @@ class StartsBeforeItIsTold(Continuation):
             self._core.apply(AttemptDiscarded(issue.id))
 
 
-class AsksTwice(Continuation):
+class RecoversTwice(Continuation):
     async def _ask_about(self, record: Record) -> None:
         await super()._ask_about(record)
         await super()._ask_about(record)
 
 
-class PutsTheCapUp(Continuation):
+class RaisesTheCap(Continuation):
     def _go_on(self, file: Journal, early: list[Event]) -> None:
         super()._go_on(file, early)
         cap = self._core.state.cap
@@ -198,27 +205,27 @@ class PutsTheCapUp(Continuation):
             self._core.apply(CapMoved("set", cap.ceiling))
 
 
-class PlansWhateverWasAsked(Continuation):
+class PlansAgainstItsSetting(Continuation):
     def _go_on(self, file: Journal, early: list[Event]) -> None:
         self._planner.wanted = None
         super()._go_on(file, early)
 
 
-class ForgetsWhoWasToBeTakenOut(Continuation):
+class ForgetsPendingRemovals(Continuation):
     def _go_on(self, file: Journal, early: list[Event]) -> None:
         super()._go_on(file, early)
         for record in self._core.state.records:
             record.pending_removal = None
 
 
-class BeginsAJournalAnew(Continuation):
+class StartsANewJournal(Continuation):
     def open_journal(self) -> None:
         assert self._journal.path is not None
         self._journal.path.unlink(missing_ok=True)
         super().open_journal()
 
 
-class ParksWhatItAsksAbout(Continuation):
+class ParksWhatItRecovers(Continuation):
     async def _ask_about(self, record: Record) -> None:
         await super()._ask_about(record)
         if record.state != "done":
@@ -226,39 +233,39 @@ class ParksWhatItAsksAbout(Continuation):
             self._core.apply(ParkRequested(issue.id, "who knows"))
 
 
-BROKEN: dict[type[Scheduler], tuple[tuple[Plan, ...], str]] = {
-    with_part(GoesOnWithWhateverIsFound): (TELLING, "once"),
-    CarriesOutBeforeItWrites: (TELLING, "durable"),
-    with_part(AsksAboutWhatIsQueued): ((BY_NAME["dependency"],), "recovery"),
-    with_part(StartsBeforeItIsTold): (TELLING, "recovery"),
-    with_part(AsksTwice): (TELLING, "recovery"),
-    with_part(PutsTheCapUp): ((BY_NAME["cap falls to 1"],), "kept"),
-    with_part(PlansWhateverWasAsked): ((BY_NAME["a lane is held too long"],), "plan"),
-    with_part(ForgetsWhoWasToBeTakenOut): ((BY_NAME["parked, cancelled, unparked"],), "kept"),
-    with_part(BeginsAJournalAnew): (TELLING, "journal"),
-    with_part(ParksWhatItAsksAbout): (TELLING, "same"),
+BROKEN: dict[type[Scheduler], tuple[tuple[Scenario, ...], str]] = {
+    with_part(ResumesWhateverIsFound): (MOST_REVEALING, "once"),
+    ExecutesBeforeItWrites: (MOST_REVEALING, "durable"),
+    with_part(RecoversQueuedIssues): ((BY_NAME["dependency"],), "recovery"),
+    with_part(StartsBeforeRecoveryHasFinished): (MOST_REVEALING, "recovery"),
+    with_part(RecoversTwice): (MOST_REVEALING, "recovery"),
+    with_part(RaisesTheCap): ((BY_NAME["cap falls to 1"],), "kept"),
+    with_part(PlansAgainstItsSetting): ((BY_NAME["a lane is reserved too long"],), "plan"),
+    with_part(ForgetsPendingRemovals): ((BY_NAME["parked, cancelled, unparked"],), "kept"),
+    with_part(StartsANewJournal): (MOST_REVEALING, "journal"),
+    with_part(ParksWhatItRecovers): (MOST_REVEALING, "same"),
 }
-"""Broken schedulers, where they are looked for, and the property that names the mistake."""
+"""Broken schedulers, the scenarios that find the mistake, and the property that names it."""
 
 
 @pytest.mark.parametrize("scheduler", BROKEN, ids=lambda scheduler: scheduler.__name__)
 def test_a_broken_scheduler_is_found(scheduler: type[Scheduler], path: Path) -> None:
-    plans, named = BROKEN[scheduler]
+    scenarios, named = BROKEN[scheduler]
 
-    history = first_broken(plans, path, scheduler)
+    history = first_broken(scenarios, path, scheduler)
 
     assert history is not None
     assert named in {what.partition(":")[0] for what in history.complaints}, str(history)
-    again = played(history.plan, history.crashes, path, scheduler)
+    again = run_history(history.scenario, history.crashes, path, scheduler)
     assert again.trace[: len(history.trace) - 1] == history.trace[:-1]
 
 
-def test_a_result_names_the_crash_and_tells_how_it_went() -> None:
-    found = Crashes(once=1, broken={"once": Where("dependency", (70,))})
+def test_a_result_names_the_crash_and_has_its_trace() -> None:
+    found = Crashes(once=1, broken={"once": HistoryId("dependency", (70,))})
 
     failed = {one.property: one.detail for one in results(found, 0.0) if not one.passed}
 
-    assert '--plan "dependency" --crash 70' in failed["crashed once"]
+    assert '--scenario "dependency" --crash 70' in failed["crashed once"]
     assert "the process dies at point 70" in failed["crashed once"]
 
 

@@ -33,7 +33,7 @@ WEB_IS_CANCELLED = AnnounceIssue("web#1", "cancel", "queued", "cancelled")
 
 
 class Watched:
-    """Lanes at cap 2 that are told of a run, and what they complained about."""
+    """Lanes at cap 2 that follow a run, and their complaints."""
 
     def __init__(self) -> None:
         self.complaints: list[str] = []
@@ -104,13 +104,13 @@ def test_what_is_ready_and_does_not_start_when_a_reservation_has_ended_is_found(
     assert reserved.complaints == ["idle: web#2 is ready, and its lane is free and not reserved"]
 
 
-def test_a_plan_that_is_told_after_the_end_of_the_run_is_found(reserved: Watched) -> None:
+def test_a_plan_that_is_recorded_after_the_end_of_the_run_is_found(reserved: Watched) -> None:
     reserved.take(StopRequested(), FinishWave("stopped"))
     assert reserved.complaints == []
 
     reserved.take(RESERVING)
 
-    assert reserved.complaints == ["plan: a plan is told after the end of the run"]
+    assert reserved.complaints == ["plan: a plan is recorded after the end of the run"]
 
 
 def test_a_reservation_that_is_put_off_counts_as_over_at_its_first_time(reserved: Watched) -> None:

@@ -1,4 +1,4 @@
-"""The simulation of the executor: the real one passes, it replays, it shrinks, and it can fail.
+"""The simulation of the executor: the real one passes, schedules replay, and the checks can fail.
 
 Each broken scheduler here has one mistake that a review may overlook; some hundred schedules find
 it, by the property that names it.
@@ -19,10 +19,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specs.simulation import ALWAYS, SOMETIMES, results
+from specs.simulation import results
 from specs.simulation.broken import with_part
 from specs.simulation.chooser import Chooser, HypothesisChooser, RecordedChooser, SeededChooser
 from specs.simulation.loop import SimulatedLoop, SimulatedThread
+from specs.simulation.properties import ALWAYS, SOMETIMES
 from specs.simulation.schedule import Played, play
 from specs.simulation.sweep import Sweep, folder_of_journals, replayed, sweep
 from wavelane import Scheduler
@@ -42,8 +43,8 @@ pytestmark = pytest.mark.slow
 ENOUGH = 600
 """Schedules within which each of the broken schedulers here is found."""
 
-_NO_FAULTS = [HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large]
-"""A schedule takes many choices: it is no fault of a strategy."""
+_EXPECTED = [HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large]
+"""A schedule takes many choices; the strategy is not at fault."""
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def folder() -> Iterator[Path]:
 
 
 def first_failure(scheduler: type[Scheduler], folder: Path) -> tuple[int, Played]:
-    """The first seed that a scheduler fails, and how."""
+    """The first seed with which a scheduler fails, and its schedule."""
     for seed in range(ENOUGH):
         played = play(SeededChooser(seed), folder, scheduler)
         if played.broken:
@@ -71,7 +72,7 @@ def test_the_real_executor_keeps_every_property() -> None:
     assert found.replayed > 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=_NO_FAULTS)
+@settings(max_examples=60, deadline=None, suppress_health_check=_EXPECTED)
 @given(data=st.data())
 def test_hypothesis_finds_no_schedule_that_breaks_a_property(data: st.DataObject) -> None:
     with folder_of_journals() as folder:
@@ -80,13 +81,13 @@ def test_hypothesis_finds_no_schedule_that_breaks_a_property(data: st.DataObject
     assert played.complaints == [], str(played)
 
 
-# A schedule can be played again
+# Schedules replay
 
 
 def test_the_choices_of_a_seed_play_the_same_schedule(folder: Path) -> None:
     for seed in range(20):
         by_seed = play(SeededChooser(seed), folder)
-        by_choices = play(RecordedChooser(by_seed.plainest), folder)
+        by_choices = play(RecordedChooser(by_seed.simplest), folder)
 
         assert str(by_choices) == str(by_seed)
 
@@ -112,11 +113,11 @@ def test_a_seed_prints_the_same_bytes_in_every_process(seed: str, shown: bytes) 
     assert b"on disk: " + shown in printed.pop()
 
 
-def test_no_choices_are_the_plainest_schedule_and_it_ends_well(folder: Path) -> None:
+def test_no_choices_are_the_simplest_schedule_and_it_ends_well(folder: Path) -> None:
     played = play(RecordedChooser([]), folder)
 
     assert played.complaints == []
-    assert played.plainest == []
+    assert played.simplest == []
     assert "run() returned complete" in played.seen
 
 
@@ -150,7 +151,7 @@ def test_a_schedule_may_choose_another_order_of_timers() -> None:
     assert order_of_timers(RecordedChooser([at_every_turn, 2, 1])) == [2, 1, 0]
 
 
-def test_a_thread_does_its_work_in_order_and_late() -> None:
+def test_a_thread_does_its_jobs_in_order_and_late() -> None:
     loop = SimulatedLoop(RecordedChooser([0, 4, 3]))
     done: list[tuple[str, float]] = []
 
@@ -159,7 +160,7 @@ def test_a_thread_does_its_work_in_order_and_late() -> None:
         first = loop.run_in_executor(thread, lambda: done.append(("first", loop.seconds())))
         second = loop.run_in_executor(thread, lambda: done.append(("second", loop.seconds())))
         await first
-        done.append(("heard of", loop.seconds()))
+        done.append(("acknowledged", loop.seconds()))
         await second
 
     try:
@@ -167,10 +168,10 @@ def test_a_thread_does_its_work_in_order_and_late() -> None:
     finally:
         loop.close()
 
-    assert done == [("first", 3), ("heard of", 4), ("second", 4)]
+    assert done == [("first", 3), ("acknowledged", 4), ("second", 4)]
 
 
-def test_what_a_thread_has_left_is_done_when_it_is_shut_down() -> None:
+def test_jobs_that_a_thread_has_left_are_done_when_it_is_shut_down() -> None:
     loop = SimulatedLoop(RecordedChooser([0, 4]))
     done: list[str] = []
 
@@ -197,14 +198,14 @@ def test_a_plan_is_made_late_and_beside_the_writes() -> None:
         await loop.run_in_executor(writer, lambda: done.append(("write", loop.seconds())))
         assert (writer.busy, loop.pool.busy) == (0, 1)
         await plan
-        done.append(("heard of", loop.seconds()))
+        done.append(("acknowledged", loop.seconds()))
 
     try:
         loop.run_until_complete(main())
     finally:
         loop.close()
 
-    assert done == [("write", 0), ("plan", 9), ("heard of", 13)]
+    assert done == [("write", 0), ("plan", 9), ("acknowledged", 13)]
 
 
 def test_all_that_is_ready_has_run_when_the_loop_says_that_time_goes_on() -> None:
@@ -228,7 +229,7 @@ def test_all_that_is_ready_has_run_when_the_loop_says_that_time_goes_on() -> Non
 # It can fail
 
 
-class CarriesOutBeforeItWrites(Scheduler):
+class ExecutesBeforeItWrites(Scheduler):
     async def _write_and_carry_out(self, results: list[StepResult]) -> None:
         for result in results:
             self._orders.carry_out(result)
@@ -278,7 +279,7 @@ class RemovesASessionTooLate(SessionTasks):
         self._sessions.pop(order.issue, None)
 
 
-class ForgetsWhatIsLeftAtTheEnd(Scheduler):
+class DropsItsOutboxAtTheEnd(Scheduler):
     def _close(self) -> None:
         self._core.take_results()
         super()._close()
@@ -299,12 +300,12 @@ class ForgetsToWake(Orders):
         pass
 
 
-class ForgetsToEndAHold(Orders):
+class ForgetsToEndAReservation(Orders):
     def _end_reservation_at(self, at: float, order: EndReservationAt) -> None:
         pass
 
 
-class KeepsItsPlansToItself(Core):
+class DropsItsPlans(Core):
     def apply(self, event: Event) -> None:
         if not isinstance(event, OrderPlanned):
             super().apply(event)
@@ -329,21 +330,21 @@ class ApprovesWhateverTheReviewSays(SessionTasks):
 
 
 BROKEN: dict[type[Scheduler], set[str]] = {
-    CarriesOutBeforeItWrites: {"durable"},
+    ExecutesBeforeItWrites: {"durable"},
     with_part(WritesWithoutWaiting): {"durable"},
     with_part(CountsACompletionTwice): {"ending"},
     with_part(LosesACancellation): {"ended"},
     with_part(StartsAMergeTwice): {"once", "durable"},
     with_part(WaitsBetweenCheckAndStart): {"pause", "ended", "cap"},
     with_part(RemovesASessionTooLate): {"ending", "ended"},
-    ForgetsWhatIsLeftAtTheEnd: {"told", "journal"},
+    DropsItsOutboxAtTheEnd: {"recorded", "journal"},
     SwallowsTheErrorOfAWrite: {"durable", "ended"},
     with_part(ForgetsToWake): {"progress"},
-    with_part(ForgetsToEndAHold): {"hold"},
-    with_part(KeepsItsPlansToItself): {"plan"},
+    with_part(ForgetsToEndAReservation): {"reservation"},
+    with_part(DropsItsPlans): {"plan"},
     with_part(PlansWhileItPlans): {"plan"},
     LeavesATaskBehind: {"leftover"},
-    with_part(ApprovesWhateverTheReviewSays): {"merge", "told"},
+    with_part(ApprovesWhateverTheReviewSays): {"merge", "recorded"},
 }
 """Broken schedulers, and the properties by which one may first be found."""
 
@@ -355,32 +356,32 @@ def test_a_broken_scheduler_is_found(scheduler: type[Scheduler], folder: Path) -
     assert played.broken in BROKEN[scheduler], str(played)
 
 
-def test_a_failure_shrinks_to_a_plain_schedule_that_fails_likewise(folder: Path) -> None:
+def test_a_failure_shrinks_to_a_simpler_schedule_with_the_same_failure(folder: Path) -> None:
     seed, played = first_failure(with_part(LosesACancellation), folder)
 
-    plain = replayed(seed=seed, scheduler=with_part(LosesACancellation), plainer=True)
+    simplest = replayed(seed=seed, scheduler=with_part(LosesACancellation), simpler=True)
 
-    assert plain.broken == played.broken == "ended"
-    assert len(plain.plainest) < len(played.plainest) / 2
-    again = play(RecordedChooser(plain.plainest), folder, with_part(LosesACancellation))
-    assert str(again) == str(plain)
+    assert simplest.broken == played.broken == "ended"
+    assert len(simplest.simplest) < len(played.simplest) / 2
+    again = play(RecordedChooser(simplest.simplest), folder, with_part(LosesACancellation))
+    assert str(again) == str(simplest)
 
 
-def test_a_scheduler_that_waits_for_ever_is_a_failure_and_no_hang(folder: Path) -> None:
-    class GoesRoundInCircles(RunJournal):
+def test_a_scheduler_that_waits_for_ever_fails_and_does_not_hang(folder: Path) -> None:
+    class WaitsForEver(RunJournal):
         async def append(self, results: list[StepResult], answers: Answers) -> None:
             for _ in count():
                 await asyncio.sleep(0)
 
-    played = play(RecordedChooser([]), folder, with_part(GoesRoundInCircles))
+    played = play(RecordedChooser([]), folder, with_part(WaitsForEver))
 
     assert played.broken == "progress"
 
 
-def test_a_result_names_the_seed_and_a_plainer_list_of_choices(
+def test_a_result_names_the_seed_and_a_simpler_list_of_choices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("specs.simulation.schedule.PATIENCE", 0)
+    monkeypatch.setattr("specs.simulation.schedule.RUN_TIMEOUT", 0)
     found = sweep(range(20))
 
     failed = {one.property: one.detail for one in results(found, 0.0) if not one.passed}

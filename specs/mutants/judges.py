@@ -177,15 +177,15 @@ def _by_schedules(seeds: range) -> Kill | None:
 
 def _by_crashes() -> Kill | None:
     from specs.simulation.crashes import first_broken
-    from specs.simulation.plan import TELLING
+    from specs.simulation.scenarios import MOST_REVEALING
     from specs.simulation.sweep import folder_of_journals
 
     with folder_of_journals() as folder:
-        history = first_broken(TELLING, folder / "journal.db")
+        history = first_broken(MOST_REVEALING, folder / "journal.db")
     if history is None or history.broken is None:
         return None
     at = ", ".join(map(str, history.crashes)) or "no point"
-    return Kill(history.broken, f"{history.plan.name}, crashed at {at}")
+    return Kill(history.broken, f"{history.scenario.name}, crashed at {at}")
 
 
 def by_traces(brief: Brief) -> Kill | None:

@@ -1,4 +1,4 @@
-"""`python -m specs.simulation`: play schedules and crashes, or one again; 1 where one fails."""
+"""`python -m specs.simulation`: play schedules and crashes, or one again; exit 1 on a failure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from time import perf_counter
 
 from specs.results import Result
 from specs.simulation import NIGHTLY, SCHEDULES, results
-from specs.simulation.crashes import Where, again, crashed_in_parallel
+from specs.simulation.crashes import HistoryId, crash_in_parallel, rerun
 from specs.simulation.crashes import results as results_of_crashes
-from specs.simulation.plan import PLANS
+from specs.simulation.scenarios import SCENARIOS
 from specs.simulation.sweep import replayed, sweep_in_parallel
 
 
 def main() -> int:
-    """Do what the command line asks for."""
+    """Run the command; its exit status."""
     asked = _parser().parse_args()
     if asked.seed is not None or asked.choices is not None:
         return _play_again(asked)
-    if asked.plan is not None or asked.crash_seed is not None:
+    if asked.scenario is not None or asked.crash_seed is not None:
         return _crash_again(asked)
     all_results: list[Result] = []
     if asked.only != "crashes":
@@ -29,7 +29,7 @@ def main() -> int:
         all_results += results(found, perf_counter() - began)
     if asked.only != "schedules":
         began = perf_counter()
-        crashes = crashed_in_parallel(asked.nightly)
+        crashes = crash_in_parallel(asked.nightly)
         all_results += results_of_crashes(crashes, perf_counter() - began)
         print(crashes)
     for one in all_results:
@@ -42,13 +42,13 @@ def main() -> int:
 
 
 def _play_again(asked: argparse.Namespace) -> int:
-    played = replayed(asked.choices, asked.seed or 0, plainer=asked.shrink)
-    print(f"choices {','.join(map(str, played.plainest))}\n{played}")
+    played = replayed(asked.choices, asked.seed or 0, simpler=asked.shrink)
+    print(f"choices {','.join(map(str, played.simplest))}\n{played}")
     return 1 if played.broken else 0
 
 
 def _crash_again(asked: argparse.Namespace) -> int:
-    history = again(Where(asked.plan or "", tuple(asked.crash), asked.crash_seed))
+    history = rerun(HistoryId(asked.scenario or "", tuple(asked.crash), asked.crash_seed))
     print(history)
     return 1 if history.broken else 0
 
@@ -58,17 +58,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--nightly", action="store_true", help=f"{NIGHTLY:,} schedules; more crashes"
     )
-    parser.add_argument("--schedules", type=int, metavar="N", help="how many")
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="from which seed on")
+    parser.add_argument("--schedules", type=int, metavar="N", help="how many to play")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first seed")
     parser.add_argument("--seed", type=int, metavar="N", help="play this one, and show it")
     parser.add_argument("--choices", type=_choices, metavar="N,N,…", help="play these, and show it")
-    parser.add_argument("--shrink", action="store_true", help="show a plainer one, if it fails")
+    parser.add_argument("--shrink", action="store_true", help="if it fails, show a simpler one")
     parser.add_argument("--only", choices=("schedules", "crashes"), help="one of the two")
     parser.add_argument(
-        "--plan", choices=[plan.name for plan in PLANS], help="play it, and show it"
+        "--scenario", choices=[one.name for one in SCENARIOS], help="play it, and show it"
     )
     parser.add_argument(
-        "--crash", type=_choices, default=[], metavar="N,N,…", help="points at which its lives die"
+        "--crash",
+        type=_choices,
+        default=[],
+        metavar="N,N,…",
+        help="points of its deaths",
     )
     parser.add_argument("--crash-seed", type=int, metavar="N", help="crash this one, and show it")
     return parser

@@ -1,6 +1,6 @@
-"""The operator of a schedule: does what the case says, when it says, from where it says.
+"""The operator of a schedule: carries out the acts of a case, each at its time and in its thread.
 
-What the model refuses changes nothing and is no fault of anybody: others check that it is right.
+An act that the model refuses changes nothing and is no failure: other checks cover refusals.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from specs.simulation.patient import PatientObserver
 from wavelane import IllegalEvent, Issue, Scheduler
 from wavelane.scheduler.cap_control import CapControl
 
-_LONGEST: Final = 5
-"""Seconds to wait for a write, at most."""
+_LONGEST_WAIT: Final = 5
+"""Seconds that the operator waits for a write, at most."""
 
 
 class Operator:
-    """Acts on a run. `run` is its task."""
+    """Acts on a run, whose task is `run`."""
 
     def __init__(
         self,
@@ -39,27 +39,27 @@ class Operator:
         self._observer = observer
         self._ledger = ledger
         self.turns: list[asyncio.Task[None]] = []
-        """The engine's own merges."""
+        """The tasks of the engine's own merges."""
         self.cancelled_run = False
-        """Whether the run was cancelled while it went on."""
+        """Whether the operator cancelled the run while it was under way."""
         self.seen: set[str] = set()
-        """What was done, in words."""
+        """The acts that were carried out, in words."""
         self.denied = 0
-        """How many waited for a merge turn in vain."""
+        """How many of the engine's own merges never got their turn."""
 
     async def act(self) -> None:
-        """Do all acts, one after the other."""
+        """Carry out all acts, one after the other."""
         for act in self._case.acts:
             await self._wait(act)
             self._do(act)
 
-    def lift(self) -> None:
+    def raise_cap(self) -> None:
         """Move the cap to its ceiling."""
         self._move_cap(Act(None, 0, "set", level=self._case.ceiling))
 
     async def _wait(self, act: Act) -> None:
         if act.wait == "write":
-            await asyncio.wait({self._ledger.next_write()}, timeout=_LONGEST)
+            await asyncio.wait({self._ledger.next_write()}, timeout=_LONGEST_WAIT)
             for _ in range(act.turns):
                 await asyncio.sleep(0)
         elif act.wait is not None:
@@ -81,35 +81,35 @@ class Operator:
                 name = f"merge of the engine's {len(self.turns)}"
                 merge = self._merge(self._case.wave.repos[act.repo], name, act.seconds)
                 self.turns.append(asyncio.get_running_loop().create_task(merge))
-            elif act.what == "give a turn up":
+            elif act.what == "give up a turn":
                 for turn in self.turns[-1:]:
                     turn.cancel()
             elif act.what == "stop":
                 self._scheduler.stop()
                 self._observer.stopping = True
-                self._ledger.say("operator: stop")
+                self._ledger.log("operator: stop")
             else:
                 self._cancel_run()
 
     def _move_cap(self, act: Act) -> None:
-        lever = self._scheduler.cap
-        move: Callable[..., int] = getattr(lever, act.what)
+        cap = self._scheduler.cap
+        move: Callable[..., int] = getattr(cap, act.what)
         levels = (act.level,) if act.what == "set" else ()
-        before = lever.level
+        before = cap.level
         if act.thread:
             thread = Thread(target=move, args=levels)
             thread.start()
             thread.join()
         else:
             move(*levels)
-        if self._is_under_way() and not _has_moved(act, before, lever):
-            self._ledger.complain(f"lever: {act.what} leads from {before} to {lever.level}")
-        self._observer.cap_moved(lever.level)
+        if self._is_under_way() and not _has_moved(act, before, cap):
+            self._ledger.complain(f"cap control: {act.what} leads from {before} to {cap.level}")
+        self._observer.cap_moved(cap.level)
         where = " in a thread" if act.thread else ""
-        self._ledger.say(f"operator: {act.what}{where}; the cap is at {lever.level}")
+        self._ledger.log(f"operator: {act.what}{where}; the cap is at {cap.level}")
 
     def _is_under_way(self) -> bool:
-        """Whether the run has neither ended nor is decided to end."""
+        """Whether the run has not ended, and its end is not decided."""
         return not self._run.done() and self._scheduler.report().outcome == "unfinished"
 
     def _move_issue(self, act: Act) -> None:
@@ -120,15 +120,15 @@ class Operator:
             else:
                 getattr(self._scheduler, act.what)(issue)
         except IllegalEvent:
-            self._ledger.say(f"operator: {act.what} {issue} is refused")
+            self._ledger.log(f"operator: {act.what} {issue} is refused")
         else:
-            self._ledger.say(f"operator: {act.what} {issue}")
+            self._ledger.log(f"operator: {act.what} {issue}")
             if act.what != "unpark":
                 self._ledger.taken_out(issue)
                 self._observer.taken_out(issue)
 
     def _issue(self, act: Act) -> str:
-        """The issue that is meant."""
+        """The id of the issue that the act is about."""
         known = [issue.id for issue in self._scheduler.wave.issues]
         some: Container[str] = known
         if act.among != "all":
@@ -143,44 +143,44 @@ class Operator:
         if act.what == "change":
             name, needed = known.id, [*known.depends_on] if act.level else []
         self._scheduler.add(Issue(name, repo, needed, estimate=act.seconds or None))
-        self._ledger.say(f"operator: {act.what} {name}, in {repo}, < {' '.join(needed)}")
+        self._ledger.log(f"operator: {act.what} {name}, in {repo}, < {' '.join(needed)}")
 
     def _cancel_run(self) -> None:
         if self._run.cancel():
-            self._ledger.say("operator: cancel the run")
+            self._ledger.log("operator: cancel the run")
             self.cancelled_run = True
             self._ledger.give_up()
 
     async def _merge(self, repo: str, name: str, seconds: int) -> None:
         self._observer.turn_requested(repo, name)
-        self._ledger.say(f"{name} wants the turn in {repo}")
+        self._ledger.log(f"{name} requests the turn in {repo}")
         try:
             async with self._scheduler.merge_turn(repo):
-                self._ledger.turn_begins(repo)
+                self._ledger.turn_started(repo)
                 self._observer.turn_granted(repo, name)
-                self._ledger.say(f"{name} has the turn in {repo}")
+                self._ledger.log(f"{name} has the turn in {repo}")
                 await asyncio.sleep(seconds)
         except IllegalEvent:
-            self._ledger.say(f"{name} is refused")
+            self._ledger.log(f"{name} is refused")
         except RuleBroken as broken:
             self._ledger.complain(str(broken))
         except RuntimeError as error:
-            self._ledger.say(f"{name} waits in vain: {error}")
+            self._ledger.log(f"{name} does not get its turn: {error}")
             self.denied += 1
         finally:
             self._observer.turn_returned(repo, name)
 
 
-def _has_moved(act: Act, before: int, lever: CapControl) -> bool:
-    """Whether the lever is where the act leads from level `before`."""
+def _has_moved(act: Act, before: int, cap: CapControl) -> bool:
+    """Whether the cap is at the level to which the act leads from level `before`."""
     match act.what:
         case "set":
-            return lever.level == act.level
+            return cap.level == act.level
         case "step_down":
-            return lever.level == max(0, before - 1)
+            return cap.level == max(0, before - 1)
         case "step_up":
-            return lever.level == min(lever.ceiling, before + 1)
+            return cap.level == min(cap.ceiling, before + 1)
         case "resume":
-            return lever.level > 0 if before == 0 else lever.level == before
+            return cap.level > 0 if before == 0 else cap.level == before
         case _:
-            return lever.level == 0
+            return cap.level == 0

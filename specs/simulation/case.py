@@ -1,4 +1,4 @@
-"""A case: what one schedule is about. The wave, its settings, the operator's acts, a fault."""
+"""A case: the wave of one schedule, its settings, the operator's acts, and a fault."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ What = Literal[
     "add",
     "change",
     "take a turn",
-    "give a turn up",
+    "give up a turn",
     "stop",
     "cancel the run",
 ]
-"""What an operator may do: with the cap, issues, the wave, the engine's own merges, the run."""
+"""An act of the operator: on the cap, an issue, the wave, the engine's own merges, or the run."""
 CAP_MOVES: Final = ("set", "step_down", "step_up", "pause", "resume")
 ONE_IS_ESTIMATED: Final = 3
-"""One case of so many has estimates."""
+"""One case in this many has estimates."""
 _ACTS: Final[tuple[What, ...]] = (
     *("set", "step_down", "step_up", "pause", "resume", "set", "pause", "resume"),
     *("park", "park", "park", "unpark", "unpark", "unpark", "cancel"),
     *("add", "change"),
-    *("take a turn", "take a turn", "take a turn", "give a turn up"),
+    *("take a turn", "take a turn", "take a turn", "give up a turn"),
     *("stop", "cancel the run"),
 )
 Wait = int | Literal["write"] | None
-"""Before an act: nothing (in the same callback as the act before), a turn of the loop, seconds, or
-until the run hears that a write is on the disk."""
+"""The wait before an act: none (in the same callback as the previous act), a turn of the loop (0),
+seconds, or until the run learns that a write is on the disk."""
 _WAITS: Final[tuple[Wait, ...]] = (None, 0, 1, 2, 5, "write", "write")
 
 Among = Literal["all", "open", "reserved"]
@@ -49,7 +49,7 @@ Stage = Literal["making", "begin", "events", "standings", "commit", "after the c
 
 
 class Options(NamedTuple):
-    """Of what a few settings are chosen."""
+    """The values from which a few settings are chosen."""
 
     ceilings: tuple[int, ...]
     releases: tuple[LaneRelease, ...]
@@ -57,22 +57,30 @@ class Options(NamedTuple):
 
 USUAL: Final = Options((1, 2, 3, 4), ("done", "review"))
 ROOMY: Final = Options((2, 3, 2, 1), ("done", "done", "done", "review"))
-"""For a wave with estimates: an idle lane matters where there is a slot for it, and none is held
-that is released at the review."""
+"""For a wave with estimates: an idle lane matters only if a slot is free, and a lane that is
+released at the review is never reserved."""
 
 
 class Fault(NamedTuple):
-    """The disk is full: write number `write` (from 1) fails at `stage`, or the journal's making."""
+    """The disk is full: write number `write` (from 1) fails at `stage`, or creating the journal."""
 
     stage: Stage
     write: int
 
 
 class Act(NamedTuple):
-    """One thing that an operator does, `wait` and then `turns` of the loop after the one before.
+    """One act of the operator.
 
-    `issue` and `repo` are positions, that of the issue `among` some if there are such. `level` is
-    for the cap, `seconds` for how long a turn is held, or an estimate. `thread`: in another thread.
+    Attributes:
+        wait: The wait after the previous act.
+        turns: Turns of the loop after that wait.
+        what: The act.
+        issue: The position of its issue among those of `among`, if there are any, else among all.
+        among: From which issues its issue is chosen.
+        repo: The position of its repo.
+        level: The level of the cap; for an amendment, whether the issue has a dependency.
+        seconds: How long a merge turn lasts; for an amendment, the estimate.
+        thread: Whether the operator acts in another thread.
     """
 
     wait: Wait
@@ -88,9 +96,18 @@ class Act(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one schedule is about. `mishaps`: how many sessions may end other than well.
+    """What one schedule is about.
 
-    `plan` is the scheduler's. The issues in `exact` take as long as was estimated.
+    Attributes:
+        wave: The wave.
+        ceiling: The ceiling of the cap.
+        lane_release: When a lane is released.
+        limits: The limits.
+        mishaps: How many sessions may end in another way than their best one.
+        fault: The fault of the disk, if there is one.
+        acts: What the operator does.
+        plan: The setting `plan` of the scheduler.
+        exact: The issues whose sessions take as long as estimated.
     """
 
     wave: Wave
@@ -105,7 +122,7 @@ class Case:
 
     @classmethod
     def chosen(cls, chooser: Chooser) -> Case:
-        """A case of the chooser's liking."""
+        """A case that the chooser chooses."""
         wave = chosen_wave(chooser)
         options, plan, exact = USUAL, None, frozenset[str]()
         if chooser.once_in(ONE_IS_ESTIMATED):
@@ -142,7 +159,7 @@ class Case:
 
 
 def chosen_wave(chooser: Chooser) -> Wave:
-    """A small wave of the chooser's liking."""
+    """A small wave that the chooser chooses."""
     repos = [f"repo{at}" for at in range(1 + chooser.number(3))]
     issues: list[Issue] = []
     for number in range(2 + chooser.number(4)):
@@ -156,7 +173,7 @@ def chosen_wave(chooser: Chooser) -> Wave:
 
 
 def estimated(chooser: Chooser, wave: Wave) -> Wave:
-    """The wave with estimates of the chooser's liking; some issues have none, few are urgent."""
+    """The wave with estimates from the chooser; some issues have none, few are urgent."""
     most = chooser.number(2) if chooser.once_in(3) else 0
     return wave.amended(
         replace(
@@ -169,7 +186,7 @@ def estimated(chooser: Chooser, wave: Wave) -> Wave:
 
 
 def chosen_plan(chooser: Chooser) -> bool | None:
-    """Whether a run is to plan: mostly where something is estimated."""
+    """The setting `plan` of a run; planning is on in most waves with estimates."""
     return chooser.one_of((None, None, True, True, False))
 
 
@@ -197,7 +214,7 @@ def _fault(chooser: Chooser) -> Fault:
 
 
 def chosen_acts(chooser: Chooser, wave: Wave, ceiling: int) -> list[Act]:
-    """What an operator does, by the chooser's liking."""
+    """The operator's acts, chosen by the chooser."""
     acts: list[Act] = []
     while len(acts) < 12 and chooser.number(8):
         wait, what = chooser.one_of(_WAITS), chooser.one_of(_ACTS)
@@ -219,7 +236,7 @@ def chosen_acts(chooser: Chooser, wave: Wave, ceiling: int) -> list[Act]:
 
 
 def _amendment(chooser: Chooser, wait: Wait, turns: int, what: What, wave: Wave) -> Act:
-    """An issue that is added, or one that is changed."""
+    """The act that adds or changes an issue."""
     return Act(
         wait,
         turns,

@@ -1,8 +1,8 @@
-"""Choosers: they make all choices of a schedule, as numbers, and remember them.
+"""Choosers: they make all choices of a schedule, as numbers, and record them.
 
-A choice is a number from 0 to below the count of options. Option 0 is the plainest everywhere: the
-first callback in line, no wait, the good ending, nobody who acts. So a list of choices that ends
-early goes on with zeros, a shorter list is a plainer schedule, and so is one of lower numbers.
+A choice is a number from 0 to below the count of options. Option 0 is the simplest everywhere: the
+first callback in line, no wait, the good ending, no act of the operator. A list of choices that
+ends early continues with zeros; a shorter list, or one of lower numbers, is a simpler schedule.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Chooser(ABC):
-    """Chooses, and keeps in `made` what it chose."""
+    """Makes choices, and records them in `made`."""
 
     def __init__(self) -> None:
         self.made: list[int] = []
@@ -29,7 +29,7 @@ class Chooser(ABC):
         """A number from 0 to below `count`, which is 2 or more."""
 
     def number(self, count: int) -> int:
-        """A number from 0 to below `count`. Where there is no choice, none is made."""
+        """A number from 0 to below `count`. With a single option, no choice is recorded."""
         if count < 2 or self._rests:
             return 0
         picked = self.pick(count)
@@ -37,20 +37,20 @@ class Chooser(ABC):
         return picked
 
     def rest(self) -> None:
-        """From now on the answer is 0, and is not kept: the schedule is over."""
+        """The schedule is over: choose 0 from now on, and record nothing."""
         self._rests = True
 
     def one_of(self, options: Sequence[T]) -> T:
-        """One of `options`, the first being the plainest."""
+        """One of `options`, the first being the simplest."""
         return options[self.number(len(options))]
 
     def once_in(self, count: int) -> bool:
-        """True once in `count` times."""
+        """Whether the last of `count` options is chosen."""
         return self.number(count) == count - 1
 
 
 class SeededChooser(Chooser):
-    """Chooses by a seed: every option is as likely as the others."""
+    """Chooses by a seed; all options are equally likely."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class SeededChooser(Chooser):
 
 
 class RecordedChooser(Chooser):
-    """Chooses what a list says, then 0. A number that is too high means the last option."""
+    """Chooses from a list, then 0. A number that is too high means the last option."""
 
     def __init__(self, choices: Sequence[int]) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class RecordedChooser(Chooser):
 
 
 class HypothesisChooser(Chooser):
-    """Chooses as Hypothesis wants it: `data` is what its strategy `data()` gave."""
+    """Lets Hypothesis choose: `data` comes from its strategy `data()`."""
 
     def __init__(self, data: st.DataObject) -> None:
         super().__init__()

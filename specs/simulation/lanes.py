@@ -1,16 +1,17 @@
-"""The lanes of a wave, by what is on the disk: which of them stand idle, and whether they may.
+"""The lanes of a wave, by the events on the disk: which are idle, and whether they may be.
 
-It adds up the events that were written and the moves that follow from them, and asks no guard and
-no index of the model. When all is written and nothing moves until a time comes, it looks around:
+It adds up the written events and the moves that follow from them, and uses no guard and no index of
+the model. It checks these properties, the last one when all is written and nothing moves until
+virtual time goes on:
 
 reservation
-      nothing is admitted into a lane that is reserved for what comes before it in the plan; it ends
-      when its issue starts, is taken out or changed, when what that waits for, directly or not, is
-      taken out, when its time has come, and with the run; and not before. It is not put off, and
-      there is no second one for an issue, unless a human has unparked it
-plan  of what could be admitted, the first by priority and plan goes first; no plan is told after
-      the end of the run
-idle  what is ready starts where a lane is free and not reserved, and the cap has room
+      nothing is admitted into a lane that is reserved for an earlier issue of the plan; a
+      reservation ends when its issue starts, is taken out or changed, when a direct or indirect
+      dependency is taken out, when its time has come, and with the run; and not before. It is not
+      prolonged, and an issue gets no second one unless a human has unparked it
+plan  the first issue by priority and plan is admitted before the others that could be; no plan is
+      recorded after the end of the run
+idle  a ready issue starts if its lane is free and not reserved, and the cap has room
 """
 
 from __future__ import annotations
@@ -45,18 +46,18 @@ EndOfReservation = Literal[
     "another plan comes",
     "its run ends",
 ]
-"""Why a lane is reserved no longer."""
+"""Why a reservation ends."""
 _ENDS: Final[dict[State, EndOfReservation]] = {
     "admitted": "its issue is admitted",
     "parked": "its issue is parked",
     "cancelled": "its issue is cancelled",
 }
-_MOMENT: Final = 0.001
-"""Seconds; times that are nearer to one another count as the same."""
+_TOLERANCE: Final = 0.001
+"""Seconds; times that are closer to each other count as equal."""
 
 
 class Lanes:
-    """The lanes of the runs of a wave. `complain` is called with what is broken."""
+    """The lanes of a wave over its runs. `complain` is called with each broken property."""
 
     def __init__(
         self, wave: Wave, lane_release: LaneRelease, level: int, complain: Callable[[str], None]
@@ -67,26 +68,26 @@ class Lanes:
         self._state: dict[str, State] = {issue.id: "queued" for issue in wave.issues}
         self._postponed: set[str] = set()
         self._place: dict[str, int] = {}
-        """By issue of the plan, how early it is to be admitted."""
+        """The place of each issue in the plan, from 0."""
         self._stopping = False
         self._complained: set[str] = set()
         self._take_wave(wave)
         self.reservations: dict[str, float] = {}
-        """Issues for which their lane is reserved, and until when at the latest."""
+        """The issues with a reservation, and its latest end."""
         self._had_reservation: set[str] = set()
-        """Issues for which their lane is or was held, since a human queued them last."""
+        """Issues whose lane is or was reserved for them since a human last queued them."""
         self.under_way = False
         """Whether a run has started and not ended."""
         self.over = False
         """Whether the last run has ended by itself."""
         self.seen: set[str] = set()
-        """What was seen of plans and reservations, in words."""
+        """The remarkable things that happened to plans and reservations, in words."""
 
-    # What is written
+    # The written events
 
     def take(self, entry: RecordedEvent, effects: Sequence[Effect]) -> None:
-        """Take in an event and what follows from it."""
-        self._happened(entry.at, entry.event)
+        """Add an event and its effects."""
+        self._add(entry.at, entry.event)
         for effect in effects:
             if isinstance(effect, AnnounceIssue):
                 self._moved(effect)
@@ -101,7 +102,7 @@ class Lanes:
         """Whether a run is under way that has a plan."""
         return self.under_way and bool(self._place)
 
-    def _happened(self, at: float, event: Event) -> None:
+    def _add(self, at: float, event: Event) -> None:
         match event:
             case WaveStarted():
                 self.under_way, self.over = True, False
@@ -118,7 +119,7 @@ class Lanes:
             case OrderPlanned(order, reservations):
                 self._planned(order, reservations)
             case ReservationEnded(issue, until):
-                self._time_came(at, issue, until)
+                self._reservation_ended(at, issue, until)
             case _:
                 pass
 
@@ -135,13 +136,14 @@ class Lanes:
             self._state.setdefault(issue.id, "queued")
             self._end_reservation(issue.id, "its issue is changed")
         self._take_wave(self._wave.amended(issues, done))
-        self._end_what_is_in_vain()
+        self._end_pointless_reservations()
 
     def _planned(self, order: Sequence[str], reservations: Sequence[Reservation]) -> None:
         if self.over:
-            self._complain("plan: a plan is told after the end of the run")
+            self._complain("plan: a plan is recorded after the end of the run")
         if order:
-            self.seen.add(f"a plan is told {'mid-run' if self.under_way else 'before the start'}")
+            when = "mid-run" if self.under_way else "before the start"
+            self.seen.add(f"a plan is recorded {when}")
         elif self._place:
             self.seen.add("a plan is withdrawn")
         self._place = {issue: place for place, issue in enumerate(order)}
@@ -162,7 +164,7 @@ class Lanes:
         )
 
     def _still_needed(self, issue: str) -> set[str]:
-        """What it waits for, directly or not."""
+        """Its direct and indirect dependencies that are not done."""
         found: set[str] = set()
         ahead = [issue]
         while ahead:
@@ -172,12 +174,12 @@ class Lanes:
                     ahead.append(one)
         return found
 
-    def _end_what_is_in_vain(self) -> None:
-        for vain in [one for one in self.reservations if not self._may_be_reserved_for(one)]:
-            self._end_reservation(vain, "what it waits for is taken out")
+    def _end_pointless_reservations(self) -> None:
+        for issue in [one for one in self.reservations if not self._may_be_reserved_for(one)]:
+            self._end_reservation(issue, "what it waits for is taken out")
 
-    def _time_came(self, at: float, issue: str, until: float) -> None:
-        if self.reservations.get(issue) != until or at < until - _MOMENT:
+    def _reservation_ended(self, at: float, issue: str, until: float) -> None:
+        if self.reservations.get(issue) != until or at < until - _TOLERANCE:
             self._complain(
                 f"reservation: the lane of {issue} is reserved no longer, before its time"
             )
@@ -201,7 +203,7 @@ class Lanes:
         if trigger == "unpark":
             self._had_reservation.discard(issue)
         if target in TAKEN_OUT:
-            self._end_what_is_in_vain()
+            self._end_pointless_reservations()
 
     def _admitted(self, issue: str) -> None:
         if reserved := self._reserved_for(issue):
@@ -220,18 +222,18 @@ class Lanes:
         if self.reservations and self.under_way:
             self.seen.add(what)
 
-    def begins_a_life(self) -> None:
-        """The process before is gone; what became of its run is told next."""
+    def start_life(self) -> None:
+        """The previous process is gone; the next events say what became of its run."""
         self.under_way = self.over = False
 
-    # What is to be seen when nothing moves
+    # Checks while nothing moves
 
     def look(self, now: float) -> None:
-        """All is written, and nothing moves until a time comes."""
+        """Check the lanes when all is written and nothing moves until virtual time goes on."""
         if not self.under_way:
             return
         for issue, until in [*self.reservations.items()]:
-            if until < now - _MOMENT:
+            if until < now - _TOLERANCE:
                 self._complain(f"reservation: the lane of {issue} is reserved beyond its time")
                 del self.reservations[issue]
         for issue in [*self._could_be_admitted()]:
@@ -242,7 +244,7 @@ class Lanes:
                 self._complain(f"idle: {issue} is ready, and its lane is free and not reserved")
 
     def _could_be_admitted(self) -> Iterator[str]:
-        """What is ready in a free lane, reserved or not, if there is room."""
+        """The ready issues in free lanes, reserved or not, if the cap has room."""
         in_flight = sum(state in IN_FLIGHT for state in self._state.values())
         if self._stopping or in_flight >= self._level:
             return
@@ -270,7 +272,7 @@ class Lanes:
         ]
 
     def _comes_before(self, first: str, second: str) -> bool:
-        """Whether by priority, and then by the plan, `first` is to be admitted before `second`."""
+        """Whether `first` has to be admitted before `second`, by priority and then by the plan."""
         return self._key(first) < self._key(second)
 
     def _key(self, issue: str) -> tuple[int, int]:

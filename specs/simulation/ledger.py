@@ -1,16 +1,16 @@
-"""The ledger: what is in the journal for good, and what may therefore happen.
+"""The ledger: what is durably in the journal, and what may therefore happen.
 
-It is told of every transaction that was committed, folds its events through the model, and knows
-so which orders are due. Whatever happens in the world has to follow from it:
+It receives every committed transaction, folds its events through the model, and so knows which
+orders are due. Everything that happens in the world has to follow from it:
 
-durable  a session, a merge and a turn begin, and a notice is sent, after the events that led to it
-         were written, and once
-ended    a session is cancelled because that was ordered, its time is up, or the run is given up;
-         and when that is so, it is cancelled at once, and none begins
-told     every session that ended by itself is in the journal, once, with the outcome that it had
-plan     a run that is not to plan follows no plan
+durable   a session, a merge and a turn start, and a notice is sent, once, after the events that
+          caused it were written
+ended     a session is cancelled only because that was ordered, its time is up, or the run is given
+          up; then it is cancelled at once, and none starts
+recorded  every session that ended by itself is in the journal, once, with its own outcome
+plan      a run without planning follows no plan
 
-What the events come to for the lanes is watched by `Lanes` (specs/simulation/lanes.py).
+`Lanes` (specs/simulation/lanes.py) checks what the events mean for the lanes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from specs.endings import counts_as
-from specs.observers import Step
+from specs.observers import RuleBroken, Step
 from specs.simulation.case import Case
 from specs.simulation.lanes import Lanes
 from wavelane.journal import RecordedEvent
@@ -50,7 +50,7 @@ _STEPS: dict[type[Effect], Step] = {
 }
 
 
-class Session(NamedTuple):
+class SessionId(NamedTuple):
     """A session or merge of an issue, by its number."""
 
     issue: str
@@ -58,10 +58,10 @@ class Session(NamedTuple):
 
 
 class Ledger:
-    """What is committed of one run, and what is wrong with the world.
+    """What is committed of one run, and which events of the world do not follow from it.
 
-    `seconds` is virtual time, `complain` is called with what is broken, "property: what", and `say`
-    with what is to be told.
+    `seconds` gives the virtual time; `complain` is called with each broken property, as
+    "property: what", and `log` with each line for the trace.
     """
 
     def __init__(
@@ -69,12 +69,12 @@ class Ledger:
         case: Case,
         *,
         seconds: Callable[[], float],
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         complain: Callable[[str], None],
     ) -> None:
         self._case = case
         self._seconds = seconds
-        self.say = say
+        self.log = log
         self.complain = complain
         self._state = WaveState(
             case.wave,
@@ -86,30 +86,30 @@ class Ledger:
         self.entries: list[RecordedEvent] = []
         """All that was committed, in order."""
         self.given_up: float | None = None
-        """When the run was given up: cancelled, or told that a write had failed."""
+        """When the run was given up: cancelled, or informed that a write had failed."""
         self._is_late = False
-        self._starts: set[tuple[Step, Session]] = set()
-        self._ends: dict[Session, float | None] = {}
-        """The sessions that are to end, and when the run heard that this was written."""
+        self._starts: set[tuple[Step, SessionId]] = set()
+        self._ends: dict[SessionId, float | None] = {}
+        """Sessions whose end was ordered, and when the run learned that the order was written."""
         self._turns: Counter[str] = Counter()
         self._notices: deque[tuple[str, str]] = deque()
-        self._outcomes: dict[Session, Outcome] = {}
-        self._own_ends: dict[Session, type[Outcome]] = {}
+        self._outcomes: dict[SessionId, Outcome] = {}
+        self._own_ends: dict[SessionId, type[Outcome]] = {}
         self._taken_out: set[str] = set()
         self._waiting: list[asyncio.Future[None]] = []
 
-    # What is told by the disk and the thread
+    # Reports from the disk and its thread
 
     def committed(self, entries: Iterable[RecordedEvent]) -> None:
         """A transaction is on the disk."""
         for entry in entries:
-            self.say(f"on disk: {entry.event}")
+            self.log(f"on disk: {entry.event}")
             self._take(entry)
             if self._case.plan is False and self.lanes.follows_a_plan:
-                self.complain("plan: a run that is not to plan follows a plan")
+                self.complain("plan: a run without planning follows a plan")
 
-    def heard(self) -> None:
-        """The run hears that all that was committed is on the disk."""
+    def write_acknowledged(self) -> None:
+        """The run learns that everything committed is on the disk."""
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.set_result(None)
@@ -118,25 +118,25 @@ class Ledger:
                 self._ends[session] = self._seconds()
 
     def look(self, now: float, *, returned: bool) -> None:
-        """All is written and heard of, and nothing moves until a time comes.
+        """Check the lanes when all is written and nothing moves until virtual time goes on.
 
-        `returned`: run() has.
+        `returned`: whether `run()` has returned.
         """
         self.lanes.look(now)
         if self.lanes.over and not returned and not self._is_late:
             self._is_late = True
-            self.complain("ending: the wave has ended, and run() goes on")
+            self.complain("ending: the wave has ended, and run() has not returned")
 
     def next_write(self) -> asyncio.Future[None]:
-        """What is done when the run hears of a write."""
+        """A future that is done when the run learns of the next write."""
         self._waiting.append(asyncio.get_running_loop().create_future())
         return self._waiting[-1]
 
-    def remember(self, entries: Iterable[RecordedEvent]) -> None:
-        """All that earlier processes committed. What they did not carry out never will be."""
+    def replay(self, entries: Iterable[RecordedEvent]) -> None:
+        """Fold what earlier processes committed; the orders that they left open are void."""
         for entry in entries:
             self._take(entry)
-        self.lanes.begins_a_life()
+        self.lanes.start_life()
         self._starts.clear()
         self._ends.clear()
         self._turns.clear()
@@ -144,53 +144,59 @@ class Ledger:
         self._outcomes.clear()
 
     def give_up(self) -> None:
-        """From now on the run is to end."""
+        """The run has to end from now on."""
         if self.given_up is None:
             self.given_up = self._seconds()
 
-    # What happens in the world
+    # Events of the world
 
-    def begins(self, step: Step, session: Session) -> None:
-        """The pipeline is called."""
+    def call_started(self, step: Step, session: SessionId) -> None:
+        """A call of the pipeline starts."""
         if (step, session) not in self._starts:
             self.complain(
-                f"durable: {step} of {session.issue} began as session {session.number}: its order "
-                "is not in the journal, or was carried out before"
+                f"durable: {step} of {session.issue} started as session {session.number}, but its "
+                "order is not in the journal, or was carried out before"
             )
         self._starts.discard((step, session))
         if session.issue in self._taken_out:
-            self.complain(f"ended: {step} of {session.issue} began after it was taken out")
+            self.complain(f"ended: {step} of {session.issue} started after it was taken out")
         if self._is_past(self.given_up):
-            self.complain(f"ended: {step} of {session.issue} began after the run was given up")
+            self.complain(f"ended: {step} of {session.issue} started after the run was given up")
 
-    def is_cancelled(self, step: Step, session: Session, began: float) -> None:
-        """A call of the pipeline that began at `began` gets a cancellation."""
+    def call_cancelled(self, step: Step, session: SessionId, began: float) -> None:
+        """A call of the pipeline that started at `began` is cancelled."""
         end = self._end_of_time(step, began)
         timed_out = end is not None and self._seconds() >= end
         if session not in self._ends and not timed_out and self.given_up is None:
             self.complain(f"ended: {step} of {session.issue} was cancelled without a reason")
 
-    def goes_on(self, step: Step, session: Session, began: float) -> None:
-        """A call of the pipeline that began at `began` is alive, and nobody has cancelled it."""
+    def call_continues(self, step: Step, session: SessionId, began: float) -> None:
+        """A call of the pipeline that started at `began` is running, and was not cancelled."""
         ends = (self._ends.get(session), self.given_up, self._end_of_time(step, began))
         if any(map(self._is_past, ends)):
-            self.complain(f"ended: {step} of {session.issue} was to end and was not cancelled")
+            self.complain(f"ended: {step} of {session.issue} had to end and was not cancelled")
 
-    def ended_by_itself(self, step: Step, session: Session, ending: object) -> None:
+    def call_ended(self, step: Step, session: SessionId, ending: object) -> None:
         """A call of the pipeline returned or raised `ending`, uncancelled."""
         self._own_ends[session] = counts_as(step, ending)
 
-    def turn_begins(self, repo: str) -> None:
-        """Somebody else has the merge turn of `repo`."""
+    def complain_of(self, error: Exception) -> None:
+        """An observer raised this: a rule was broken, or the observer itself failed."""
+        self.complain(
+            str(error) if isinstance(error, RuleBroken) else f"crash: the observer: {error!r}"
+        )
+
+    def turn_started(self, repo: str) -> None:
+        """A merge of the engine's own has the turn of `repo`."""
         self._turns[repo] -= 1
         if self._turns[repo] < 0:
-            self.complain(f"durable: a merge turn of {repo} began that is not in the journal")
+            self.complain(f"durable: a merge turn of {repo} started that is not in the journal")
 
-    def noticed(self, notice: Notice) -> None:
-        """A notice goes out."""
+    def notice_sent(self, notice: Notice) -> None:
+        """A notice is sent."""
         what = _of_notice(notice)
         if not self._notices or self._notices.popleft() != what:
-            self.complain(f"durable: notice of {' '.join(what)} is not what the journal says next")
+            self.complain(f"durable: notice of {' '.join(what)} is not the next one by the journal")
         if notice.target in ("parked", "cancelled", "queued", "done"):
             self._taken_out.discard(notice.issue)
 
@@ -198,15 +204,17 @@ class Ledger:
         """An operator parked or cancelled an issue."""
         self._taken_out.add(issue)
 
-    def check_told(self, *, all_written: bool) -> None:
-        """At the end: is everything told that has happened?"""
+    def check_recorded(self, *, all_written: bool) -> None:
+        """At the end: is everything in the journal that has happened?"""
         for session, kind in self._own_ends.items():
             outcome = self._outcomes.get(session)
             if outcome is None and all_written:
-                self.complain(f"told: session {session.number} of {session.issue} ended untold")
+                self.complain(
+                    f"recorded: the end of session {session.number} of {session.issue} is missing"
+                )
             if outcome is not None and type(outcome) is not kind:
                 self.complain(
-                    f"told: session {session.number} of {session.issue} ended as {outcome}; "
+                    f"recorded: session {session.number} of {session.issue} ended as {outcome}; "
                     f"it should be {kind.__name__}"
                 )
 
@@ -227,7 +235,7 @@ class Ledger:
             self.complain(f"journal: {entry.event} is written and illegal: {refusal}")
             return
         if isinstance(entry.event, SessionEnded):
-            session = Session(entry.event.issue, entry.event.session)
+            session = SessionId(entry.event.issue, entry.event.session)
             self._outcomes[session] = entry.event.outcome
         self.lanes.take(entry, effects)
         for effect in effects:
@@ -236,11 +244,11 @@ class Ledger:
     def _order(self, effect: Effect) -> None:
         match effect:
             case StartImplementing(issue, number) | StartReviewing(issue, number):
-                self._starts.add((_STEPS[type(effect)], Session(issue, number)))
+                self._starts.add((_STEPS[type(effect)], SessionId(issue, number)))
             case StartMerging(issue, number):
-                self._starts.add(("merge", Session(issue, number)))
+                self._starts.add(("merge", SessionId(issue, number)))
             case EndSession(issue, number):
-                self._ends[Session(issue, number)] = None
+                self._ends[SessionId(issue, number)] = None
             case GrantMergeTurn(repo, _):
                 self._turns[repo] += 1
             case AnnounceIssue(issue, trigger, _, target):

@@ -1,58 +1,53 @@
-"""One life of the process: the real scheduler continues its wave, until it ends or dies.
+"""One life of the process: the real scheduler continues its wave, until the run ends or dies.
 
-It is played in a process of its own (specs/simulation/process.py) and judged where it ends:
+It is played in a process of its own (specs/simulation/process.py). A life that ends is judged:
 
-ending    run() returned
-leftover  nothing of it is alive
-journal   it keeps the rules, has what was committed, and folds into the report that run() returned
-told      what happened stands in it, and what is done is what is merged
-vanished  no error went where nobody looks
-progress  with the operator gone and the cap at its ceiling the run ends
+ending     run() returned
+leftover   no session and no task is left
+journal    it keeps the rules, has what was committed, and folds into the report of run()
+recorded   the journal has all that happened, and the done issues are the merged ones
+unhandled  no error reached the event loop's exception handler
+progress   the run ended once the operator was done and the cap was at its ceiling
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn, cast
-from unittest.mock import patch
+from typing import Any, Final, NoReturn
 
-from specs.monitored import broken_rules
 from specs.observers import RuleBroken
 from specs.simulation.acts import Operator
 from specs.simulation.chooser import Chooser
+from specs.simulation.disk import CrashingJournal
 from specs.simulation.history import History
 from specs.simulation.ledger import Ledger
 from specs.simulation.loop import Livelock, SimulatedLoop, SimulatedThread
-from specs.simulation.outliving import OutlivingPipeline, Passes
+from specs.simulation.outliving import OutlivingPipeline
 from specs.simulation.planner import SimulatedPlanner
-from specs.simulation.process import Fate
-from wavelane import IllegalEvent, JournalError, Report, Scheduler
-from wavelane.journal import Journal, RecordedEvent, Settings, Standing, read_journal
-from wavelane.scheduler.notices import Notice, NoticeStream
+from specs.simulation.process import CrashPoints
+from specs.simulation.substitutes import NoticeTap, check_journal, substituted, unhandled
+from wavelane import Report, Scheduler
+from wavelane.journal import RecordedEvent, Settings, Standing
 from wavelane.testing import Deadlock
-from wavelane.verify import verify
 from wavelane_model.lifecycle import State
 
-PATIENCE: Final = 1_000
-"""Virtual seconds within which a run ends that nobody disturbs."""
+RUN_TIMEOUT: Final = 1_000
+"""Virtual seconds within which a run has to end once the operator is done."""
 STAGES: Final = (
     *("with the lock", "with the file", "journal is closed", "PRAGMA", "CREATE TABLE", "BEGIN"),
     *("INSERT INTO event", "UPDATE meta", "UPDATE standing"),
     *("INSERT INTO meta", "INSERT INTO issue", "INTO standing"),
     *("before COMMIT", "after COMMIT"),
 )
-"""Where a process may die that opens or writes its journal."""
+"""Points at which a process may die while it opens or writes its journal."""
 BETWEEN: Final = 7
 """Virtual seconds from the death of a process to the start of the next."""
 
 
 class Life:
-    """The next life of a history. It dies at point `dies_at`, or is lived to its end."""
+    """The next life of a history. It dies at point `dies_at`, or runs to its end."""
 
     def __init__(
         self,
@@ -64,25 +59,25 @@ class Life:
         die: Callable[[History], NoReturn],
     ) -> None:
         self._history = history
-        self._survivor = history.survivor
+        self._observer = history.observer
         self._path = path
         self._scheduler_type = scheduler
         self._die = die
-        self._fate = Fate(dies_at, self._hand_over)
-        self._case = history.plan.case(self._survivor.life)
+        self._points = CrashPoints(dies_at, self._hand_over)
+        self._case = history.scenario.case(self._observer.life)
         self._loop = SimulatedLoop(
             chooser,
             now=history.now,
             before_turn=self._before_turn,
             before_wait=self._before_wait,
         )
-        self._loop.set_exception_handler(self._vanished)
+        self._loop.set_exception_handler(self._unhandled)
         self._ledger = Ledger(
-            self._case, seconds=self._loop.seconds, say=history.say, complain=self._complain
+            self._case, seconds=self._loop.seconds, log=history.log, complain=self._complain
         )
-        self._pipeline = OutlivingPipeline(history, self._ledger, self._loop, self._passes)
-        self._planner = SimulatedPlanner(self._loop, history.say, self._complain)
-        self._writer = SimulatedThread(self._ledger.heard)
+        self._pipeline = OutlivingPipeline(history, self._ledger, self._loop, self._reach)
+        self._planner = SimulatedPlanner(self._loop, history.log, self._complain)
+        self._writer = SimulatedThread(self._ledger.write_acknowledged)
         self._scheduler: Scheduler
         self._operator: Operator
         self._acting: asyncio.Task[None]
@@ -91,22 +86,27 @@ class Life:
         self._has_written = self._is_over = False
 
     def live(self) -> History:
-        """Live it, to its end or its death, in a process that can be given up."""
+        """Play it, to its end or its death; call this in a process that may exit."""
         history = self._history
         history.recovery = None
         history.done = None
-        history.say(f"life {self._survivor.life + 1} begins")
-        self._ledger.remember(history.entries)
-        self._survivor.begins_a_life()
-        self._observe(self._survivor.check_birth)
-        with self._simulated_world():
+        history.log(f"life {self._observer.life + 1} begins")
+        self._ledger.replay(history.entries)
+        self._observer.start_life()
+        self._observe(self._observer.check_birth)
+        with substituted(
+            journal=self._journal,
+            writer=self._writer,
+            planner=self._planner,
+            on_notice=self._ledger.notice_sent,
+        ):
             try:
                 self._loop.run_until_complete(self._play())
             except (Livelock, Deadlock) as error:
                 self._complain(f"progress: {error}")
             except Exception as error:
                 self._complain(f"crash: {error!r}")
-        history.points = self._fate.points
+        history.points = self._points.reached
         history.seen |= self._ledger.lanes.seen
         return history
 
@@ -114,30 +114,30 @@ class Life:
 
     def _before_turn(self, handle: asyncio.Handle) -> None:
         self._history.now = self._loop.time()
-        self._passes(lambda: f"before {_turn(handle)}")
+        self._reach(lambda: f"before {_turn(handle)}")
 
     def _before_wait(self) -> None:
         if not self._writer.busy:
             self._ledger.look(self._loop.time(), returned=self._is_over)
             self._planner.look(under_way=self._ledger.lanes.under_way)
 
-    def _passes(self, where: Callable[[], str]) -> None:
-        self._fate.passes(where)
-        self._history.points = self._fate.points
+    def _reach(self, where: Callable[[], str]) -> None:
+        self._points.reach(where)
+        self._history.points = self._points.reached
 
     def _hand_over(self, where: str) -> NoReturn:
-        history, world = self._history, self._survivor.world
-        history.say(f"the process dies at point {self._fate.points}, {where}")
+        history, world = self._history, self._observer.world
+        history.log(f"the process dies at point {self._points.reached}, {where}")
         history.seen.add(f"a crash {_kind(where)}")
-        if history.recovery is None and self._survivor.life > 1:
+        if history.recovery is None and self._observer.life > 1:
             history.seen.add("a crash of a recovery")
-        if any(world.merges[issue] for issue in self._survivor.in_flight_on_disk):
+        if any(world.merges[issue] for issue in self._observer.in_flight_on_disk):
             history.seen.add("a merge is in and not in the journal")
         if self._ledger.lanes.reservations and self._ledger.lanes.under_way:
             history.seen.add("a crash during a reservation")
         history.seen |= self._ledger.lanes.seen
-        history.crashes.append(self._fate.points)
-        if history.plan.leftover == "dies":
+        history.crashes.append(self._points.reached)
+        if history.scenario.leftover == "dies":
             world.alive.clear()
         history.left = repr(
             (
@@ -155,22 +155,8 @@ class Life:
 
     # The journal
 
-    @contextmanager
-    def _simulated_world(self) -> Iterator[None]:
-        witness = patch("wavelane.scheduler.notices.NoticeStream", partial(_Witness, self._ledger))
-        with (
-            witness,
-            patch.multiple(
-                "wavelane.scheduler.run_journal",
-                Journal=self._journal,
-                ThreadPoolExecutor=lambda *_: self._writer,
-            ),
-            patch("wavelane.scheduler.background_planner.solve", self._planner),
-        ):
-            yield
-
-    def _journal(self, path: Path, settings: Settings) -> MortalJournal:
-        journal = MortalJournal(path, settings, self._passes, self._committed)
+    def _journal(self, path: Path, settings: Settings) -> CrashingJournal:
+        journal = CrashingJournal(path, settings, self._reach, self._committed)
         self._made = True
         return journal
 
@@ -182,41 +168,41 @@ class Life:
             return
         self._ledger.committed(entries)
         self._history.entries.extend(entries)
-        self._observe(lambda: self._survivor.committed(entries, standings))
+        self._observe(lambda: self._observer.committed(entries, standings))
         self._planner.written(entries)
         level = self._scheduler.cap.level
-        if not self._has_written and level != self._survivor.level:
-            self._complain(f"kept: the cap is at {level}; it was left at {self._survivor.level}")
+        if not self._has_written and level != self._observer.level:
+            self._complain(f"kept: the cap is at {level}; it was at {self._observer.level} before")
         self._has_written = True
 
     # The life
 
     async def _play(self) -> None:
-        plan = self._history.plan
+        scenario = self._history.scenario
         self._main = asyncio.current_task()
         scheduler = self._scheduler = self._scheduler_type(
-            self._survivor.wave,
+            self._observer.wave,
             self._pipeline,  # type: ignore[arg-type]
-            cap=plan.ceiling,
-            lane_release=plan.lane_release,
-            limits=plan.limits,
+            cap=scenario.ceiling,
+            lane_release=scenario.lane_release,
+            limits=scenario.limits,
             plan=self._case.plan,
             journal=self._path,
             clock=self._loop.time,
         )
-        assert isinstance(scheduler.events(), _Witness)
+        assert isinstance(scheduler.events(), NoticeTap)
         run = self._loop.create_task(self._run(scheduler))
-        self._operator = Operator(self._case, scheduler, run, self._survivor, self._ledger)
+        self._operator = Operator(self._case, scheduler, run, self._observer, self._ledger)
         self._acting = self._loop.create_task(self._operator.act())
         await self._acting
-        await asyncio.wait({run}, timeout=plan.patience)
-        self._operator.lift()
-        await asyncio.wait({run}, timeout=PATIENCE)
+        await asyncio.wait({run}, timeout=scenario.patience)
+        self._operator.raise_cap()
+        await asyncio.wait({run}, timeout=RUN_TIMEOUT)
         if not run.done():
-            self._complain(f"progress: the run has not ended after {PATIENCE} s")
+            self._complain(f"progress: the run has not ended after {RUN_TIMEOUT} s")
             return
         if turns := self._operator.turns:
-            await asyncio.wait(turns, timeout=PATIENCE)
+            await asyncio.wait(turns, timeout=RUN_TIMEOUT)
         self._judge(run)
 
     async def _run(self, scheduler: Scheduler) -> Report:
@@ -228,7 +214,7 @@ class Life:
             if left := asyncio.all_tasks() - known:
                 self._complain(f"leftover: {len(left)} tasks are left after the end of run()")
 
-    # The judgement
+    # Judging it
 
     def _judge(self, run: asyncio.Task[Report]) -> None:
         if run.cancelled() or run.exception() is not None:
@@ -236,32 +222,15 @@ class Life:
             self._complain(f"ending: run() {error}")
             return
         report = run.result()
-        self._history.say(f"run() returned {report.outcome}")
+        self._history.log(f"run() returned {report.outcome}")
         self._history.seen.add(f"a history ends {report.outcome}")
-        for issue, alive in self._survivor.world.alive.items():
+        for issue, alive in self._observer.world.alive.items():
             self._complain(f"leftover: {alive.step} of {issue} is alive after the end of run()")
-        self._ledger.check_told(all_written=True)
+        self._ledger.check_recorded(all_written=True)
         states: dict[str, State] = {issue.id: issue.state for issue in report.issues.values()}
-        self._observe(lambda: self._survivor.check_end(states))
+        self._observe(lambda: self._observer.check_end(states))
         self._history.done = frozenset(one for one, state in states.items() if state == "done")
-        self._judge_journal(report)
-
-    def _judge_journal(self, report: Report) -> None:
-        try:
-            folded = Report.from_journal(self._path)
-            entries = read_journal(self._path)[1]
-            verdict = verify(self._path)
-        except (JournalError, IllegalEvent) as error:
-            self._complain(f"journal: {error}")
-            return
-        if entries != self._history.entries:
-            self._complain("journal: what was committed is not what is in it")
-        if report != folded:
-            self._complain("journal: it folds into another report than the one of run()")
-        if not verdict.keeps_the_rules:
-            self._complain(f"journal: {verdict}")
-        for broken in broken_rules(self._path):
-            self._complain(f"journal: {broken}")
+        check_journal(self._path, self._history.entries, report, self._complain)
 
     def _observe(self, look: Callable[[], None]) -> None:
         try:
@@ -272,100 +241,12 @@ class Life:
     def _complain(self, what: str) -> None:
         self._history.complain(what.replace(str(self._path), self._path.name))
 
-    def _vanished(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        self._complain(f"vanished: {context['message']}{f' ({error!r})' if error else ''}")
-
-
-class MortalJournal(Journal):
-    """The real journal, on the real disk, whose process may die before and after each statement."""
-
-    def __init__(
-        self,
-        path: Path,
-        settings: Settings,
-        passes: Passes,
-        committed: Callable[[Sequence[RecordedEvent], Iterable[tuple[str, Standing]]], None],
-    ) -> None:
-        self._passes = passes
-        self._committed = committed
-        self._writing: tuple[Sequence[RecordedEvent], Iterable[tuple[str, Standing]]] = ((), ())
-        super().__init__(path, settings)
-
-    def _opened(self, settings: Settings) -> bool:
-        self._passes(lambda: "with the lock of the journal taken")
-        connect = sqlite3.connect
-        with patch.object(sqlite3, "connect", lambda *of, **how: self._disk(connect(*of, **how))):
-            return super()._opened(settings)
-
-    def _disk(self, db: sqlite3.Connection) -> sqlite3.Connection:
-        self._passes(lambda: "with the file of the journal opened")
-        return cast(sqlite3.Connection, _MortalDisk(db, self._passes, self._has_committed))
-
-    def _has_committed(self) -> None:
-        self._committed(*self._writing)
-
-    def append(
-        self,
-        events: Sequence[RecordedEvent],
-        standings: Iterable[tuple[str, Standing]] = (),
-        answers: Iterable[tuple[int, str]] = (),
-    ) -> None:
-        self._writing = events, standings
-        super().append(events, standings, answers)
-
-    def close(self) -> None:
-        self._passes(lambda: "before the journal is closed")
-        super().close()
-        self._passes(lambda: "after the journal is closed")
-
-
-class _MortalDisk:
-    def __init__(
-        self, db: sqlite3.Connection, passes: Passes, committed: Callable[[], None]
-    ) -> None:
-        self._db = db
-        self._passes = passes
-        self._committed = committed
-
-    @property
-    def in_transaction(self) -> bool:
-        return self._db.in_transaction
-
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        self._passes(lambda: f"before {_words(sql)}")
-        cursor = self._db.execute(sql, *values)
-        if sql == "COMMIT":
-            self._committed()
-            self._passes(lambda: "after COMMIT")
-        return cursor
-
-    def executemany(self, sql: str, rows: Iterable[Any]) -> sqlite3.Cursor:
-        self._passes(lambda: f"before {_words(sql)}")
-        return self._db.executemany(sql, rows)
-
-    def close(self) -> None:
-        self._db.close()
-
-
-class _Witness(NoticeStream):
-    """Tells the ledger of each notice at once, instead of keeping it."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__()
-        self._ledger = ledger
-
-    def put(self, notice: Notice | None) -> None:
-        if notice is not None:
-            self._ledger.noticed(notice)
-
-
-def _words(sql: str) -> str:
-    return " ".join(sql.split()[:5])
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._complain(unhandled(context))
 
 
 def _turn(handle: asyncio.Handle) -> str:
-    """What a turn of the loop does, for people."""
+    """Describe a turn of the loop."""
     callback: Any = handle._callback  # type: ignore[attr-defined]
     task = getattr(callback, "__self__", None)
     if isinstance(task, asyncio.Task):
@@ -374,7 +255,7 @@ def _turn(handle: asyncio.Handle) -> str:
 
 
 def _kind(where: str) -> str:
-    """The kind of a point, for the list of what has to have happened."""
+    """The kind of a crash point, as in `SOMETIMES_CRASHED`."""
     if where.startswith("before a turn"):
         return "at an await"
     for word in STAGES:

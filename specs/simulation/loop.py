@@ -1,16 +1,16 @@
-"""The simulated event loop: virtual time, and a chooser says which ready callback is next.
+"""The simulated event loop: virtual time, and a chooser picks the next of the ready callbacks.
 
 Rules:
 
-1. Any callback that is ready may be the next. Timers of one time become ready together, in the
-   order in which they were set, and keep it unless the chooser picks otherwise.
-2. How much it picks is a choice at the start: never (first come, first served), at every turn, or
-   now and then.
-3. Work for a thread (a write to the journal) is done in the loop's thread, one piece after the
-   other as a pool of one thread does it. It begins after a chosen virtual delay, and its end is
-   heard of after another. What is cancelled before it begins is not done. Work for the loop's own
-   pool (a plan) is done likewise, beside it and often later.
-4. Nothing depends on where an object lies in memory: tasks hash by number, because asyncio keeps
+1. Any ready callback may be the next. Timers of one time become ready together, in the order in
+   which they were set, and keep that order unless the chooser picks another.
+2. How often the chooser picks is a choice at the start: never (first come, first served), at every
+   turn, or now and then.
+3. Work for a thread (a write to the journal) is done in the loop's thread, one job after the other,
+   as by a pool of one thread. A job starts after a chosen virtual delay, and the loop learns of its
+   end after another. A job that is cancelled before its start is not done. Jobs for the loop's own
+   pool (a plan) are done in the same way, concurrently and often later.
+4. Nothing depends on an object's address in memory: tasks hash by number, because asyncio keeps
    them in sets.
 """
 
@@ -31,15 +31,15 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 TURNS: Final = 20_000
-"""A schedule of more callbacks than this goes round in circles."""
+"""A schedule of more callbacks than this is a livelock."""
 _DELAYS: Final = (0, 0, 0, 1, 3)
-"""Seconds that a write waits for its thread, and its end for the loop."""
+"""Seconds until a thread starts a write, and until the loop learns of its end."""
 _DELAYS_OF_THE_POOL: Final = (0, 0, 1, 4, 9)
-"""The same for work of the loop's own pool."""
+"""The same for jobs of the loop's own pool."""
 
 
 class Livelock(RuntimeError):
-    """Callbacks run for ever."""
+    """Callbacks keep running without end."""
 
 
 class SimulatedLoop(VirtualLoop):
@@ -55,16 +55,20 @@ class SimulatedLoop(VirtualLoop):
         before_turn: Callable[[asyncio.Handle], None] = lambda handle: None,
         before_wait: Callable[[], None] = lambda: None,
     ) -> None:
-        """`now` is the time at the start; `before_turn` is told which callback is next.
+        """Make a loop.
 
-        `before_wait` is called when all that was ready has run, before time goes on.
+        Args:
+            chooser: Makes the choices.
+            now: The virtual time at the start, in seconds since the epoch.
+            before_turn: Called with each callback before it runs.
+            before_wait: Called when all ready callbacks have run, before virtual time goes on.
         """
         super().__init__(patience=0)
         self._now = now
         self.chooser = chooser
         self._before_wait = before_wait
         self.pool = SimulatedThread(lambda: None, _DELAYS_OF_THE_POOL)
-        """Stands for the loop's own pool."""
+        """Takes the place of the loop's own pool."""
         pick = chooser.one_of((_first, _any, _seldom))
         self._ready = _Ready(self._ready, lambda length: pick(chooser, length), before_turn)
         self._numbers = count()
@@ -77,14 +81,14 @@ class SimulatedLoop(VirtualLoop):
     def run_in_executor(
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Have a `SimulatedThread` do the work; None: that of the loop's own pool."""
+        """Have a `SimulatedThread` do a job; None: that of the loop's own pool."""
         thread = self.pool if executor is None else executor
         if not isinstance(thread, SimulatedThread):
             raise TypeError(f"work for {thread!r}; this loop knows simulated threads only")
         return thread.take(self, lambda: func(*args))
 
     def idle(self, timeout: float | None) -> bool:
-        """Nothing is ready for `timeout`."""
+        """No callback is ready for `timeout`."""
         self._before_wait()
         return super().idle(timeout)
 
@@ -107,7 +111,7 @@ def _seldom(chooser: Chooser, length: int) -> int:
 
 
 class _Ready(deque[asyncio.Handle]):
-    """The callbacks in line; the next one is a chosen one."""
+    """The ready callbacks; the next one is chosen."""
 
     def __init__(
         self,
@@ -149,23 +153,24 @@ class _NumberedTask(asyncio.Task[T]):
 
 
 class SimulatedThread:
-    """Stands for a `ThreadPoolExecutor` of one thread. `heard` is called when work's end is.
+    """Takes the place of a `ThreadPoolExecutor` of one thread.
 
-    `delays`: the seconds of which one is chosen before work begins, and one before it is heard of.
+    `acknowledged` is called when the loop learns of a job's end. From `delays`, in seconds, one is
+    chosen before a job starts, and one before the loop learns of its end.
     """
 
-    def __init__(self, heard: Callable[[], None], delays: Sequence[int] = _DELAYS) -> None:
-        self._heard = heard
+    def __init__(self, acknowledged: Callable[[], None], delays: Sequence[int] = _DELAYS) -> None:
+        self._acknowledged = acknowledged
         self._delays = delays
         self._jobs: deque[_Job[Any]] = deque()
 
     @property
     def busy(self) -> int:
-        """How much it has to do, and has done that was not heard of."""
+        """How many jobs are left, or done without the loop having learned of it."""
         return len(self._jobs)
 
     def take(self, loop: SimulatedLoop, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Do `work` after all that was taken before."""
+        """Do `work` after all earlier jobs."""
         job = _Job(work, loop.create_future())
         self._jobs.append(job)
         if len(self._jobs) == 1:
@@ -173,7 +178,7 @@ class SimulatedThread:
         return job.done
 
     def shutdown(self) -> None:
-        """Do all work that is left. Nobody hears of its end."""
+        """Do all jobs that are left; the loop does not learn of their end."""
         while self._jobs:
             self._jobs.popleft().do()
 
@@ -185,8 +190,8 @@ class SimulatedThread:
         loop.call_later(loop.chooser.one_of(self._delays), self._end, loop, job)
 
     def _end(self, loop: SimulatedLoop, job: _Job[Any]) -> None:
-        job.tell()
-        self._heard()
+        job.resolve()
+        self._acknowledged()
         if self._jobs and self._jobs[0] is job:
             self._jobs.popleft()
             if self._jobs:
@@ -194,7 +199,7 @@ class SimulatedThread:
 
 
 class _Job(Generic[T]):
-    """A piece of work, and the future that is told of its end."""
+    """Work for a thread, and the future that gets its result."""
 
     def __init__(self, work: Callable[[], T], done: asyncio.Future[T]) -> None:
         self._work: Callable[[], T] | None = work
@@ -203,7 +208,7 @@ class _Job(Generic[T]):
         self.done = done
 
     def do(self) -> None:
-        """Do the work, if it has not been done and nobody has cancelled it."""
+        """Do the work, unless it was done or cancelled."""
         if self._work is None or self.done.cancelled():
             return
         work, self._work = self._work, None
@@ -212,8 +217,8 @@ class _Job(Generic[T]):
         except Exception as error:
             self._error = error
 
-    def tell(self) -> None:
-        """Tell of the end."""
+    def resolve(self) -> None:
+        """Hand the result to the future."""
         if self.done.cancelled():
             return
         if self._error is not None:

@@ -1,8 +1,8 @@
 """An observer that does not judge what it cannot know yet.
 
 Whether an issue is still in flight after its session has ended, or after an operator has taken it
-out, is announced when it is on disk. The scheduler knows it before, and may by then start what it
-had ordered earlier. So until the announcement such an issue does not count against the cap.
+out, is announced once it is on disk. The scheduler knows it earlier, and may start an earlier order
+by then. So such an issue does not count against the cap until the announcement.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from wavelane_model.events import WaveAmended
 
 @dataclass
 class PatientObserver(Observer):
-    """Sets issues aside until a notice tells of them."""
+    """Sets issues aside until a notice announces their state."""
 
     aside: set[str] = field(default_factory=set)
-    """Issues whose session has ended, and of which no notice has come since."""
+    """Issues whose session has ended, without a notice since."""
     out: set[str] = field(default_factory=set)
-    """Issues that were taken out while no session was open, until a notice says so."""
+    """Issues that were taken out while no session was open, until a notice announces it."""
 
     def written(self, entries: Iterable[RecordedEvent]) -> None:
-        """These events are on disk. What they say of the wave itself holds from now on."""
+        """These events are on disk; amendments of the wave apply from now on."""
         for entry in entries:
             if isinstance(entry.event, WaveAmended):
                 self.wave = self.wave.amended(entry.event.issues, entry.event.done)
@@ -42,8 +42,8 @@ class PatientObserver(Observer):
             self.underway.discard(issue_id)
             self.out.add(issue_id)
 
-    def told_of(self, issue_id: str) -> None:
-        """A notice tells where the issue is now; if it has left flight, that is told next."""
+    def announced(self, issue_id: str) -> None:
+        """A notice announced the state of the issue; a later call reports if it left flight."""
         if issue_id in self.aside:
             self.aside.remove(issue_id)
             if issue_id not in self.out:

@@ -1,9 +1,9 @@
-"""The planner of a schedule: what it answers, and how long that took, is chosen.
+"""The planner of a schedule: its answers, and how long they took, are chosen.
 
 It answers as the real one does, or with any order and any reservations, or it fails. So a plan may
-be good or bad, told or kept, and reserve lanes for what is ready late or never.
+be good or bad, recorded or dropped, and may reserve lanes for issues that are ready late or never.
 
-plan  one plan is made at a time, and one that ends the wave sooner is told while the run goes on
+plan  one plan is made at a time, and one that ends the wave sooner is recorded during the run
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from wavelane.planning.replanner import Question, Solution
 from wavelane_model.events import OrderPlanned
 
 _EFFORT: Final = 300
-"""Of the real planner: there are few issues, and many schedules."""
+"""Effort of the real planner: there are few issues, and many schedules."""
 _TOOK: Final = (0.0, 0.05, 0.5)
-"""Seconds; for twenty times as long nothing is planned again."""
+"""Seconds that planning took; the next plan waits for twenty times as long."""
 _STARTS: Final = (4.0, 0.0, 1.0, 15.0, 60.0)
-"""Seconds until an issue is to start."""
+"""Seconds until the planned start of an issue."""
 
 
 class SimulatedPlanner:
-    """Stands for `solve` of the replanner.
+    """Takes the place of `solve` of the replanner.
 
-    `say` is called with what is to be told, and `complain` with what is broken.
+    `log` is called with each line for the trace, and `complain` with each broken property.
     """
 
     def __init__(
-        self, loop: SimulatedLoop, say: Callable[[str], None], complain: Callable[[str], None]
+        self, loop: SimulatedLoop, log: Callable[[str], None], complain: Callable[[str], None]
     ) -> None:
         self._pool = loop.pool
         self._chooser = loop.chooser
-        self._say = say
+        self._log = log
         self._complain = complain
         self._asked_at = 0.0
         self._is_better = False
-        """Whether a plan was made that is better, and was not written yet."""
+        """Whether a better plan was made, and is not written yet."""
         self.seen: set[str] = set()
         """What happened to plans, in words."""
 
     def __call__(self, question: Question) -> Solution:
-        """An answer. Raises `ValueError` where it is to fail."""
+        """Answer a question. Raises `ValueError` if the chooser lets it fail."""
         self._asked_at = question.at
         answers = (_real, *(self._chosen,) * 6, self._fails)
         plan = self._chooser.one_of(answers)(question)
-        self._say(_told(question, plan))
+        self._log(_in_words(question, plan))
         self._is_better = plan.sooner == plan.makespan
         return Solution(question, plan, self._chooser.one_of(_TOOK))
 
@@ -63,16 +63,16 @@ class SimulatedPlanner:
                     self.seen.add("a plan comes late")
 
     def look(self, *, under_way: bool) -> None:
-        """All is written, and nothing moves until a time comes. `under_way`: a run is."""
+        """Check at a time when all is written and nothing moves. `under_way`: whether a run is."""
         if self._pool.busy > 1:
-            self._complain("plan: it is planned twice at once")
+            self._complain("plan: two plans are made at once")
         if self._is_better and not self._pool.busy:
             self._is_better = False
             if under_way:
-                self._complain("plan: a plan that is better is not told")
+                self._complain("plan: a better plan is not recorded")
 
     def _fails(self, question: Question) -> Plan:
-        self._say("the planner fails")
+        self._log("the planner fails")
         self.seen.add("the planner fails")
         raise ValueError("the planner cannot")
 
@@ -97,7 +97,7 @@ def _real(question: Question) -> Plan:
     return replanner.solve(question, scatter=0.0, effort=_EFFORT).plan
 
 
-def _told(question: Question, plan: Plan) -> str:
+def _in_words(question: Question, plan: Plan) -> str:
     ids = [issue.id for issue in question.wave.issues]
     order = " ".join(
         ids[one] + " (reserved for)" * (one in plan.reserved_for) for one in plan.order
@@ -106,6 +106,6 @@ def _told(question: Question, plan: Plan) -> str:
 
 
 def _from_the_end(question: Question) -> tuple[int, ...]:
-    """What depends on others goes before them: an order that makes lanes wait."""
+    """Dependents before their dependencies: an order that makes lanes wait."""
     place = {one: at for at, one in enumerate(question.wave.topological())}
     return tuple(sorted(question.order, key=place.__getitem__, reverse=True))

@@ -1,11 +1,11 @@
-"""A process that dies: at a point that is a number, and as after a `kill -9`.
+"""A process that dies at a numbered point, as if by `kill -9`.
 
-Each life is played in a process of its own, forked from this one. Where it is to die it hands over
-the history and is gone by `os._exit`: no `finally` runs, no callback, no garbage collector; the
-kernel closes the journal's descriptors, and with them goes its lock; an open transaction is never
-committed. What it has written stays.
+Each life is played in a process of its own, forked from this one. At its last point it hands the
+history over and exits by `os._exit`: no `finally` runs, no callback, no garbage collector; the
+kernel closes the journal's descriptors, which releases its lock; an open transaction is never
+committed. What the process has written stays.
 
-The points of a life are counted from 0 in the order in which it passes them:
+The points of a life are counted from 0 in the order in which it reaches them:
 
 - before every turn of its event loop: a turn is one callback, and ends where a task awaits;
 - while the journal is opened, before every statement of a write, and after every commit;
@@ -22,41 +22,43 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
+ReachPoint = Callable[[Callable[[], str]], None]
+"""Called at each point of a life, with a function that describes it."""
 
 
 class ProcessFailed(RuntimeError):
-    """A life neither ended nor died where it was to."""
+    """A life neither ended nor died at its point."""
 
 
-class Fate:
-    """When a process dies (`dies_at`, or never), and what it leaves."""
+class CrashPoints:
+    """Counts the points of a life, which dies at `dies_at`, or never."""
 
     def __init__(self, dies_at: int | None, hand_over: Callable[[str], NoReturn]) -> None:
-        self.points = 0
-        """How many were passed."""
+        self.reached = 0
+        """How many points were passed."""
         self._dies_at = dies_at
         self._hand_over = hand_over
 
-    def passes(self, where: Callable[[], str]) -> None:
-        """Pass a point, or die there."""
-        if self.points == self._dies_at:
+    def reach(self, where: Callable[[], str]) -> None:
+        """Pass a point, or die there; `where` describes it."""
+        if self.reached == self._dies_at:
             self._hand_over(where())
-        self.points += 1
+        self.reached += 1
 
 
-def in_its_own_process(live: Callable[[Callable[[T], NoReturn]], T]) -> T:
-    """What `live` returns, or hands to the function that it is given: then it dies there."""
+def in_forked_process(live: Callable[[Callable[[T], NoReturn]], T]) -> T:
+    """What `live` returns, or passes to the function that it gets, which ends the process."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         _be_the_child(live, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
+        pickled = pipe.read()
     _, status = os.waitpid(pid, 0)
-    if not said:
-        raise ProcessFailed(f"a life said nothing; its status is {status}")
-    found = pickle.loads(said)
+    if not pickled:
+        raise ProcessFailed(f"a life ended without a result; its status is {status}")
+    found = pickle.loads(pickled)
     if isinstance(found, ProcessFailed):
         raise found
     left: T = found

@@ -1,32 +1,28 @@
-"""One schedule: a case is played to its end by the real scheduler, and judged.
+"""One schedule: the real scheduler plays a case to its end, and the result is judged.
 
-While it goes on, the observer looks at the rules and the ledger at what may follow from what is on
-the disk. At the end of `run()` these are looked at:
+During the run, the observer checks the rules, and the ledger checks that everything follows from
+what is on the disk. At the end of `run()`, these are checked:
 
-ending    it returned, or raised `JournalError` after a write had failed, or `CancelledError` after
-          it was cancelled; and nothing else
-leftover  no session is open, and no task is left
-journal   it keeps the rules, has what was committed, and folds into the report that `run()`
-          returned
-told      what has happened stands in it
-vanished  nothing went to the event loop's handler for what nobody wants
-progress  with the operator gone and the cap at its ceiling the run ends, in bounded virtual time
+ending     it returned, or raised `JournalError` after a failed write, or `CancelledError` after it
+           was cancelled; and nothing else
+leftover   no session is open, and no task is left
+journal    it keeps the rules, has what was committed, and folds into the report of `run()`
+recorded   the journal has all that happened
+unhandled  no error reached the event loop's exception handler
+progress   the run ended in bounded virtual time once the operator was done and the cap was at its
+           ceiling
 
-And whenever all is written and time goes on, the lanes are looked at (specs/simulation/lanes.py).
+Whenever all is written and virtual time goes on, the lanes are checked (specs/simulation/lanes.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
-from specs.monitored import broken_rules
 from specs.simulation.acts import Operator
 from specs.simulation.case import Case
 from specs.simulation.chooser import Chooser
@@ -36,23 +32,26 @@ from specs.simulation.loop import Livelock, SimulatedLoop, SimulatedThread
 from specs.simulation.patient import PatientObserver
 from specs.simulation.planner import SimulatedPlanner
 from specs.simulation.sessions import SimulatedPipeline
+from specs.simulation.substitutes import NoticeTap, check_journal, substituted, unhandled
 from specs.watched import overhear
-from wavelane import IllegalEvent, JournalError, Report, Scheduler
-from wavelane.journal import RecordedEvent, Settings, read_journal
-from wavelane.scheduler.notices import Notice, NoticeStream
+from wavelane import JournalError, Report, Scheduler
+from wavelane.journal import RecordedEvent, Settings
+from wavelane.scheduler.notices import Notice
 from wavelane.testing import Deadlock
-from wavelane.verify import verify
 
-PATIENCE: Final = 3_000
-"""Virtual seconds within which a run ends that nobody disturbs."""
+RUN_TIMEOUT: Final = 3_000
+"""Virtual seconds within which a run has to end once the operator is done."""
 
 
 @dataclass
 class Played:
     """A schedule that was played.
 
-    `complaints` say what was broken, "property: what"; the first is the cause. `seen` are the
-    remarkable things that happened, in words.
+    Attributes:
+        choices: The choices that were made.
+        trace: What happened, a line for each event.
+        complaints: What was broken, as "property: what"; the first is the cause.
+        seen: The remarkable things that happened, in words.
     """
 
     choices: list[int]
@@ -61,8 +60,8 @@ class Played:
     seen: set[str] = field(default_factory=set)
 
     @property
-    def plainest(self) -> list[int]:
-        """The choices without the zeros at their end, which go without saying."""
+    def simplest(self) -> list[int]:
+        """The choices without trailing zeros, which are the default."""
         end = next((at for at in range(len(self.choices), 0, -1) if self.choices[at - 1]), 0)
         return self.choices[:end]
 
@@ -92,35 +91,40 @@ class _Schedule:
         self.case = Case.chosen(chooser)
         self.played.trace.extend(str(self.case).splitlines())
         self.loop = SimulatedLoop(chooser, before_wait=self._before_wait)
-        self.loop.set_exception_handler(self._vanished)
+        self.loop.set_exception_handler(self._unhandled)
         self.observer = PatientObserver(self.case.wave, self.case.lane_release, self.case.ceiling)
         self.ledger = Ledger(
-            self.case, seconds=self.loop.seconds, say=self.say, complain=self.complain
+            self.case, seconds=self.loop.seconds, log=self.log, complain=self.complain
         )
         self.pipeline = SimulatedPipeline(self.observer, self.ledger, self.loop, self.case)
-        self.planner = SimulatedPlanner(self.loop, self.say, self.complain)
+        self.planner = SimulatedPlanner(self.loop, self.log, self.complain)
         self._scheduler_type = scheduler
         self._journal: SimulatedJournal | None = None
-        self._writer = SimulatedThread(self._heard)
+        self._writer = SimulatedThread(self._write_acknowledged)
         self._operator: Operator
         self._acting: asyncio.Task[None]
         self._main: asyncio.Task[Any] | None = None
         self._began = self._is_over = False
         self._is_judged = False
 
-    def say(self, line: str) -> None:
-        """A line for the trace."""
+    def log(self, line: str) -> None:
+        """Add a line to the trace."""
         self.played.trace.append(f"{self.loop.seconds():>4g} s  {line}")
 
     def complain(self, what: str) -> None:
-        """Something is broken."""
+        """Record that a property is broken."""
         what = what.replace(str(self._path), self._path.name)
-        self.say(f"BROKEN {what}")
+        self.log(f"BROKEN {what}")
         self.played.complaints.append(what)
 
     def play(self) -> None:
         """Play the case to its end, and judge it."""
-        with self._simulated_world():
+        with substituted(
+            journal=self._make_journal,
+            writer=self._writer,
+            planner=self.planner,
+            on_notice=self._notice_sent,
+        ):
             try:
                 self.loop.run_until_complete(self._play())
             except (Livelock, Deadlock) as error:
@@ -131,14 +135,14 @@ class _Schedule:
                 self._is_judged = True
 
     def clean_up(self) -> None:
-        """Leave nothing behind."""
+        """Cancel what is left, close the loop, and delete the journal."""
         self.loop.chooser.rest()
         left = asyncio.all_tasks(self.loop)
         for task in left:
             task.cancel()
         try:
             if left:
-                self.loop.run_until_complete(asyncio.wait(left, timeout=PATIENCE))
+                self.loop.run_until_complete(asyncio.wait(left, timeout=RUN_TIMEOUT))
         except (Livelock, Deadlock):
             pass
         finally:
@@ -146,23 +150,9 @@ class _Schedule:
             for suffix in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
-    @contextmanager
-    def _simulated_world(self) -> Iterator[None]:
-        witness = patch("wavelane.scheduler.notices.NoticeStream", partial(_Witness, self))
-        with (
-            witness,
-            patch.multiple(
-                "wavelane.scheduler.run_journal",
-                Journal=self._make_journal,
-                ThreadPoolExecutor=lambda *_: self._writer,
-            ),
-            patch("wavelane.scheduler.background_planner.solve", self.planner),
-        ):
-            yield
-
     def _make_journal(self, path: Path, settings: Settings) -> SimulatedJournal:
         self._journal = SimulatedJournal(
-            path, settings, fault=self.case.fault, committed=self._committed, say=self.say
+            path, settings, fault=self.case.fault, committed=self._committed, log=self.log
         )
         return self._journal
 
@@ -176,8 +166,8 @@ class _Schedule:
             self.ledger.look(self.loop.time(), returned=self._is_over)
             self.planner.look(under_way=self.ledger.lanes.under_way)
 
-    def _heard(self) -> None:
-        self.ledger.heard()
+    def _write_acknowledged(self) -> None:
+        self.ledger.write_acknowledged()
         if self._write_failed():
             self.ledger.give_up()
 
@@ -186,9 +176,16 @@ class _Schedule:
             return self._began
         return self._journal.has_failed
 
-    def _vanished(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        self.complain(f"vanished: {context['message']}{f' ({error!r})' if error else ''}")
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.complain(unhandled(context))
+
+    def _notice_sent(self, notice: Notice) -> None:
+        self.ledger.notice_sent(notice)
+        self.observer.announced(notice.issue)
+        try:
+            overhear(self.observer, notice)
+        except Exception as error:
+            self.pipeline.complain(error)
 
     async def _play(self) -> None:
         self._main = asyncio.current_task()
@@ -202,15 +199,15 @@ class _Schedule:
             plan=self.case.plan,
             clock=self.loop.time,
         )
-        assert isinstance(scheduler.events(), _Witness)
+        assert isinstance(scheduler.events(), NoticeTap)
         run = self.loop.create_task(self._run(scheduler))
         self._operator = Operator(self.case, scheduler, run, self.observer, self.ledger)
         self._acting = self.loop.create_task(self._operator.act())
         await self._acting
-        self._operator.lift()
+        self._operator.raise_cap()
         await self._end_of(run)
         if turns := self._operator.turns:
-            await asyncio.wait(turns, timeout=PATIENCE)
+            await asyncio.wait(turns, timeout=RUN_TIMEOUT)
         self._judge(run)
 
     async def _run(self, scheduler: Scheduler) -> Report:
@@ -220,17 +217,17 @@ class _Schedule:
         finally:
             self._is_over = True
             if not self._is_judged:
-                self.say("run() is over")
+                self.log("run() is over")
                 self._look_for_leftovers()
 
     async def _end_of(self, run: asyncio.Task[Report]) -> None:
-        await asyncio.wait({run}, timeout=PATIENCE)
+        await asyncio.wait({run}, timeout=RUN_TIMEOUT)
         if not run.done():
-            self.complain(f"progress: the run has not ended after {PATIENCE} s")
+            self.complain(f"progress: the run has not ended after {RUN_TIMEOUT} s")
             run.cancel()
-            await asyncio.wait({run}, timeout=PATIENCE)
+            await asyncio.wait({run}, timeout=RUN_TIMEOUT)
 
-    # The judgement
+    # Judging it
 
     def _look_for_leftovers(self) -> None:
         for issue, step in self.observer.open.items():
@@ -241,13 +238,13 @@ class _Schedule:
 
     def _judge(self, run: asyncio.Task[Report]) -> None:
         self._judge_ending(run)
-        self.ledger.check_told(all_written=not self._write_failed())
+        self.ledger.check_recorded(all_written=not self._write_failed())
         if self._journal is not None:
             self._judge_journal(run)
 
     def _judge_ending(self, run: asyncio.Task[Report]) -> None:
         how = _how_it_ended(run)
-        self.say(f"run() {how}")
+        self.log(f"run() {how}")
         self.played.seen |= {f"run() {how}", *self._seen()}
         if self._write_failed():
             expected = {"raised JournalError"}
@@ -258,7 +255,7 @@ class _Schedule:
         if how not in expected:
             self.complain(f"ending: run() {how}; it should have {' or '.join(sorted(expected))}")
         if how.startswith("returned") and self._operator.denied:
-            self.complain("ending: run() returned while somebody waited for a merge turn")
+            self.complain("ending: run() returned while a merge waited for its turn")
 
     def _seen(self) -> Iterator[str]:
         yield from self.ledger.seen()
@@ -270,43 +267,15 @@ class _Schedule:
             yield f"a full disk: {self.case.fault.stage}"
 
     def _judge_journal(self, run: asyncio.Task[Report]) -> None:
-        try:
-            folded = Report.from_journal(self._path)
-            entries = read_journal(self._path)[1]
-            verdict = verify(self._path)
-        except (JournalError, IllegalEvent) as error:
-            self.complain(f"journal: {error}")
+        returned = not run.cancelled() and run.exception() is None
+        report = run.result() if returned else None
+        folded = check_journal(self._path, self.ledger.entries, report, self.complain)
+        if folded is None:
             return
-        if entries != self.ledger.entries:
-            self.complain("journal: what was committed is not what is in it")
-        if not verdict.keeps_the_rules:
-            self.complain(f"journal: {verdict}")
-        for broken in broken_rules(self._path):
-            self.complain(f"journal: {broken}")
-        if not run.cancelled() and run.exception() is None and run.result() != folded:
-            self.complain("journal: it folds into another report than the one of run()")
         done = {issue.id for issue in folded.issues.values() if issue.state == "done"}
-        if done != self.observer.merged and not (
-            self._write_failed() and done < self.observer.merged
-        ):
-            self.complain(f"told: merged are {sorted(self.observer.merged)}, done {sorted(done)}")
-
-
-class _Witness(NoticeStream):
-    """Takes in each notice at once, instead of keeping it."""
-
-    def __init__(self, schedule: _Schedule) -> None:
-        super().__init__()
-        self._schedule = schedule
-
-    def put(self, notice: Notice | None) -> None:
-        if notice is not None:
-            self._schedule.ledger.noticed(notice)
-            self._schedule.observer.told_of(notice.issue)
-            try:
-                overhear(self._schedule.observer, notice)
-            except Exception as error:
-                self._schedule.pipeline.complain(error)
+        merged = self.observer.merged
+        if done != merged and not (self._write_failed() and done < merged):
+            self.complain(f"recorded: {sorted(merged)} are merged, {sorted(done)} are done")
 
 
 def _how_it_ended(run: asyncio.Task[Report]) -> str:

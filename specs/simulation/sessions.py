@@ -1,4 +1,4 @@
-"""The sessions of a schedule: each does what a script of chosen waits, ending and manners says."""
+"""The sessions of a schedule: each follows a script of chosen waits and a chosen ending."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from specs.endings import ENDINGS, HAPPY
-from specs.observers import Observer, RuleBroken, Step
+from specs.observers import Observer, Step
 from specs.simulation.case import Case
 from specs.simulation.chooser import Chooser
-from specs.simulation.ledger import Ledger, Session
+from specs.simulation.ledger import Ledger, SessionId
 from specs.simulation.loop import SimulatedLoop
 from specs.watched import WatchedPipeline
 from wavelane.pipeline import Assignment
@@ -25,11 +25,14 @@ _WAITS: Final = (0, 1, 2, 5)
 
 
 class Script(NamedTuple):
-    """What a session does: waits, and how it ends.
+    """What a session does.
 
-    `manner` is what it does with a cancellation: it leaves at once, cleans up for `cleaning`
-    seconds first, cleans up and ends well all the same (a merge that is in), fails while it cleans
-    up, or pays no heed.
+    Attributes:
+        waits: Its waits, in seconds.
+        ending: What it returns, or raises if it is an exception.
+        manner: How it reacts to a cancellation: it leaves at once; cleans up first; cleans up and
+            still ends well (a merge that happened); fails while it cleans up; or ignores it.
+        cleaning: Seconds that it cleans up for.
     """
 
     waits: tuple[int, ...]
@@ -41,7 +44,7 @@ class Script(NamedTuple):
     def chosen(
         cls, chooser: Chooser, step: Step, *, may_fail: bool, takes: float | None = None
     ) -> Script:
-        """A script of the chooser's liking; of an issue that `takes` so long, if that is known."""
+        """A script from the chooser; `takes` is the length of the session in seconds, if known."""
         if takes is None:
             waits = tuple(chooser.one_of(_WAITS) for _ in range(chooser.one_of((1, 0, 2, 4))))
         else:
@@ -53,13 +56,13 @@ class Script(NamedTuple):
 @dataclass(slots=True)
 class _Call:
     step: Step
-    session: Session
+    session: SessionId
     began: float
     cancelled: bool = False
 
 
 class SimulatedPipeline(WatchedPipeline):
-    """Plays scripts of a case. At most so many end other than well as it has mishaps."""
+    """Plays scripts of a case; at most as many end badly as the case has mishaps."""
 
     def __init__(self, observer: Observer, ledger: Ledger, loop: SimulatedLoop, case: Case) -> None:
         super().__init__(observer)
@@ -68,18 +71,16 @@ class SimulatedPipeline(WatchedPipeline):
         self._mishaps = case.mishaps
         self._takes = {one: case.wave[one].estimate for one in case.exact}
         self.seen: set[str] = set()
-        """What has happened to sessions, in words."""
+        """The remarkable things that happened to sessions, in words."""
 
     def complain(self, error: Exception) -> None:
-        self._ledger.complain(
-            str(error) if isinstance(error, RuleBroken) else f"crash: the observer: {error!r}"
-        )
+        self._ledger.complain_of(error)
 
     async def play(self, step: Step, issue: Assignment) -> object:
-        call = _Call(step, Session(issue.id, issue.session), self._loop.seconds())
+        call = _Call(step, SessionId(issue.id, issue.session), self._loop.seconds())
         name = f"{step} {issue.id} (session {issue.session})"
-        self._ledger.say(f"{name} begins")
-        self._ledger.begins(step, call.session)
+        self._ledger.log(f"{name} begins")
+        self._ledger.call_started(step, call.session)
         if step == "merge" and len(self.observer.queues[issue.repo]) > 1:
             self.seen.add("two in a merge queue")
         script = Script.chosen(
@@ -95,9 +96,9 @@ class SimulatedPipeline(WatchedPipeline):
             ending = error
             raise
         finally:
-            self._ledger.say(f"{name} ends: {ending!r}")
+            self._ledger.log(f"{name} ends: {ending!r}")
             if not call.cancelled:
-                self._ledger.ended_by_itself(step, call.session, ending)
+                self._ledger.call_ended(step, call.session, ending)
         return ending
 
     async def _work(self, call: _Call, script: Script) -> object:
@@ -109,7 +110,7 @@ class SimulatedPipeline(WatchedPipeline):
                 if script.manner != "goes on":
                     return await self._leave(call, script)
             if not call.cancelled:
-                self._ledger.goes_on(call.step, call.session, call.began)
+                self._ledger.call_continues(call.step, call.session, call.began)
         if script.ending is not HAPPY[call.step]:
             self._mishaps -= 1
         if isinstance(script.ending, BaseException):
@@ -118,19 +119,19 @@ class SimulatedPipeline(WatchedPipeline):
 
     def _is_cancelled(self, call: _Call, script: Script) -> None:
         call.cancelled = True
-        self._ledger.is_cancelled(call.step, call.session, call.began)
-        self._ledger.say(f"{call.step} {call.session.issue} is cancelled, and {script.manner}")
+        self._ledger.call_cancelled(call.step, call.session, call.began)
+        self._ledger.log(f"{call.step} {call.session.issue} is cancelled, and {script.manner}")
         self.seen.add(f"a cancelled session {script.manner}")
 
     async def _leave(self, call: _Call, script: Script) -> object:
-        """React to a cancellation that has just come; called where it is handled."""
+        """React to a cancellation, inside its handler."""
         if script.manner == "leaves":
             raise asyncio.CancelledError
         try:
             await asyncio.sleep(script.cleaning)
         except asyncio.CancelledError:
             self.seen.add("a session is cancelled while it cleans up")
-            self._ledger.say(f"{call.step} {call.session.issue} is cancelled once more")
+            self._ledger.log(f"{call.step} {call.session.issue} is cancelled once more")
             raise
         if script.manner == "raises":
             raise OSError("it could not clean up")

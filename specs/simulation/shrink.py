@@ -1,8 +1,8 @@
-"""Shrinking: a schedule that breaks a property, made plain.
+"""Shrinking: a schedule that breaks a property, made simpler.
 
-Choices are left out, in blocks, and lowered, one after the other, until none can be. A change stays
-where the same property is still broken first and the list is shorter, or as long and lower. What
-comes out need not be the plainest of all.
+Choices are left out, in blocks, and lowered, one after the other, until no change helps. A change
+is kept if the same property is still broken first, and the list is shorter, or of equal length and
+lower. The result need not be the simplest of all.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 from specs.simulation.schedule import Played
 
 PLAYS: Final = 1_500
-"""How many schedules are played at most, to make one plain."""
+"""Schedules that are played at most, to shrink one."""
 _BLOCKS: Final = (64, 32, 16, 8, 4, 3, 2, 1)
 
 
 def shrink(played: Played, again: Callable[[Sequence[int]], Played], plays: int = PLAYS) -> Played:
-    """The plainest that was found; `again` plays a list of choices."""
+    """The simplest schedule found; `again` plays a list of choices."""
     shrinker = _Shrinker(played, again, plays)
     while shrinker.plays_left and shrinker.improves():
         pass
@@ -34,7 +34,7 @@ class _Shrinker:
         self._again = again
 
     def improves(self) -> bool:
-        """Try all changes once; whether one of them stayed."""
+        """Try all changes once; whether one of them was kept."""
         before = self.best
         for block in _BLOCKS:
             self._leave_out(block)
@@ -42,16 +42,16 @@ class _Shrinker:
         return self.best is not before
 
     def _leave_out(self, block: int) -> None:
-        at = len(self.best.plainest) - block
+        at = len(self.best.simplest) - block
         while at >= 0:
-            choices = self.best.plainest
+            choices = self.best.simplest
             self._try([*choices[:at], *choices[at + block :]])
-            at = min(at, len(self.best.plainest)) - block
+            at = min(at, len(self.best.simplest)) - block
 
     def _lower(self) -> None:
-        for at in reversed(range(len(self.best.plainest))):
+        for at in reversed(range(len(self.best.simplest))):
             for change in (lambda _: 0, lambda _: 1, lambda of: of // 2, lambda of: of - 1):
-                choices = self.best.plainest
+                choices = self.best.simplest
                 if at < len(choices) and 0 <= (lower := change(choices[at])) < choices[at]:
                     self._try([*choices[:at], lower, *choices[at + 1 :]])
 
@@ -65,4 +65,4 @@ class _Shrinker:
 
 
 def _size(played: Played) -> tuple[int, list[int]]:
-    return len(played.plainest), played.plainest
+    return len(played.simplest), played.simplest

@@ -1,4 +1,4 @@
-"""A sweep: many schedules by their seeds, in one process or in as many as there are cores."""
+"""A sweep: many schedules by seed, in one process or in as many as there are cores."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from specs.simulation.shrink import shrink
 from wavelane import Scheduler
 
 CHUNK: Final = 250
-"""Schedules that a process takes at a time."""
+"""Schedules that a process plays at a time."""
 REPLAYED: Final = 50
-"""One schedule of so many is played twice."""
+"""One schedule in this many is played twice."""
 _MEMORY: Final = Path("/dev/shm")
 
 
 @dataclass
 class Sweep:
-    """What was found: the lowest seed for each property that was broken, and what was seen."""
+    """What was found: the lowest seed for each broken property, and the things that happened."""
 
     schedules: int = 0
     replayed: int = 0
@@ -45,7 +45,7 @@ class Sweep:
 
 @contextmanager
 def folder_of_journals() -> Iterator[Path]:
-    """A temporary folder; in memory where the system has one, for the sake of time."""
+    """A temporary folder; in memory where the system allows it, for speed."""
     where = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="wavelane-", dir=where) as folder:
         yield Path(folder)
@@ -85,9 +85,9 @@ def replayed(
     seed: int = 0,
     scheduler: type[Scheduler] = Scheduler,
     *,
-    plainer: bool = False,
+    simpler: bool = False,
 ) -> Played:
-    """One schedule, by its choices or its seed; made plain, if it breaks something."""
+    """One schedule, by its choices or its seed; with `simpler`, shrunk if it breaks a property."""
     with folder_of_journals() as folder:
 
         def again(choices: Sequence[int]) -> Played:
@@ -96,4 +96,4 @@ def replayed(
         played = (
             again(choices) if choices is not None else play(SeededChooser(seed), folder, scheduler)
         )
-        return shrink(played, again) if plainer and played.broken else played
+        return shrink(played, again) if simpler and played.broken else played

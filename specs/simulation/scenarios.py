@@ -1,7 +1,7 @@
-"""Plans: the small waves that are crashed, with all that is not left to the crash.
+"""Scenarios: the small waves that are crashed, and everything about them except the crash.
 
-A plan says what the sessions end with, what an operator does in each life of the process, what
-becomes of the sessions of a process that dies, and what the world can tell of them.
+A scenario says how the sessions end, what an operator does in each life of the process, what
+becomes of the sessions of a process that dies, and what recovery finds of them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ from wavelane_model.limits import Limits
 from wavelane_model.outcomes import Blocked, ChangesRequested, Checkpoint, Conflicted, Postponed
 from wavelane_model.wave import Issue, Wave
 
-Answer = Literal["keep", "discard", "unclear", "raise"]
-"""What the world can tell after a crash: what is there is kept; it is thrown away; of what was
-merging nothing can be told; of what was in review looking itself fails. What is merged is always
-found merged where it can be told."""
+RecoverAnswer = Literal["keep", "discard", "unclear", "raise"]
+"""What `recover` answers: the attempt is kept; it is discarded; a merging issue is unclear; for an
+issue in review it raises. It finds a merge that happened, unless it is unclear or raises."""
 Leftover = Literal["dies", "lives on", "goes in"]
-"""What becomes of a session whose process dies: it dies too; it lives on until `recover` ends it;
-it lives on, and if it is a merge, it goes in before it is ended."""
+"""What becomes of a session whose process dies: it dies, too; it lives on until `recover` ends it;
+it lives on, and a merge happens before it is ended."""
 Endings = Mapping[tuple[Step, str], tuple[object, ...]]
 
 
@@ -43,13 +42,21 @@ _LIMITS: Final = Limits(postpone_delay=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Scenario:
     """One small wave.
 
-    `endings`: what the calls of a step of an issue end with, one after the other; then all is well.
-    `acts`: what an operator does in each life; in a later one, nothing. When he has done all, he
-    waits for `patience` seconds and moves the cap to its ceiling. `planned`: whether each life is
-    to plan the order of admission; later ones do as the last.
+    Attributes:
+        name: Its name, unique among `SCENARIOS`.
+        wave: The wave.
+        ceiling: The ceiling of the cap.
+        lane_release: When a lane is released.
+        endings: How the calls of a step of an issue end, in order; further calls end well.
+        acts: What the operator does in each life; in later lives, nothing.
+        patience: Virtual seconds from the operator's last act until the cap goes to its ceiling.
+        leftover: What becomes of a session whose process dies.
+        answer: What `recover` answers.
+        limits: The limits.
+        planned: The setting `plan` of each life; the last one applies to all later lives.
     """
 
     name: str
@@ -60,24 +67,24 @@ class Plan:
     acts: tuple[tuple[Act, ...], ...] = ()
     patience: int = 0
     leftover: Leftover = "dies"
-    answer: Answer = "keep"
+    answer: RecoverAnswer = "keep"
     limits: Limits = _LIMITS
     planned: tuple[bool | None, ...] = (None,)
 
     def case(self, life: int) -> Case:
-        """What one life of the process is about; the first is life 0."""
+        """The case of one life of the process; the first is life 0."""
         acts = self.acts[life] if life < len(self.acts) else ()
         planned = self.planned[min(life, len(self.planned) - 1)]
         return Case(self.wave, self.ceiling, self.lane_release, self.limits, 0, None, acts, planned)
 
     def ending(self, step: Step, issue: str, ended: int) -> object:
-        """What the call after `ended` others ends with."""
+        """How a call ends after `ended` earlier ones."""
         endings = self.endings.get((step, issue), ())
         return endings[ended] if ended < len(endings) else HAPPY[step]
 
     @classmethod
-    def chosen(cls, chooser: Chooser, name: str) -> Plan:
-        """A plan of the chooser's liking."""
+    def chosen(cls, chooser: Chooser, name: str) -> Scenario:
+        """A scenario that the chooser chooses."""
         options, wave = USUAL, chosen_wave(chooser)
         planned: tuple[bool | None, ...] = (None,)
         if chooser.once_in(ONE_IS_ESTIMATED):
@@ -99,7 +106,7 @@ class Plan:
 
     @property
     def same_done(self) -> bool:
-        """Whether the same issues are done in the end, wherever it crashes."""
+        """Whether the same issues are done in the end, wherever the process dies."""
         matter = ("park", "cancel", "unpark", "add", "change", "stop")
         acts = [act.what for life in self.acts for act in life]
         can_tell = self.answer in ("keep", "discard")
@@ -107,7 +114,7 @@ class Plan:
 
     @property
     def _parks(self) -> bool:
-        """Whether a session may end so, or so often, that its issue is parked."""
+        """Whether sessions may fail in a way, or so often, that an issue is parked."""
         bad = [one for endings in self.endings.values() for one in endings]
         return len(bad) > 3 or any(isinstance(one, Blocked) for one in bad)
 
@@ -143,19 +150,19 @@ def _wave(*issues: str) -> Wave:
 
 
 _RESERVED: Final = _wave("a#1 6", "b#1 30 < a#1", "a#2 30 < b#1", "b#2 30")
-"""It ends soonest if lane b is reserved for b#1; only the first estimate is right."""
+"""It ends soonest with lane b reserved for b#1; only the first estimate is right."""
 _LATE: Final = _wave("a#1 1", "b#1 30 < a#1", "a#2 30 < b#1", "b#2 30")
 """What b#1 waits for takes so long that its reservation ends before it starts."""
 _PAUSE: Final = (Act(2, 0, "pause"), Act(30, 0, "resume"))
 _TINY: Final = _wave("a#1")
 _PAIR: Final = _wave("a#1", "a#2 < a#1")
 
-PLANS: Final = (
-    Plan("one issue", _TINY, 1, leftover="goes in"),
-    Plan("one issue, parked", _TINY, 1, acts=((Act(3, 0, "park"),), (Act(9, 0, "unpark"),))),
-    Plan("two repos, leftovers", _wave("a#1", "b#1"), 2, leftover="lives on"),
-    Plan("dependency", _wave("a#1", "b#1 < a#1"), 2, answer="discard", leftover="goes in"),
-    Plan(
+SCENARIOS: Final = (
+    Scenario("one issue", _TINY, 1, leftover="goes in"),
+    Scenario("one issue, parked", _TINY, 1, acts=((Act(3, 0, "park"),), (Act(9, 0, "unpark"),))),
+    Scenario("two repos, leftovers", _wave("a#1", "b#1"), 2, leftover="lives on"),
+    Scenario("dependency", _wave("a#1", "b#1 < a#1"), 2, answer="discard", leftover="goes in"),
+    Scenario(
         "change request and conflict",
         _PAIR,
         1,
@@ -164,7 +171,7 @@ PLANS: Final = (
             ("merge", "a#2"): (Conflicted("a.py"),),
         },
     ),
-    Plan(
+    Scenario(
         "failure and postponement",
         _wave("a#1", "b#1"),
         2,
@@ -175,7 +182,7 @@ PLANS: Final = (
         },
         leftover="lives on",
     ),
-    Plan(
+    Scenario(
         "pipelined, two merges queue",
         _wave("a#1", "a#2", "a#3"),
         3,
@@ -183,7 +190,7 @@ PLANS: Final = (
         endings={("review", "a#2"): (ChangesRequested("a test"),)},
         leftover="goes in",
     ),
-    Plan(
+    Scenario(
         "pipelined, discarded",
         _wave("a#1", "a#2", "b#1 < a#1"),
         3,
@@ -191,7 +198,7 @@ PLANS: Final = (
         answer="discard",
         leftover="lives on",
     ),
-    Plan(
+    Scenario(
         "cap falls to 1",
         _wave("a#1", "b#1", "c#1", "a#2 < c#1"),
         3,
@@ -199,23 +206,23 @@ PLANS: Final = (
         patience=12,
         leftover="lives on",
     ),
-    Plan(
+    Scenario(
         "paused and resumed",
         _wave("a#1", "b#1", "c#1"),
         2,
         acts=(_PAUSE, (), _PAUSE),
         patience=40,
     ),
-    Plan(
-        "merges cannot be told",
+    Scenario(
+        "merges are unclear",
         _wave("a#1", "b#1 < a#1", "c#1"),
         2,
         "review",
         answer="unclear",
         leftover="goes in",
     ),
-    Plan("recover raises", _wave("a#1", "b#1"), 2, answer="raise"),
-    Plan(
+    Scenario("recover raises", _wave("a#1", "b#1"), 2, answer="raise"),
+    Scenario(
         "parked, cancelled, unparked",
         _wave("a#1", "b#1", "c#1 < b#1"),
         3,
@@ -232,7 +239,7 @@ PLANS: Final = (
         ),
         leftover="lives on",
     ),
-    Plan(
+    Scenario(
         "stopped, and merges of the engine's own",
         _wave("a#1", "a#2", "b#1"),
         2,
@@ -242,8 +249,8 @@ PLANS: Final = (
             (Act(0, 0, "take a turn", repo=0, seconds=2),),
         ),
     ),
-    Plan("a lane is reserved", _RESERVED, 2, leftover="lives on"),
-    Plan(
+    Scenario("a lane is reserved", _RESERVED, 2, leftover="lives on"),
+    Scenario(
         "a lane is reserved too long",
         _LATE,
         2,
@@ -251,8 +258,15 @@ PLANS: Final = (
         acts=((Act(1, 0, "set", level=1), Act(1, 0, "set", level=2), Act(2, 0, "park", issue=2)),),
     ),
 )
-"""The waves whose every point is crashed."""
-SMALLEST: Final = (PLANS[0], PLANS[2])
-"""Those in which the lives after a crash are crashed by day, too."""
-TELLING: Final = (PLANS[0], PLANS[3], PLANS[8], PLANS[10], PLANS[14], PLANS[15])
+"""The scenarios that are crashed at every point."""
+SMALLEST: Final = (SCENARIOS[0], SCENARIOS[2])
+"""The ones in which CI also crashes the lives after a crash."""
+MOST_REVEALING: Final = (
+    SCENARIOS[0],
+    SCENARIOS[3],
+    SCENARIOS[8],
+    SCENARIOS[10],
+    SCENARIOS[14],
+    SCENARIOS[15],
+)
 """Those that find most mistakes soon, for who has to find one in a hurry."""

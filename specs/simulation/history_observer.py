@@ -1,13 +1,13 @@
 """An observer that outlives the process, and judges all its lives as one history.
 
-Beside what happens in the world it reads the rows of each transaction that was committed: where
-the issues stand, and what an operator asked for. So it knows, when the process dies, what is in
-flight, at which level the cap is, and what was asked for, as anybody could read it in the journal.
+It sees the world, and the rows of each committed transaction: the states of the issues, and the
+requests of the operator. So when the process dies it knows what any reader of the journal could:
+the issues in flight, the level of the cap, and the pending requests.
 
-recovery  each life asks about exactly what was in flight by the journal when the one before ended,
-          once each, no more than the highest level in force then, and before anything starts
-kept      what an operator asked for holds in later lives, once it was committed
-stages    what is reviewed has work in the world, and what merges was approved in the world
+recovery  each life calls recover for exactly the issues that were in flight by the journal when the
+          previous one ended, once each, for no more than the highest level then, before any start
+kept      a committed request of the operator stays in force in later lives
+stages    a reviewed issue has work in the world, and a merging one is approved in the world
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ from wavelane_model.outcomes import Conflicted
 
 
 @dataclass
-class Survivor(PatientObserver):
-    """Sees every life of the process. It is plain data, and is handed on with the world."""
+class HistoryObserver(PatientObserver):
+    """Observes every life of the process. It is plain data, and is handed on with the world."""
 
     world: World = field(default_factory=World)
     standing: dict[str, State] = field(default_factory=dict)
-    """Where the issues stand by the journal, if they ever moved."""
+    """The states by the journal, of the issues that ever moved."""
     cap_on_disk: Cap | None = None
-    """The cap by the journal, if it was ever moved."""
-    asked_for: dict[str, str] = field(default_factory=dict)
-    """Issues that were to be parked or cancelled, by the journal."""
-    to_ask: set[str] = field(default_factory=set)
-    """What was in flight when the life before ended, and is yet to be asked about in this one."""
-    unanswered: set[str] = field(default_factory=set)
-    """What was asked about in this life and is not answered."""
-    most_to_ask: int = 0
-    """The highest level in force in the life before."""
+    """The cap by the journal, if it ever moved."""
+    requested: dict[str, str] = field(default_factory=dict)
+    """Issues to be parked or cancelled, by the journal."""
+    to_recover: set[str] = field(default_factory=set)
+    """Issues that were in flight when the previous life ended, and still have to be recovered."""
+    recovering: set[str] = field(default_factory=set)
+    """Issues whose `recover` was called in this life, and has not returned."""
+    most_to_recover: int = 0
+    """The highest level in force in the previous life."""
     life: int = 0
-    """Number of the life, from 1; before the first it is 0."""
+    """Number of the life, from 1; 0 before the first."""
     ceiling: int = 1
 
-    def begins_a_life(self) -> None:
-        """The process before is gone. What of its sessions is still alive stands in the world."""
+    def start_life(self) -> None:
+        """The previous process is gone; the world knows which of its sessions are still alive."""
         level = self._cap.level
         self.life += 1
         self.over = True
@@ -68,9 +68,9 @@ class Survivor(PatientObserver):
         }
         for queue in self.queues.values():
             queue[:] = [one for one in queue if self.standing.get(one) == "merging"]
-        self.to_ask = self.in_flight_on_disk
-        self.unanswered = set()
-        self.most_to_ask = self.highest
+        self.to_recover = self.in_flight_on_disk
+        self.recovering = set()
+        self.most_to_recover = self.highest
         self.level = level
 
     @property
@@ -82,7 +82,7 @@ class Survivor(PatientObserver):
     def _cap(self) -> Cap:
         return self.cap_on_disk or Cap.at(self.ceiling)
 
-    # What the journal says
+    # The journal
 
     def committed(
         self, entries: Sequence[RecordedEvent], standings: Iterable[tuple[str, Standing]]
@@ -95,11 +95,11 @@ class Survivor(PatientObserver):
                     self.cap_on_disk = moved(self._cap, move, level) or self._cap
                     self._was_in_force(self._cap.level)
                 case ParkRequested(issue, _):
-                    self.asked_for[issue] = "parked"
+                    self.requested[issue] = "parked"
                 case CancelRequested(issue):
-                    self.asked_for[issue] = "cancelled"
+                    self.requested[issue] = "cancelled"
                 case UnparkRequested(issue):
-                    self.asked_for.pop(issue, None)
+                    self.requested.pop(issue, None)
                 case WaveStarted():
                     self.run_started()
                     self._was_in_force(self._cap.level)
@@ -110,7 +110,7 @@ class Survivor(PatientObserver):
                     pass
         for issue, (state, *_) in standings:
             self.standing[issue] = state
-            self.told_of(issue)
+            self.announced(issue)
             if state not in IN_FLIGHT:
                 self.left_flight(issue)
 
@@ -118,41 +118,41 @@ class Survivor(PatientObserver):
         if not self.over:
             self.highest = max(self.highest, level)
 
-    # What happens in the world
+    # The world
 
-    def asked(self, issue: str, state: State) -> None:
-        """`recover` is asked about an issue."""
-        self._require(issue in self.to_ask, "recovery", f"asked about {issue}, out of turn")
+    def recover_called(self, issue: str, state: State) -> None:
+        """`recover` is called for an issue."""
+        self._require(issue in self.to_recover, "recovery", f"called for {issue} out of turn")
         self._require(
             state == self.standing.get(issue),
             "recovery",
-            f"asked about {issue} as {state}; by the journal it is {self.standing.get(issue)}",
+            f"called for {issue} as {state}; by the journal it is {self.standing.get(issue)}",
         )
-        self.to_ask.remove(issue)
-        self.unanswered.add(issue)
+        self.to_recover.remove(issue)
+        self.recovering.add(issue)
 
-    def answered(self, issue: str) -> None:
-        """`recover` has answered: no session of the issue lives."""
-        self.unanswered.discard(issue)
+    def recover_returned(self, issue: str) -> None:
+        """`recover` has returned: no session of the issue is alive."""
+        self.recovering.discard(issue)
         if self.open.pop(issue, None) == "merge":
             self.turns.pop(self.wave[issue].repo, None)
 
     def merge_is_in(self, issue: str) -> None:
-        """A merge went in."""
+        """The issue was merged."""
         self._require(self.world.merges[issue] == 1, "once", f"{issue} is merged again")
         self.merged.add(issue)
 
     def started(self, step: Step, issue_id: str) -> None:
         self._require(
-            not self.to_ask and not self.unanswered,
+            not self.to_recover and not self.recovering,
             "recovery",
-            f"{step} of {issue_id} starts before it is told what is left of "
-            f"{sorted(self.to_ask | self.unanswered)}",
+            f"{step} of {issue_id} starts before recovery has finished for "
+            f"{sorted(self.to_recover | self.recovering)}",
         )
         self._require(
-            issue_id not in self.asked_for,
+            issue_id not in self.requested,
             "kept",
-            f"{step} of {issue_id} starts, which was to be {self.asked_for.get(issue_id)}",
+            f"{step} of {issue_id} starts, which has to be {self.requested.get(issue_id)}",
         )
         super().started(step, issue_id)
         if step == "review":
@@ -161,27 +161,27 @@ class Survivor(PatientObserver):
             self._require(issue_id in self.world.approved, "stages", f"{issue_id} is not approved")
 
     def check_birth(self) -> None:
-        """At the start of a life: is it asked about no more than it may be?"""
+        """At the start of a life: no more issues were in flight than the cap allowed."""
         self._require(
-            len(self.to_ask) <= self.most_to_ask,
+            len(self.to_recover) <= self.most_to_recover,
             "recovery",
-            f"{sorted(self.to_ask)} were in flight at a cap of at most {self.most_to_ask}",
+            f"{sorted(self.to_recover)} were in flight at a cap of at most {self.most_to_recover}",
         )
 
     def check_end(self, states: Mapping[str, State]) -> None:
-        """At the end: the world, and what was asked for, beside how the issues ended."""
+        """At the end: compare the states of the issues with the world and with the requests."""
         for issue, state in states.items():
             merges = self.world.merges[issue]
             self._require(merges <= 1, "once", f"{issue} is merged {merges} times")
             self._require(state != "done" or merges > 0, "once", f"{issue} is done and not merged")
             self._require(
                 state == "parked" or state == "done" or not merges,
-                "told",
+                "recorded",
                 f"{issue} is merged and {state}",
             )
-            wanted = self.asked_for.get(issue)
+            wanted = self.requested.get(issue)
             self._require(
                 wanted is None or state in (wanted, "done"),
                 "kept",
-                f"{issue} is {state}; it was to be {wanted}",
+                f"{issue} is {state}; it had to be {wanted}",
             )
