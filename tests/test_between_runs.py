@@ -1,4 +1,4 @@
-"""A run that was cut off, what is told of its issues, and the run that follows."""
+"""A run that was cut off, the recovery findings about its issues, and the run that follows."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from wavelane_model.outcomes import (
 )
 from wavelane_model.step import IllegalEvent, step
 
-Account = Callable[[str], Event]
-RECOVERY_FINDINGS: list[Account] = [
+Finding = Callable[[str], Event]
+RECOVERY_FINDINGS: list[Finding] = [
     AttemptDiscarded,
     AttemptResumed,
     MergeFound,
@@ -55,7 +55,7 @@ def cut_off(state: str, lane_release: LaneRelease = "done") -> Model:
 
 
 def start_again(model: Model) -> list[str]:
-    """Tell that b#1 was discarded and start the next run; what it orders."""
+    """Record that b#1 was discarded and start the next run; its orders."""
     model.take(AttemptDiscarded("b#1"))
     return model.take(WaveStarted())
 
@@ -72,15 +72,15 @@ def test_a_cut_off_run_orders_nothing_and_its_sessions_keep_slot_and_lane() -> N
     assert model.why("a#1") == "implementing when the run was cut off"
 
 
-def test_no_run_starts_before_what_is_left_of_each_session_is_told() -> None:
+def test_no_run_starts_before_each_session_has_a_recovery_finding() -> None:
     model = cut_off("running")
     model.take(AttemptResumed("a#1"))
 
-    with pytest.raises(IllegalEvent, match=r"what is left of its sessions was not told yet: b#1$"):
+    with pytest.raises(IllegalEvent, match=r"there is no recovery finding yet about: b#1$"):
         step(model.state, WaveStarted())
 
 
-def test_a_session_of_a_cut_off_run_cannot_report_any_more() -> None:
+def test_a_session_of_a_cut_off_run_can_no_longer_end() -> None:
     model = cut_off("running")
 
     with pytest.raises(IllegalEvent, match="the run has ended; SessionEnded comes too late"):
@@ -111,7 +111,7 @@ def test_checkpoints_and_requests_for_changes_of_a_discarded_attempt_do_not_coun
     assert model.record("a#1").state == "running"
 
 
-def test_a_resumed_implementation_is_gone_on_with_by_a_fresh_session() -> None:
+def test_a_resumed_implementation_continues_in_a_fresh_session() -> None:
     model = cut_off("running")
     model.take(AttemptResumed("a#1"))
 
@@ -140,7 +140,7 @@ def test_a_resumed_merge_is_tried_again_in_its_turn() -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "review", "merging"])
-def test_an_issue_that_is_found_merged_is_done_and_its_dependents_may_go(state: str) -> None:
+def test_an_issue_that_is_found_merged_is_done_and_its_dependents_may_start(state: str) -> None:
     model = cut_off(state)
     model.take(MergeFound("a#1"))
 
@@ -148,7 +148,7 @@ def test_an_issue_that_is_found_merged_is_done_and_its_dependents_may_go(state: 
     assert start_again(model) == ["implement b#1", "implement a#9", "implement c#1"]
 
 
-def test_an_issue_of_which_nothing_can_be_told_is_parked_with_what_is_known() -> None:
+def test_an_issue_with_an_unclear_finding_is_parked_with_its_reason() -> None:
     model = cut_off("review")
     model.take(AttemptUnclear("a#1", "its branch is gone"))
 
@@ -168,19 +168,19 @@ def test_rework_that_waits_keeps_its_feedback_when_it_is_resumed() -> None:
 
 
 @pytest.mark.parametrize(
-    "account", [RECOVERY_FINDINGS[0], RECOVERY_FINDINGS[1], RECOVERY_FINDINGS[3]]
+    "finding", [RECOVERY_FINDINGS[0], RECOVERY_FINDINGS[1], RECOVERY_FINDINGS[3]]
 )
-def test_a_cancel_that_waited_for_the_end_of_a_session_survives_the_crash(account: Account) -> None:
+def test_a_cancel_that_waited_for_the_end_of_a_session_survives_the_crash(finding: Finding) -> None:
     model = Model(wave_of("a#1", "b#1"))
     model.take(CancelRequested("a#1"))
     model.take(RunCutOff())
 
-    model.take(account("a#1"))
+    model.take(finding("a#1"))
 
     assert model.record("a#1").state == "cancelled"
 
 
-def test_a_park_that_goes_before_what_is_told_notes_nothing_of_it() -> None:
+def test_a_pending_park_takes_precedence_over_a_finding() -> None:
     model = cut_off("review")
     model.take(ParkRequested("a#1", "which footer?"))
 
@@ -190,7 +190,7 @@ def test_a_park_that_goes_before_what_is_told_notes_nothing_of_it() -> None:
     assert model.record("a#1").implemented
 
 
-def test_a_merge_that_went_in_goes_before_a_cancel() -> None:
+def test_a_merge_that_was_made_takes_precedence_over_a_cancel() -> None:
     model = cut_off("merging")
     model.take(CancelRequested("a#1"))
 
@@ -199,7 +199,7 @@ def test_a_merge_that_went_in_goes_before_a_cancel() -> None:
     assert model.record("a#1").state == "done"
 
 
-def test_what_is_asked_for_between_runs_holds_in_the_next_one() -> None:
+def test_a_request_between_runs_applies_in_the_next_one() -> None:
     model = cut_off("running")
     model.take(ParkRequested("b#1", "which footer?"))
     model.take(CapMoved("set", 1))
@@ -209,7 +209,7 @@ def test_what_is_asked_for_between_runs_holds_in_the_next_one() -> None:
     assert model.why("b#1") == "parked: which footer?"
 
 
-def test_a_human_may_answer_after_the_end_and_the_next_run_goes_on() -> None:
+def test_a_human_may_answer_after_the_end_and_the_next_run_continues() -> None:
     model = Model(wave_of("a#1"))
     model.take(ParkRequested("a#1", "which footer?"))
     model.end("a#1", Failed("ended"))
@@ -219,7 +219,7 @@ def test_a_human_may_answer_after_the_end_and_the_next_run_goes_on() -> None:
     assert model.take(WaveStarted()) == ["implement a#1"]
 
 
-def test_others_who_waited_to_merge_are_gone_with_the_run() -> None:
+def test_other_merges_that_waited_are_gone_with_the_run() -> None:
     model = Model(wave_of("a#1"))
     model.take(MergeTurnRequested("a", "keep-current"))
     model.take(RunCutOff())
@@ -249,22 +249,22 @@ def test_a_postponed_issue_is_woken_in_the_next_run() -> None:
     assert WakeAt("a#1", 500.0) in step(model.state, WaveStarted())
 
 
-@pytest.mark.parametrize("account", RECOVERY_FINDINGS)
-def test_nothing_is_told_of_an_issue_that_was_not_in_flight(account: Account) -> None:
+@pytest.mark.parametrize("finding", RECOVERY_FINDINGS)
+def test_a_finding_about_an_issue_that_was_not_in_flight_is_refused(finding: Finding) -> None:
     model = cut_off("running")
     before = model.state.key()
 
     with pytest.raises(IllegalEvent, match=r'issue "a#9" is queued: it was not in flight'):
-        step(model.state, account("a#9"))
+        step(model.state, finding("a#9"))
     assert model.state.key() == before
 
 
-@pytest.mark.parametrize("account", RECOVERY_FINDINGS)
-def test_during_a_run_nothing_is_told_of_what_a_crash_has_left(account: Account) -> None:
+@pytest.mark.parametrize("finding", RECOVERY_FINDINGS)
+def test_a_recovery_finding_during_a_run_is_refused(finding: Finding) -> None:
     model = Model(wave_of("a#1"))
 
     with pytest.raises(IllegalEvent, match="is for what a run that was cut off has left"):
-        step(model.state, account("a#1"))
+        step(model.state, finding("a#1"))
 
 
 def test_a_run_that_has_ended_cannot_be_cut_off() -> None:
@@ -274,7 +274,7 @@ def test_a_run_that_has_ended_cannot_be_cut_off() -> None:
         step(model.state, RunCutOff())
 
 
-def test_the_end_of_a_session_that_is_gone_is_ordered_in_vain() -> None:
+def test_the_end_of_a_session_that_is_gone_may_be_ordered_without_effect() -> None:
     model = cut_off("running")
 
     assert step(model.state, CancelRequested("a#1")) == [EndSession("a#1", 1)]

@@ -1,4 +1,4 @@
-"""Commands from outside: given to a run, to one that is down, and in between."""
+"""Commands from outside: sent to a run, to one that is down, and in between."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def events(path: Path, *kinds: type[Event]) -> list[Event]:
     ]
 
 
-def asked_of_a_run(
+def run_with_requests(
     path: Path,
     *requests: Request | str | bytes,
     act: Callable[[Scheduler], Awaitable[None]] | None = None,
     **given_: Any,
 ) -> Report:
-    """Run the wave in virtual time; ten seconds after its start the requests are given."""
+    """Run the wave in virtual time, and send the requests ten seconds after its start."""
 
     async def main() -> Report:
         scheduler = scheduler_of(WAVE, journal=path, **given_)
@@ -110,10 +110,10 @@ def cut_off(path: Path, *events_: Event) -> Path:
     return path
 
 
-# Given to a run
+# Sent to a run
 
 
-def test_a_command_is_taken_at_once_and_answered(tmp_path: Path) -> None:
+def test_a_command_is_carried_out_at_once_and_answered(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
     async def look(scheduler: Scheduler) -> None:
@@ -124,7 +124,7 @@ def test_a_command_is_taken_at_once_and_answered(tmp_path: Path) -> None:
             Answer(True, "a#2 is parked: which footer?"),
         ]
 
-    report = asked_of_a_run(
+    report = run_with_requests(
         path, CapMoved("set", 1), ParkRequested("a#2", "which footer?"), act=look
     )
 
@@ -135,7 +135,7 @@ def test_a_command_is_taken_at_once_and_answered(tmp_path: Path) -> None:
 def test_a_refused_command_is_answered_and_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
-    report = asked_of_a_run(path, CapMoved("set", 9), CancelRequested("x#1"))
+    report = run_with_requests(path, CapMoved("set", 9), CancelRequested("x#1"))
 
     assert report.outcome == "complete"
     assert [answer and answer.done for answer in answers(path)] == [False, False]
@@ -143,9 +143,9 @@ def test_a_refused_command_is_answered_and_changes_nothing(tmp_path: Path) -> No
 
 
 def test_pause_stop_and_cancel_are_three_verbs(tmp_path: Path) -> None:
-    paused = asked_of_a_run(tmp_path / "p.db", CapMoved("pause", until=1e9 + 7210))
-    stopped = asked_of_a_run(tmp_path / "s.db", StopRequested())
-    cancelled = asked_of_a_run(tmp_path / "c.db", CancelRequested("a#1"))
+    paused = run_with_requests(tmp_path / "p.db", CapMoved("pause", until=1e9 + 7210))
+    stopped = run_with_requests(tmp_path / "s.db", StopRequested())
+    cancelled = run_with_requests(tmp_path / "c.db", CancelRequested("a#1"))
 
     assert paused.outcome == "complete"
     assert paused.ended_at - paused.started_at > 7200
@@ -165,7 +165,7 @@ def test_a_pause_with_a_time_ends_by_itself_and_the_level_is_as_before(tmp_path:
         await asyncio.sleep(3000)
         assert (scheduler.cap.level, scheduler.cap.resumes_at) == (3, None)
 
-    asked_of_a_run(path, CapMoved("pause", until=1e9 + 3600), act=look)
+    run_with_requests(path, CapMoved("pause", until=1e9 + 3600), act=look)
 
     assert events(path, PauseEnded) == [PauseEnded(1e9 + 3600)]
 
@@ -181,7 +181,7 @@ def test_a_pause_that_was_lifted_early_does_not_end_a_later_one(tmp_path: Path) 
         assert scheduler.cap.level == 0
         scheduler.cap.resume()
 
-    asked_of_a_run(path, CapMoved("pause", until=1e9 + 3600), act=look)
+    run_with_requests(path, CapMoved("pause", until=1e9 + 3600), act=look)
 
     assert events(path, PauseEnded) == []
 
@@ -189,7 +189,7 @@ def test_a_pause_that_was_lifted_early_does_not_end_a_later_one(tmp_path: Path) 
 def test_garbage_is_answered_and_what_comes_after_it_is_done(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
-    report = asked_of_a_run(path, "", b"\xff\xfe", "{}", "[" * 10_000, StopRequested())
+    report = run_with_requests(path, "", b"\xff\xfe", "{}", "[" * 10_000, StopRequested())
 
     assert report.outcome == "stopped"
     assert [answer and answer.done for answer in answers(path)] == [False] * 4 + [True]
@@ -205,7 +205,7 @@ def test_a_notification_without_a_command_writes_nothing(tmp_path: Path) -> None
         await asyncio.sleep(1)
         assert path.with_name("j.db-wal").stat().st_size == before
 
-    assert asked_of_a_run(path, act=look).outcome == "complete"
+    assert run_with_requests(path, act=look).outcome == "complete"
 
 
 def test_the_wake_up_pipe_is_there_as_long_as_the_run(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_the_wake_up_pipe_is_there_as_long_as_the_run(tmp_path: Path) -> None:
     async def look(scheduler: Scheduler) -> None:
         assert pipe.is_fifo()
 
-    asked_of_a_run(path, act=look)
+    run_with_requests(path, act=look)
 
     assert not pipe.exists()
     notify(path)  # with no process to wake
@@ -223,7 +223,7 @@ def test_the_wake_up_pipe_is_there_as_long_as_the_run(tmp_path: Path) -> None:
 def test_the_wake_up_pipe_of_a_killed_run_is_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "j.db-bell")
 
-    assert asked_of_a_run(tmp_path / "j.db", StopRequested()).outcome == "stopped"
+    assert run_with_requests(tmp_path / "j.db", StopRequested()).outcome == "stopped"
     assert not (tmp_path / "j.db-bell").exists()
 
 
@@ -233,7 +233,7 @@ def test_without_a_wake_up_pipe_a_command_is_taken_at_the_next_event(
     pipe = tmp_path / "j.db-bell"
     pipe.write_text("precious")
 
-    report = asked_of_a_run(tmp_path / "j.db", StopRequested())
+    report = run_with_requests(tmp_path / "j.db", StopRequested())
 
     assert report.outcome == "stopped"
     assert report.ended_at - report.started_at == 60  # not before a session had ended
@@ -241,7 +241,7 @@ def test_without_a_wake_up_pipe_a_command_is_taken_at_the_next_event(
 
 
 def test_no_step_of_the_run_waits_for_a_command(tmp_path: Path) -> None:
-    with_journal = asked_of_a_run(tmp_path / "j.db")
+    with_journal = run_with_requests(tmp_path / "j.db")
     without = run_virtual(scheduler_of(WAVE).run)
 
     assert with_journal.ended_at - with_journal.started_at == without.ended_at - without.started_at
@@ -258,13 +258,13 @@ def test_a_table_of_commands_that_is_gone_does_not_end_the_run(tmp_path: Path) -
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("ALTER TABLE gone RENAME TO command")
 
-    assert asked_of_a_run(path, act=remove).outcome == "complete"
+    assert run_with_requests(path, act=remove).outcome == "complete"
 
 
-# Given to a run that is down
+# Sent to a run that is down
 
 
-def test_what_is_given_to_a_run_that_is_down_holds_when_it_comes_back(tmp_path: Path) -> None:
+def test_commands_to_a_run_that_is_down_apply_when_it_comes_back(tmp_path: Path) -> None:
     path = cut_off(tmp_path / "j.db")
 
     capped = give(path, CapMoved("set", 1), clock=virtual_clock)
@@ -283,7 +283,7 @@ def test_what_is_given_to_a_run_that_is_down_holds_when_it_comes_back(tmp_path: 
     assert owner_of(path) is None
 
 
-def test_a_blocked_wave_goes_on_when_its_issue_was_unparked_meanwhile(tmp_path: Path) -> None:
+def test_a_blocked_wave_continues_when_its_issue_was_unparked_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     pipeline = ScriptedPipeline({("implement", "a#1"): [Blocked("which footer?")]})
     assert run_virtual(scheduler_of(WAVE, pipeline, journal=path).run).outcome == "blocked"
@@ -308,7 +308,7 @@ def test_there_is_nothing_to_stop_where_no_run_is_under_way(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("from_open", [True, False])
-def test_commands_that_nobody_has_answered_are_taken_by_the_next_run_once(
+def test_unanswered_commands_are_carried_out_once_by_the_next_run(
     tmp_path: Path, from_open: bool
 ) -> None:
     path = cut_off(tmp_path / "j.db")
@@ -327,7 +327,7 @@ def test_commands_that_nobody_has_answered_are_taken_by_the_next_run_once(
     assert [answer and answer.done for answer in answers(path)] == [True, False]
 
 
-def test_a_stop_that_is_given_while_a_run_is_about_to_start_stops_it(tmp_path: Path) -> None:
+def test_a_stop_that_is_sent_while_a_run_is_about_to_start_stops_it(tmp_path: Path) -> None:
     path = cut_off(tmp_path / "j.db")
 
     async def main() -> Report:
@@ -339,7 +339,7 @@ def test_a_stop_that_is_given_while_a_run_is_about_to_start_stops_it(tmp_path: P
     assert run_virtual(main).outcome == "stopped"
 
 
-def test_commands_are_not_lost_when_the_run_that_took_them_never_began(tmp_path: Path) -> None:
+def test_commands_are_not_lost_when_the_run_that_read_them_never_began(tmp_path: Path) -> None:
     path = cut_off(tmp_path / "j.db")
     put(path, CapMoved("step_down"))
     scheduler = scheduler_of(WAVE, journal=path)
@@ -355,7 +355,7 @@ def test_commands_are_not_lost_when_the_run_that_took_them_never_began(tmp_path:
 @pytest.mark.parametrize(
     ("level", "before"), [(3, CapMoved("pause")), (3, CapMoved("set", 1)), (2, CapMoved("pause"))]
 )
-def test_a_level_that_is_set_before_a_continued_run_holds_in_it(
+def test_a_level_that_is_set_before_a_continued_run_applies_in_it(
     tmp_path: Path, level: int, before: CapMoved
 ) -> None:
     path = cut_off(tmp_path / "j.db", before)
@@ -410,7 +410,9 @@ def test_a_run_does_not_wait_for_another_one(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_of_many_who_give_at_once_each_is_answered_and_done_once(tmp_path: Path) -> None:
+def test_commands_of_many_senders_are_each_carried_out_and_answered_once(
+    tmp_path: Path,
+) -> None:
     path = cut_off(tmp_path / "j.db")
     answered: list[Answer | None] = []
 
@@ -445,7 +447,9 @@ def test_a_run_that_does_not_answer_leaves_the_command_in_the_journal(tmp_path: 
     assert events(path) == [CapMoved("step_down")]
 
 
-def test_when_the_run_dies_before_it_answers_the_sender_does_it_itself(tmp_path: Path) -> None:
+def test_a_sender_carries_its_command_out_when_the_run_dies_before_it_answers(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "j.db"
     dying = Journal(path, Settings(WAVE, 3, "done", Limits()))
     timer = threading.Timer(0.3, dying.close)
@@ -488,7 +492,7 @@ def test_a_sender_that_is_killed_leaves_its_command_to_whoever_comes_next(
     assert len(events(path, CapMoved)) == 1
 
 
-def test_a_journal_that_is_not_there_or_none_takes_no_command(tmp_path: Path) -> None:
+def test_a_missing_file_or_one_that_is_no_journal_takes_no_command(tmp_path: Path) -> None:
     (tmp_path / "wave.yaml").write_text("wave: test")
 
     with pytest.raises(JournalError, match="there is no journal"):
@@ -535,7 +539,7 @@ def test_a_journal_that_was_changed_takes_no_command(tmp_path: Path) -> None:
     ),
     st.sampled_from([0.0, "soon", b"\xff", 7]),
 )
-def test_whatever_stands_in_the_table_of_commands_is_answered(
+def test_any_content_of_the_table_of_commands_is_answered(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], at: Any
 ) -> None:
     path = tmp_path_factory.mktemp("inbox") / "j.db"

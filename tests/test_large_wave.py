@@ -1,4 +1,4 @@
-"""A thousand issues, watched from outside: by the pipeline's own calls and the lever alone."""
+"""A thousand issues, observed from outside: by the calls of the pipeline and the cap alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wavelane_model.lifecycle import LaneRelease
 REPOS, ISSUES, CAP, LOWERED = 50, 1000, 16, 3
 
 
-class Outside:
-    """A pipeline of sessions that do nothing, and what can be seen by it.
+class ObservingPipeline:
+    """A pipeline of sessions that do nothing, and what it observes.
 
     `when` is called inside the implementing session number `at`.
     """
@@ -75,7 +75,7 @@ def the_wave() -> Wave:
     )
 
 
-def assert_all_is_done(report: Report, seen: Outside) -> None:
+def assert_all_is_done(report: Report, seen: ObservingPipeline) -> None:
     assert report.outcome == "complete"
     assert len(seen.done) == len(seen.admitted_beside) == ISSUES
     assert seen.interrupted == 0
@@ -83,15 +83,15 @@ def assert_all_is_done(report: Report, seen: Outside) -> None:
     assert max(seen.admitted_beside) == CAP - 1
 
 
-async def lowered_beside(seen: Outside, scheduler: Scheduler) -> None:
+async def lowered_beside(seen: ObservingPipeline, scheduler: Scheduler) -> None:
     await seen.reached.wait()
     seen.at = len(seen.admitted_beside)
     scheduler.cap.set(LOWERED)
 
 
 @pytest.mark.parametrize("lane_release", ["done", "review"])
-async def test_a_cap_that_is_lowered_in_mid_run_is_seen_to_hold(lane_release: LaneRelease) -> None:
-    seen = Outside(at=400)
+async def test_a_cap_that_is_lowered_in_mid_run_is_respected(lane_release: LaneRelease) -> None:
+    seen = ObservingPipeline(at=400)
     scheduler = Scheduler(the_wave(), seen, cap=CAP, lane_release=lane_release)
 
     _, report = await asyncio.gather(lowered_beside(seen, scheduler), scheduler.run())
@@ -102,10 +102,10 @@ async def test_a_cap_that_is_lowered_in_mid_run_is_seen_to_hold(lane_release: La
 
 
 @pytest.mark.parametrize("lane_release", ["done", "review"])
-async def test_a_cap_that_a_session_lowers_holds_from_its_next_line_on(
+async def test_a_cap_that_a_session_lowers_applies_from_its_next_line_on(
     lane_release: LaneRelease,
 ) -> None:
-    seen = Outside(at=400, when=lambda: scheduler.cap.set(LOWERED))
+    seen = ObservingPipeline(at=400, when=lambda: scheduler.cap.set(LOWERED))
     scheduler = Scheduler(the_wave(), seen, cap=CAP, lane_release=lane_release)
 
     report = await scheduler.run()
@@ -115,10 +115,10 @@ async def test_a_cap_that_a_session_lowers_holds_from_its_next_line_on(
 
 
 @pytest.mark.parametrize("lane_release", ["done", "review"])
-async def test_a_cap_that_another_thread_lowers_holds_when_its_call_returns(
+async def test_a_cap_that_another_thread_lowers_applies_when_its_call_returns(
     lane_release: LaneRelease,
 ) -> None:
-    seen = Outside(at=400)
+    seen = ObservingPipeline(at=400)
     scheduler = Scheduler(the_wave(), seen, cap=CAP, lane_release=lane_release)
 
     async def lower() -> int:
@@ -137,7 +137,7 @@ async def test_a_cap_that_another_thread_lowers_holds_when_its_call_returns(
 async def test_a_pause_in_mid_run_starts_no_session_until_it_is_resumed(
     lane_release: LaneRelease,
 ) -> None:
-    seen = Outside(at=400)
+    seen = ObservingPipeline(at=400)
     scheduler = Scheduler(the_wave(), seen, cap=CAP, lane_release=lane_release)
 
     async def pause_and_resume() -> tuple[int, int]:
@@ -161,14 +161,14 @@ async def test_a_pause_in_mid_run_starts_no_session_until_it_is_resumed(
 
 
 @pytest.mark.parametrize("lane_release", ["done", "review"])
-async def test_a_pause_by_a_session_holds_back_even_what_was_ordered_with_it(
+async def test_a_pause_by_a_session_withholds_even_starts_that_were_ordered_with_it(
     lane_release: LaneRelease,
 ) -> None:
     def pause() -> None:
         scheduler.cap.pause()
         seen.paused = True
 
-    seen = Outside(at=400, when=pause)
+    seen = ObservingPipeline(at=400, when=pause)
     scheduler = Scheduler(the_wave(), seen, cap=CAP, lane_release=lane_release)
 
     async def resume() -> None:
@@ -187,7 +187,7 @@ async def test_a_pause_by_a_session_holds_back_even_what_was_ordered_with_it(
 
 @pytest.mark.parametrize("lane_release", ["done", "review"])
 async def test_stepping_all_the_way_down_and_up_again_ends_well(lane_release: LaneRelease) -> None:
-    seen = Outside(at=300)
+    seen = ObservingPipeline(at=300)
     scheduler = Scheduler(the_wave(), seen, cap=CAP, lane_release=lane_release)
     beside: list[tuple[int, int]] = []
 

@@ -1,4 +1,4 @@
-"""What a run tells of itself as it goes."""
+"""The notices of a run, while it goes on."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ import pytest
 from tests.helpers import scheduler_of, wave_of
 from tests.runs import cancelled, started
 
-from wavelane import (
-    JournalError,
-    Notice,
-    Scheduler,
-)
+from wavelane import JournalError, Notice, Scheduler
 from wavelane.testing import run_virtual
 from wavelane.testing.virtual import EPOCH
 
 
-def told(notices: list[Notice]) -> list[str]:
+def in_words(notices: list[Notice]) -> list[str]:
     return [
         f"{one.issue} {one.source} → {one.target}"
         if one.kind == "issue"
@@ -31,7 +27,7 @@ async def collect(scheduler: Scheduler) -> list[Notice]:
     return [notice async for notice in scheduler.events()]
 
 
-def test_the_stream_of_events_tells_all_that_happens_and_ends_with_the_run() -> None:
+def test_the_stream_of_notices_has_all_that_happens_and_ends_with_the_run() -> None:
     scheduler = scheduler_of(wave_of("a#1"))
 
     async def main() -> list[Notice]:
@@ -43,7 +39,7 @@ def test_the_stream_of_events_tells_all_that_happens_and_ends_with_the_run() -> 
 
     notices = run_virtual(main)
 
-    assert told(notices) == [
+    assert in_words(notices) == [
         "cap 1",
         "a#1 queued → admitted",
         "a#1 admitted → running",
@@ -60,14 +56,14 @@ def test_the_stream_of_events_tells_all_that_happens_and_ends_with_the_run() -> 
     assert {notice.repo for notice in notices if notice.kind == "issue"} == {"a"}
 
 
-def test_a_stream_tells_what_happens_from_when_it_was_asked_for() -> None:
+def test_a_stream_has_what_happens_after_it_was_opened() -> None:
     scheduler = scheduler_of(wave_of("a#1"))
 
     async def main() -> list[Notice]:
         await started(scheduler, 130)
         return await collect(scheduler)
 
-    assert told(run_virtual(main)) == ["a#1 merging → done", "end complete"]
+    assert in_words(run_virtual(main)) == ["a#1 merging → done", "end complete"]
 
 
 def test_a_stream_after_the_run_is_empty() -> None:
@@ -80,7 +76,7 @@ def test_a_stream_after_the_run_is_empty() -> None:
     assert run_virtual(main) == []
 
 
-def test_a_notice_has_the_reason_of_its_own_moment() -> None:
+def test_a_notice_has_the_reason_at_its_own_time() -> None:
     scheduler = scheduler_of(wave_of("a#1"))
 
     async def main() -> list[Notice]:
@@ -94,7 +90,7 @@ def test_a_notice_has_the_reason_of_its_own_moment() -> None:
     assert [notice.reason for notice in run_virtual(main)][:2] == ["which key?", ""]
 
 
-def test_who_listens_only_after_a_park_hears_its_reason_all_the_same() -> None:
+def test_a_reader_that_comes_after_a_park_still_gets_its_reason() -> None:
     scheduler = scheduler_of(wave_of("a#1"))
     scheduler.park("a#1", "which key?")
 
@@ -107,7 +103,7 @@ def test_who_listens_only_after_a_park_hears_its_reason_all_the_same() -> None:
     assert run_virtual(main)[0].reason == "which key?"
 
 
-def test_all_who_read_one_stream_come_to_its_end() -> None:
+def test_all_readers_of_one_stream_reach_its_end() -> None:
     scheduler = scheduler_of(wave_of("a#1"))
 
     async def main() -> int:
@@ -129,7 +125,7 @@ def test_a_stream_ends_when_the_run_is_cancelled() -> None:
     async def main() -> list[str]:
         reading = asyncio.create_task(collect(scheduler))
         await cancelled(await started(scheduler, 30))
-        return told(await reading)
+        return in_words(await reading)
 
     assert run_virtual(main)[-1] == "a#1 admitted → running"
 

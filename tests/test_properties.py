@@ -1,4 +1,4 @@
-"""Each property must be able to fail: it is shown a state that was broken by hand."""
+"""Each property can fail: it gets a state that was broken by hand."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ BREAKS: list[tuple[str, str, Callable[[WaveState], None]]] = [
         "a#1 may begin_merge and did not",
         both(take_merge_turn, set_on("a#1", open=False)),
     ),
-    ("fixpoint", "the merge queue of b waits for nobody", forgotten_turn),
+    ("fixpoint", "the merge queue of b waits although its turn is free", forgotten_turn),
 ]
 
 
@@ -157,11 +157,11 @@ def test_rework_that_could_take_its_lane_and_does_not_is_seen() -> None:
     assert BrokenProperty("fixpoint", "a#1 may take_lane and did not") in broken(model.state)
 
 
-def test_every_property_has_been_seen_to_fail() -> None:
+def test_every_property_has_an_example_that_breaks_it() -> None:
     assert {name for name, _, _ in BREAKS} == {*ALWAYS}
 
 
-def test_no_property_looks_for_work_left_undone_before_the_start_and_after_the_end() -> None:
+def test_no_property_expects_starts_before_the_run() -> None:
     model = Model(wave_of("a#1"), started=False)
 
     assert broken(model.state) == []

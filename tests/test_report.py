@@ -1,4 +1,4 @@
-"""How long issues have been in a state and worked on, however many runs that took."""
+"""How long issues were in each state and worked on, over any number of runs."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ MINUTE = 60.0
 NOON = 1_000_000_000.0
 
 
-class Told:
-    """A wave of one issue, told minute by minute what happens."""
+class RecordedWave:
+    """A wave of one issue, whose events are recorded with their times in minutes."""
 
     def __init__(self, *issues: str) -> None:
         wave = Wave([Issue(one, one.partition("#")[0]) for one in issues or ("api#1",)])
         self.replay = Replay(WaveState(wave, cap=Cap.at(2)))
         self.state = self.replay.state
-        self.tell(0, WaveStarted())
+        self.record(0, WaveStarted())
 
-    def tell(self, minute: float, *events: Event) -> None:
+    def record(self, minute: float, *events: Event) -> None:
         for event in events:
             self.replay.apply(NOON + minute * MINUTE, event)
 
     def end(self, minute: float, outcome: Outcome, issue: str = "api#1") -> None:
-        self.tell(minute, SessionEnded(issue, self.state.find(issue).session, outcome))
+        self.record(minute, SessionEnded(issue, self.state.find(issue).session, outcome))
 
     def worked(self, issue: str = "api#1", minute: float | None = None) -> float:
-        """In minutes."""
+        """How long an issue was worked on, in minutes."""
         now = None if minute is None else NOON + minute * MINUTE
         return self.replay.recorder.worked(issue, now) / MINUTE
 
@@ -90,82 +90,82 @@ def test_what_a_run_found_is_in_its_report_after_it_was_killed(tmp_path: Path) -
 
 
 def test_an_issue_has_worked_for_as_long_as_its_sessions_took() -> None:
-    told = Told()
-    told.end(10, Implemented())
-    told.end(13, ChangesRequested("a test"))
-    told.end(18, Implemented())
-    told.end(20, Approved())
-    told.end(21, Merged())
+    wave = RecordedWave()
+    wave.end(10, Implemented())
+    wave.end(13, ChangesRequested("a test"))
+    wave.end(18, Implemented())
+    wave.end(20, Approved())
+    wave.end(21, Merged())
 
-    assert told.worked() == 21
-    assert told.minutes() == {"running": 15, "review": 5, "merging": 1}
+    assert wave.worked() == 21
+    assert wave.minutes() == {"running": 15, "review": 5, "merging": 1}
 
 
 def test_a_session_that_is_under_way_counts_up_to_now() -> None:
-    told = Told()
-    told.end(10, Implemented())
+    wave = RecordedWave()
+    wave.end(10, Implemented())
 
-    assert told.worked(minute=12) == 12
-    assert told.worked() == 10
-
-
-def test_what_waits_in_flight_does_not_work() -> None:
-    told = Told()
-    told.tell(5, CapMoved("pause"))
-    told.end(10, Implemented())
-    told.tell(40, CapMoved("resume"))
-    told.end(43, Approved())
-
-    assert told.worked() == 13
-    assert told.minutes() == {"running": 10, "review": 33}
+    assert wave.worked(minute=12) == 12
+    assert wave.worked() == 10
 
 
-def test_a_session_that_was_withheld_was_no_work() -> None:
-    told = Told()
-    told.tell(0, CapMoved("pause"))
-    told.tell(1, SessionWithheld("api#1", 1))
-    told.tell(30, CapMoved("resume"))
-    told.end(40, Implemented())
+def test_an_issue_that_waits_in_flight_is_not_worked_on() -> None:
+    wave = RecordedWave()
+    wave.record(5, CapMoved("pause"))
+    wave.end(10, Implemented())
+    wave.record(40, CapMoved("resume"))
+    wave.end(43, Approved())
 
-    assert told.worked() == 10
+    assert wave.worked() == 13
+    assert wave.minutes() == {"running": 10, "review": 33}
+
+
+def test_a_session_that_was_withheld_does_not_count_as_work() -> None:
+    wave = RecordedWave()
+    wave.record(0, CapMoved("pause"))
+    wave.record(1, SessionWithheld("api#1", 1))
+    wave.record(30, CapMoved("resume"))
+    wave.end(40, Implemented())
+
+    assert wave.worked() == 10
 
 
 def test_the_time_between_a_crash_and_the_next_run_is_neither_worked_nor_spent_in_a_state() -> None:
-    told = Told("api#1", "web#1")
-    told.end(10, Implemented())
-    told.end(12, Implemented(), "web#1")  # the last that is known of this run
-    told.tell(600, RunCutOff(), AttemptResumed("api#1"), AttemptResumed("web#1"))
-    told.tell(601, WaveStarted())
-    told.end(604, Approved())
-    told.end(605, Merged())
+    wave = RecordedWave("api#1", "web#1")
+    wave.end(10, Implemented())
+    wave.end(12, Implemented(), "web#1")  # the last event of this run
+    wave.record(600, RunCutOff(), AttemptResumed("api#1"), AttemptResumed("web#1"))
+    wave.record(601, WaveStarted())
+    wave.end(604, Approved())
+    wave.end(605, Merged())
 
-    assert told.worked() == 10 + 2 + 3 + 1
-    assert told.minutes() == {"running": 10, "review": 2 + 3, "merging": 1}
+    assert wave.worked() == 10 + 2 + 3 + 1
+    assert wave.minutes() == {"running": 10, "review": 2 + 3, "merging": 1}
 
 
 def test_the_time_after_a_stop_is_neither_worked_nor_spent_in_a_state() -> None:
-    told = Told()
-    told.tell(5, StopRequested())
-    told.end(10, Implemented())
-    told.tell(600, AttemptResumed("api#1"), WaveStarted())
-    told.end(603, Approved())
+    wave = RecordedWave()
+    wave.record(5, StopRequested())
+    wave.end(10, Implemented())
+    wave.record(600, AttemptResumed("api#1"), WaveStarted())
+    wave.end(603, Approved())
 
-    assert told.worked() == 13
-    assert told.minutes() == {"running": 10, "review": 3}
-
-
-def test_what_was_discarded_after_a_crash_does_not_count_as_worked() -> None:
-    told = Told()
-    told.end(10, Implemented())
-    told.end(12, ChangesRequested("a test"))
-    told.tell(600, RunCutOff(), AttemptDiscarded("api#1"), WaveStarted())
-
-    assert told.worked(minute=607) == 7
+    assert wave.worked() == 13
+    assert wave.minutes() == {"running": 10, "review": 3}
 
 
-def test_a_clock_that_was_set_back_takes_nothing_away() -> None:
-    told = Told()
-    told.end(-30, Implemented())
-    told.end(-20, Approved())
+def test_an_attempt_that_was_discarded_after_a_crash_does_not_count_as_work() -> None:
+    wave = RecordedWave()
+    wave.end(10, Implemented())
+    wave.end(12, ChangesRequested("a test"))
+    wave.record(600, RunCutOff(), AttemptDiscarded("api#1"), WaveStarted())
 
-    assert told.worked() == 10
+    assert wave.worked(minute=607) == 7
+
+
+def test_a_clock_that_is_set_back_does_not_reduce_the_time_worked() -> None:
+    wave = RecordedWave()
+    wave.end(-30, Implemented())
+    wave.end(-20, Approved())
+
+    assert wave.worked() == 10

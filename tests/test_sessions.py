@@ -1,4 +1,4 @@
-"""What sessions and merges end with, and what is made of that."""
+"""How sessions and merges end, and what follows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from wavelane_model.outcomes import Failed, Stopped
 
 
 def failures_of(report: Report, issue_id: str = "a#1") -> str:
-    """What an issue was parked for, after the third failure."""
+    """The last failure of an issue that was parked after three."""
     text = report.issues[issue_id].why.text
     assert text.startswith("parked: 3 failures, the last: ")
     return text.removeprefix("parked: 3 failures, the last: ")
@@ -41,7 +41,7 @@ def failures_of(report: Report, issue_id: str = "a#1") -> str:
 def run_with(
     acts: list[object], step: Step = "implement", tmp_path: Path | None = None, **settings: Any
 ) -> Report:
-    """The report of a wave in which a step of a#1 ends so; b#1 is always well."""
+    """The report of a wave in which a step of a#1 ends like this, and b#1 goes well."""
     journal = None if tmp_path is None else tmp_path / "journal"
     pipeline = ScriptedPipeline({(step, "a#1"): acts})
     scheduler = scheduler_of(wave_of("a#1", "b#1"), pipeline, journal=journal, **settings)
@@ -54,7 +54,7 @@ def run_with(
     return report
 
 
-# What a pipeline may do wrong
+# Mistakes of a pipeline
 
 
 class Mute(Exception):
@@ -209,7 +209,7 @@ def test_a_plain_function_that_returns_something_to_await_is_fine() -> None:
     assert run_virtual(scheduler_of(wave_of("a#1"), Partial()).run).outcome == "complete"
 
 
-def test_none_stands_for_implemented_and_for_merged() -> None:
+def test_none_means_implemented_or_merged() -> None:
     script: Any = {("implement", "a#1"): [None], ("merge", "a#1"): [None]}
     pipeline = ScriptedPipeline(script)
 
@@ -239,13 +239,13 @@ def test_a_step_that_takes_too_long_is_ended_and_counts_as_failed(step: Step) ->
     assert lengths == [90.5] * 3
 
 
-def test_a_timeout_of_one_step_is_none_for_another() -> None:
+def test_a_timeout_of_one_step_does_not_apply_to_another() -> None:
     report = run_virtual(scheduler_of(wave_of("a#1"), limits=Limits(review_timeout=60.5)).run)
 
     assert report.outcome == "complete"
 
 
-def test_a_merge_that_is_in_when_its_time_is_up_is_merged() -> None:
+def test_a_merge_that_was_made_when_its_time_is_up_counts() -> None:
     async def merge(issue: Assignment) -> Merged:
         try:
             await asyncio.sleep(3600)
@@ -272,10 +272,10 @@ def test_a_session_that_its_own_code_cancels_is_a_failure_and_does_not_vanish() 
     assert failures_of(report) == "implement was cancelled, and not by the scheduler"
 
 
-# What a session is told
+# What a session gets
 
 
-def test_a_session_is_told_its_number_attempt_round_and_feedback() -> None:
+def test_a_session_gets_its_number_attempt_round_and_feedback() -> None:
     pipeline = ScriptedPipeline(
         {
             ("implement", "a#1"): [Checkpoint("half"), Implemented(), ValueError()],

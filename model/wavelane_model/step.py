@@ -263,7 +263,7 @@ def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -
         raise IllegalEvent("the wave has started already")
     if state.open_sessions:
         raise IllegalEvent(
-            "the run before was cut off, and what is left of its sessions was not told yet: "
+            "the previous run was cut off, and there is no recovery finding yet about: "
             + ", ".join(state.issue_id(record) for record in state.records if record.open)
         )
     state.started = True

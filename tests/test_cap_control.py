@@ -1,4 +1,4 @@
-"""The lever on the cap, from any thread and at any time."""
+"""The control of the cap, from any thread and at any time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from wavelane.testing.virtual import EPOCH
 from wavelane_model.lifecycle import LaneRelease
 
 
-def test_a_lever_that_is_moved_before_the_run_is_in_force_at_its_start() -> None:
+def test_a_level_that_is_set_before_the_run_applies_from_its_start() -> None:
     pipeline = ScriptedPipeline()
     scheduler = scheduler_of(wave_of("a#1", "b#1", "c#1"), pipeline)
     assert scheduler.cap.set(1) == 1
@@ -47,7 +47,7 @@ def test_a_lever_that_is_moved_before_the_run_is_in_force_at_its_start() -> None
     assert report.highest_cap == 1
 
 
-def test_a_lever_answers_with_the_level_that_then_holds() -> None:
+def test_a_move_of_the_cap_returns_the_new_level() -> None:
     cap = scheduler_of(wave_of("a#1", "b#1", "c#1")).cap
 
     moves = [cap.step_down, cap.step_down, cap.step_down, cap.step_down, cap.step_up, cap.pause]
@@ -57,7 +57,7 @@ def test_a_lever_answers_with_the_level_that_then_holds() -> None:
 
 
 @pytest.mark.parametrize("level", [-1, 4])
-def test_a_level_off_the_scale_is_refused(level: int) -> None:
+def test_a_level_out_of_range_is_refused(level: int) -> None:
     with pytest.raises(
         ValueError, match=rf"the cap's level is {level}; give 0 \(paused\) to 3, its"
     ):
@@ -65,19 +65,19 @@ def test_a_level_off_the_scale_is_refused(level: int) -> None:
 
 
 @pytest.mark.parametrize("level", [1.0, True, None, "2"])
-def test_a_level_that_is_no_number_is_refused(level: Any) -> None:
+def test_a_level_that_is_not_a_whole_number_is_refused(level: Any) -> None:
     with pytest.raises(TypeError, match=r"the cap's level is .*; give a whole number"):
         scheduler_of(wave_of("a#1")).cap.set(level)
 
 
-def test_a_lever_after_the_run_changes_nothing() -> None:
+def test_a_move_of_the_cap_after_the_run_changes_nothing() -> None:
     scheduler = scheduler_of(wave_of("a#1", "b#1"))
     run_virtual(scheduler.run)
 
     assert scheduler.cap.step_down() == 2
 
 
-def test_a_session_that_was_ordered_and_has_not_begun_does_not_begin_after_a_pause() -> None:
+def test_a_session_that_was_ordered_does_not_begin_after_a_pause() -> None:
     async def implement(issue: Assignment) -> None:
         scheduler.cap.pause()
 
@@ -95,12 +95,12 @@ def test_a_session_that_was_ordered_and_has_not_begun_does_not_begin_after_a_pau
 
 
 class Watched(ScriptedPipeline):
-    """Tells an observer what it sees; each step needs a leave to end."""
+    """Reports each step to an observer; a step needs a permit to end."""
 
     def __init__(self, observer: Observer) -> None:
         super().__init__()
         self.observer = observer
-        self.leaves = asyncio.Semaphore(0)
+        self.permits = asyncio.Semaphore(0)
         self.errors: list[Exception] = []
 
     async def _play(self, step: Step, issue: Assignment) -> object:
@@ -109,7 +109,7 @@ class Watched(ScriptedPipeline):
         except Exception as error:
             self.errors.append(error)
             raise
-        await self.leaves.acquire()
+        await self.permits.acquire()
         self.observer.ended(issue.id, approved=step == "review", merged=step == "merge")
         return {"implement": None, "review": Approved(), "merge": Merged()}[step]
 
@@ -124,7 +124,7 @@ def threads_take_turns_often() -> Iterator[None]:
 
 @pytest.mark.usefixtures("threads_take_turns_often")
 @pytest.mark.parametrize("lane_release", ["done", "review"])
-def test_many_threads_on_the_lever_break_no_rule(lane_release: LaneRelease) -> None:
+def test_many_threads_that_move_the_cap_break_no_rule(lane_release: LaneRelease) -> None:
     dice = random.Random(7)
     wave = Wave(
         [
@@ -135,38 +135,38 @@ def test_many_threads_on_the_lever_break_no_rule(lane_release: LaneRelease) -> N
     observer = Observer(wave, lane_release, 8)
     pipeline = Watched(observer)
     scheduler = Scheduler(wave, pipeline, cap=8, lane_release=lane_release)
-    lever = threading.Lock()
+    one_at_a_time = threading.Lock()
     moved_in_mid_run = 0
 
-    def pull(loop: asyncio.AbstractEventLoop, seed: int) -> None:
-        """Move the lever, and let the observer know when the move holds.
+    def move_cap(loop: asyncio.AbstractEventLoop, seed: int) -> None:
+        """Move the cap, and report each level to the observer once it is in force.
 
-        A higher level it knows before, a lower one when the call has returned and the callback
-        that the loop was in the middle of has ended. Each move lets two steps end.
+        A higher level is reported before the move; a lower one when the call has returned and the
+        callback that the loop was running has ended. Each move lets two steps end.
         """
         nonlocal moved_in_mid_run
         own = random.Random(seed)
 
-        async def tell(level: int) -> None:
+        async def report_level(level: int) -> None:
             observer.cap_moved(level)
-            pipeline.leaves.release()
-            pipeline.leaves.release()
+            pipeline.permits.release()
+            pipeline.permits.release()
 
         for _ in range(60):
-            with lever:
+            with one_at_a_time:
                 level = own.randrange(9)
                 higher = level > scheduler.cap.level
                 if higher:
-                    asyncio.run_coroutine_threadsafe(tell(level), loop).result(30)
+                    asyncio.run_coroutine_threadsafe(report_level(level), loop).result(30)
                 scheduler.cap.set(level)
                 if not higher:
-                    asyncio.run_coroutine_threadsafe(tell(level), loop).result(30)
+                    asyncio.run_coroutine_threadsafe(report_level(level), loop).result(30)
                 moved_in_mid_run += 0 < observer.starts < 900
 
     async def main() -> Report:
         loop = asyncio.get_running_loop()
         threads = [
-            threading.Thread(target=pull, args=(loop, seed), daemon=True) for seed in range(8)
+            threading.Thread(target=move_cap, args=(loop, seed), daemon=True) for seed in range(8)
         ]
         run = asyncio.create_task(scheduler.run())
         for thread in threads:
@@ -191,7 +191,7 @@ def test_threads_may_read_and_act_while_the_wave_runs(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     scheduler = Scheduler(wave, ScriptedPipeline(seconds=0), journal=journal)
     errors: list[BaseException] = []
-    gate = threading.Barrier(9)
+    start_together = threading.Barrier(9)
 
     def park(number: int) -> None:
         scheduler.park(f"i{number}", "?")
@@ -211,7 +211,7 @@ def test_threads_may_read_and_act_while_the_wave_runs(tmp_path: Path) -> None:
 
     def act(seed: int) -> None:
         own = random.Random(seed)
-        gate.wait()
+        start_together.wait()
         try:
             for _ in range(600):
                 with contextlib.suppress(IllegalEvent):
@@ -224,7 +224,7 @@ def test_threads_may_read_and_act_while_the_wave_runs(tmp_path: Path) -> None:
         run = await started(scheduler)
         for thread in threads:
             thread.start()
-        gate.wait()
+        start_together.wait()
         for thread in threads:
             await asyncio.to_thread(thread.join)
         scheduler.cap.set(20)
@@ -241,7 +241,7 @@ def test_threads_may_read_and_act_while_the_wave_runs(tmp_path: Path) -> None:
 
 
 class OwnedLock:
-    """A lock that knows which thread holds it."""
+    """A lock that knows which thread has acquired it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
