@@ -268,7 +268,7 @@ def _rejects(folder: Path) -> Iterator[str]:
     for number, forgery in enumerate(FORGERIES):
         base = _base(folder, forgery.base, bases)
         if not verify(base).keeps_the_rules:
-            yield f"what {forgery} is a forgery of is not lawful itself"
+            yield f"what {forgery} is a forgery of breaks a rule itself"
         path = Path(shutil.copy(base, folder / f"forged{number}.db"))
         forgery.apply(path)
         found = verify(path).findings

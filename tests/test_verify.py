@@ -253,7 +253,7 @@ def test_a_verdict_is_a_line_for_people_and_values_for_machines(
         f"breaks the rules: 12 events, unfinished\nlane: event 3 (SessionEnded api#2): {sentence}"
     )
     assert json.loads(json.dumps(verdict.to_dict())) == {
-        "lawful": False,
+        "keeps_the_rules": False,
         "events": 12,
         "outcome": "unfinished",
         "findings": [
