@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from specs.told import tell
+from specs.written import write_journal
 from wavelane import Limits, Scheduler
 from wavelane.journal import Settings, encode_event, first_digest, next_digest
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
@@ -126,7 +126,7 @@ POSTPONED: Final = Base(Wave((Issue("etc#1", "etc"),)), cap=1)
 
 
 @dataclass(frozen=True)
-class Told(Base):
+class Written(Base):
     """Runs whose journal keeps the rules, written from their events."""
 
     events: tuple[Event, ...] = ()
@@ -134,10 +134,10 @@ class Told(Base):
     def write(self, path: Path) -> None:
         """Let the events happen, with the journal at `path`."""
         lane_release: LaneRelease = "review" if self.pipelined else "done"
-        tell(path, Settings(self.wave, self.cap, lane_release, Limits()), self.events)
+        write_journal(path, Settings(self.wave, self.cap, lane_release, Limits()), self.events)
 
 
-TIMED: Final = Told(
+TIMED: Final = Written(
     wave=Wave((Issue("api#1", "api"),)),
     cap=1,
     events=(
@@ -150,7 +150,7 @@ TIMED: Final = Told(
     ),
 )
 """1 start; 2 paused for two minutes; 3 implemented; 4 the pause ends, and the review begins; …"""
-PLANNED: Final = Told(
+PLANNED: Final = Written(
     wave=Wave((Issue("api#1", "api"), Issue("web#1", "web", ("api#1",)), Issue("web#2", "web"))),
     cap=2,
     events=(
@@ -163,7 +163,7 @@ PLANNED: Final = Told(
 )
 """1 lane web is to be reserved for web#1; 2 start, api#1 begins; 3 it is implemented; 4 the
 reservation ends, web#2 begins; 5 it is implemented."""
-AMENDED: Final = Told(
+AMENDED: Final = Written(
     wave=Wave((Issue("api#1", "api"), Issue("api#2", "api")), repos=("api", "web")),
     cap=2,
     events=(
@@ -174,7 +174,7 @@ AMENDED: Final = Told(
 )
 """1 start, api#1 begins; 2 web#1 is added and begins, and api#2 is to wait for it; 3 web#1 is
 implemented."""
-CUT_OFF: Final = Told(
+CUT_OFF: Final = Written(
     events=(
         WaveStarted(),  # 1: api#1 and app#1 begin
         SessionEnded("api#1", 1, Implemented()),

@@ -1,6 +1,6 @@
 """Observers: they see sessions and merges start and end, and the cap's lever; nothing else.
 
-They know neither the model nor the scheduler's state. Whoever drives them tells what an operator
+They know neither the model nor the scheduler's state. Whatever drives them reports what an operator
 or an outcome took out of flight, and when the process that ran the wave is gone, with all sessions.
 What they complain about is a rule that was broken in the world.
 """
@@ -39,7 +39,7 @@ class Observer:
     over: bool = False
     """Whether the run has ended, or was cut off."""
     lost: set[str] = field(default_factory=set)
-    """Issues whose session was lost with the run, and of which nothing was told since."""
+    """Issues whose session was lost with the run, and of which nothing was reported since."""
 
     def __post_init__(self) -> None:
         self.highest = self.level
@@ -65,8 +65,8 @@ class Observer:
         for repo, queue in self.queues.items():
             self.queues[repo] = [who for who in queue if who in self.wave]
 
-    def told(self, issue_id: str, *, merged: bool) -> None:
-        """It is told what is left of an issue. `merged`: its merge is in."""
+    def recovered(self, issue_id: str, *, merged: bool) -> None:
+        """What is left of an issue is reported. `merged`: its merge is in."""
         self.lost.discard(issue_id)
         if merged:
             self.left_flight(issue_id)
@@ -74,7 +74,7 @@ class Observer:
 
     def run_started(self) -> None:
         """Another run starts."""
-        self._require(not self.lost, "end", f"nothing was told of {sorted(self.lost)}")
+        self._require(not self.lost, "end", f"nothing was reported of {sorted(self.lost)}")
         self.over = False
         self.highest = max(self.level, len(self.underway))
 

@@ -153,7 +153,7 @@ class ModelMachine(RuleBasedStateMachine):
         elif isinstance(event, SessionWithheld):
             self.observer.ended(event.issue)
         elif isinstance(event, RECOVERY_FINDINGS):
-            self.observer.told(event.issue, merged=isinstance(event, MergeFound))
+            self.observer.recovered(event.issue, merged=isinstance(event, MergeFound))
         elif isinstance(event, WaveStarted):
             self.observer.run_started()
         elif isinstance(event, RunCutOff):

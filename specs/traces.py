@@ -11,8 +11,8 @@ the effects that the step has for them: `verify` folds a journal through the mod
 notice that the model itself is wrong.
 
 A random run has a random wave, cap, lane policy, script and lever. A random wave whose runs are cut
-off is told by the events that happen to it (specs/told.py), whatever the step takes. All of it
-follows from a seed, so that a seed that fails can be tried again.
+off is written from the events that happen to it (specs/written.py), whatever the step takes. All of
+it follows from a seed, so that a seed that fails can be tried again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Any, Final, get_args
 from specs.forgeries import FORGERIES, Base, Forger, forge
 from specs.monitored import broken_rules
 from specs.results import Result
-from specs.told import Scribe
+from specs.written import Scribe
 from wavelane import Issue, Limits, Report, Scheduler, Wave
 from wavelane.journal import Settings
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
@@ -160,10 +160,10 @@ def _what_may_happen(random: Random, state: WaveState) -> Iterator[Event]:
     yield from (CancelRequested(issue), ParkRequested(issue, "a question"), UnparkRequested(issue))
     yield from (CapMoved(random.choice(_MOVES)), CapMoved("set", random.randint(0, 4)))
     if state.ended:
-        told = (AttemptDiscarded, AttemptResumed, MergeFound)
+        found = (AttemptDiscarded, AttemptResumed, MergeFound)
         yield AttemptUnclear(issue, "its branch is gone")
         for record in state.records:
-            yield random.choice(told)(state.issue_id(record))
+            yield random.choice(found)(state.issue_id(record))
         yield from (WaveStarted(), WaveStarted(), StopRequested())
         return
     yield RunCutOff()
@@ -219,10 +219,10 @@ def random_damage(random: Random, path: Path) -> Callable[[Forger], object]:
             WaveStarted(),
             StopRequested(),
             RunCutOff(),
-            MergeFound(rows[other - 1][1] or "nobody#1"),
+            MergeFound(rows[other - 1][1] or "unknown#1"),
             CapMoved("set", random.randint(0, 9)),
             SessionEnded(
-                rows[other - 1][1] or "nobody#1", random.randint(1, 4), random.choice(OUTCOMES)
+                rows[other - 1][1] or "unknown#1", random.randint(1, 4), random.choice(OUTCOMES)
             ),
         )
     )
@@ -268,7 +268,7 @@ def _rejects(folder: Path) -> Iterator[str]:
     for number, forgery in enumerate(FORGERIES):
         base = _base(folder, forgery.base, bases)
         if not verify(base).keeps_the_rules:
-            yield f"what {forgery} is a forgery of is not lawful itself"
+            yield f"what {forgery} is a forgery of breaks a rule itself"
         path = Path(shutil.copy(base, folder / f"forged{number}.db"))
         forgery.apply(path)
         found = verify(path).findings

@@ -1,4 +1,4 @@
-"""A pipeline and a run's notices, with an observer beside them that is told what it may see.
+"""A pipeline and a run's notices, with an observer beside them that sees what it may see.
 
 The observer sees calls of the pipeline begin and end. What an operator or an outcome took out of
 flight or out of a merge queue it learns from the notices.
@@ -18,7 +18,7 @@ from wavelane_model.outcomes import Approved, Merged
 
 
 class WatchedPipeline(ABC):
-    """Tells an observer of every call. What the observer complains about is kept in `errors`."""
+    """Notifies an observer of every call, and keeps its complaints in `errors`."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
@@ -26,7 +26,7 @@ class WatchedPipeline(ABC):
 
     @abstractmethod
     async def play(self, step: Step, issue: Assignment) -> object:
-        """One call: return what it returns, or raise. It begins when the observer was told."""
+        """One call: return what it returns, or raise. It begins after the observer was notified."""
 
     def complain(self, error: Exception) -> None:
         """Take note of a complaint of the observer."""
@@ -65,7 +65,7 @@ class WatchedPipeline(ABC):
 
 
 def overhear(observer: Observer, notice: Notice) -> None:
-    """Tell the observer what only a notice can tell: leaving flight, or a merge queue."""
+    """Notify the observer of what only a notice shows: leaving flight, or a merge queue."""
     if notice.kind == "issue" and notice.target in ("parked", "cancelled", "queued"):
         observer.left_flight(notice.issue)
     elif (notice.source, notice.target) == ("merging", "admitted"):

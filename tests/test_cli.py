@@ -106,7 +106,7 @@ def test_a_journal_is_verified_and_one_that_was_edited_is_not(project: Path) -> 
     assert "complete" in kept.stdout
     assert broken.returncode == 1
     assert broken.stdout.startswith("breaks the rules: ")
-    assert json.loads(as_json.stdout)["lawful"] is False
+    assert json.loads(as_json.stdout)["keeps_the_rules"] is False
 
 
 def test_a_file_that_is_no_journal_cannot_be_verified(project: Path) -> None:

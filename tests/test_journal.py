@@ -543,7 +543,7 @@ def test_a_file_that_is_there_already_is_never_overwritten(tmp_path: Path, conte
     assert path.read_bytes() == content
 
 
-def test_a_database_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE other (x)")
@@ -646,7 +646,7 @@ def small_disks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("small_disks")
-def test_a_disk_without_room_for_the_journal_is_told_and_nothing_is_left_on_it(
+def test_a_disk_without_room_for_the_journal_is_reported_and_nothing_is_left_on_it(
     tmp_path: Path,
 ) -> None:
     with SmallDisk(tmp_path / "disk", 8192) as disk:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from specs.forgeries import CUT_OFF, FORGERIES, PIPELINED, STRICT, Base, Forger, forge
-from specs.told import tell
+from specs.written import write_journal
 from tests.helpers import scheduler_of, wave_of
 
 from wavelane import Issue, JournalError, Limits, Report, Scheduler, Wave
@@ -168,7 +168,9 @@ def test_a_wave_whose_runs_were_cut_off_keeps_the_rules_to_its_end(
 def test_a_run_that_was_cut_off_keeps_the_rules_and_its_lost_sessions_are_named(
     tmp_path: Path,
 ) -> None:
-    tell(tmp_path / "journal.db", Settings(STRICT.wave, 2, "done", Limits()), CUT_OFF.events[:5])
+    write_journal(
+        tmp_path / "journal.db", Settings(STRICT.wave, 2, "done", Limits()), CUT_OFF.events[:5]
+    )
 
     verdict = assert_keeps_the_rules(tmp_path / "journal.db")
 
@@ -183,7 +185,7 @@ def test_a_wait_goes_on_over_a_run_that_was_cut_off(
     tmp_path: Path, until: float, rules: list[str]
 ) -> None:
     wave = Wave([Issue("a#1", "a"), Issue("b#1", "b")])
-    tell(
+    write_journal(
         tmp_path / "journal.db",
         Settings(wave, 2, "done", Limits()),
         (
@@ -253,7 +255,7 @@ def test_a_verdict_is_a_line_for_people_and_values_for_machines(
         f"breaks the rules: 12 events, unfinished\nlane: event 3 (SessionEnded api#2): {sentence}"
     )
     assert json.loads(json.dumps(verdict.to_dict())) == {
-        "lawful": False,
+        "keeps_the_rules": False,
         "events": 12,
         "outcome": "unfinished",
         "findings": [
@@ -379,12 +381,12 @@ def content(path: Path) -> list[tuple[object, ...]]:
 
 def assert_tells_the_same(path: Path, report: Report) -> None:
     """In a changed journal that keeps the rules, issues and their rows end as they did."""
-    told = Report.from_journal(path)
+    folded = Report.from_journal(path)
     with closing(JournalReader(path)) as reader:
         rows = reader.standings()
     for issue, row in rows.items():
-        assert row.state == told.issues[issue].state == report.issues[issue].state
-        assert row.attempts == told.issues[issue].attempts == report.issues[issue].attempts
+        assert row.state == folded.issues[issue].state == report.issues[issue].state
+        assert row.attempts == folded.issues[issue].attempts == report.issues[issue].attempts
 
 
 @given(

@@ -90,7 +90,7 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {
-            "lawful": self.keeps_the_rules,
+            "keeps_the_rules": self.keeps_the_rules,
             "events": self.events,
             "outcome": self.outcome,
             "findings": [finding.to_dict() for finding in self.findings],

@@ -1,4 +1,4 @@
-"""Runs that are told by their events: the step takes them, and the journal keeps them.
+"""Journals that are written from a list of events: the step takes them, the journal keeps them.
 
 What becomes of a wave over several runs, of which some are cut off, is written here as a scheduler
 would write it, without one.
@@ -36,7 +36,7 @@ class Scribe:
         self._journal.close()
 
 
-def tell(path: Path, settings: Settings, events: Iterable[Event]) -> None:
+def write_journal(path: Path, settings: Settings, events: Iterable[Event]) -> None:
     """Write the journal in which these events happened. Raises `IllegalEvent`."""
     scribe = Scribe(path, settings)
     try:
