@@ -99,6 +99,13 @@ def test_a_wave_that_is_blocked_from_its_run_to_its_verdict(say: Speak) -> None:
     check("steering", say("park", "wave.yaml", "api#1", "it is done", exits=1))
 
 
+def test_input_that_is_refused(say: Speak) -> None:
+    write_wave('id: "api#1", repo: app', 'id: "web#1", repo: web, depends_on: ["api#9"]')
+    check("problems", say("plan", "wave.yaml", exits=2))
+    check("problems", say("run", "wave.yaml", "--cap", "0", exits=2))
+    check("problems", say("status", "gone.db", exits=2))
+
+
 def test_a_wave_that_has_not_begun(say: Speak) -> None:
     scheduler = Scheduler(Wave([Issue("api#1", "api")]), ScriptedPipeline(), journal="new.db")
     scheduler.open_journal()

@@ -102,7 +102,7 @@ class PictureFormat(StrEnum):
 
 
 class Described(StrEnum):
-    """What has a JSON Schema; `steering` is what cap, pause, park and the like answer."""
+    """What has a JSON Schema; `steering` is the answer to cap, pause, park and the like."""
 
     WAVE_FILE = "wave-file"
     RUN = "run"
@@ -111,6 +111,7 @@ class Described(StrEnum):
     STATUS = "status"
     VERIFY = "verify"
     STEERING = "steering"
+    PROBLEMS = "problems"
 
 
 def main() -> None:

@@ -459,6 +459,39 @@ class SteeringOutput(_Output):
     """The answer, in a sentence."""
 
 
+class PlaceOutput(_Object):
+    """Where something stands that is wrong."""
+
+    path: list[str | int]
+    """The keys and positions (from 0) that lead to it; empty: it is about the whole."""
+    file: str
+    """The file that it was read from, or empty."""
+    line: int | None
+    """The line in the file, from 1; null: it has none."""
+    column: int | None
+    """The column in the line, from 1; null: it is not known."""
+
+
+class ProblemOutput(_Object):
+    """One thing that is wrong."""
+
+    code: str
+    """Its kind, e.g. `unknown-dependency`."""
+    subject: str
+    """What it is about: the id of an issue, the name of a repo, a key, an option; or empty."""
+    message: str
+    """What is wrong and what to do, in a sentence."""
+    place: PlaceOutput
+    """Where it stands."""
+
+
+class ProblemsOutput(_Output):
+    """Any command with `--json` that refuses its input (exit code 2) or is interrupted (130)."""
+
+    problems: list[ProblemOutput]
+    """Everything that is wrong; the same is on standard error, a line each."""
+
+
 OUTPUTS: Final[Mapping[str, type[_Output]]] = {
     "run": RunOutput,
     "plan": PlanOutput,
@@ -466,6 +499,7 @@ OUTPUTS: Final[Mapping[str, type[_Output]]] = {
     "status": StatusOutput,
     "verify": VerifyOutput,
     "steering": SteeringOutput,
+    "problems": ProblemsOutput,
 }
 """The outputs by the name that `wavelane schema --of` has for them."""
 

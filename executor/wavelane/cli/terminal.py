@@ -96,5 +96,5 @@ def fail(problems: Iterable[Problem], code: int = BAD_INPUT, *, as_json: bool = 
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if as_json:
-        print_json({"problems": [problem.to_dict() for problem in problems]})
+        print_output({"problems": [problem.to_dict() for problem in problems]})
     raise typer.Exit(code)
