@@ -200,6 +200,11 @@ def excesses(rows: Sequence[Row]) -> Iterator[str]:
                 f"going on with {row.issues} issues takes {row.ratio:.1f} times as long as reading "
                 f"their journal; at most {DEAREST:g} is allowed"
             )
+        if row.ratio < 1:
+            yield (
+                f"{row.issues} issues: reading took {row.reading * 1e3:.0f} ms and going on, which "
+                f"reads, too, {row.seconds * 1e3:.0f} ms"
+            )
 
 
 def table_of(rows: Sequence[Row]) -> Table:

@@ -56,6 +56,7 @@ def matches(expected: str, printed: str) -> bool:
     return True
 
 
+@pytest.mark.git
 def test_the_tutorial_runs_as_printed(tmp_path: Path) -> None:
     """Files are written, commands are run, and what they print is what the page says."""
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"} | {

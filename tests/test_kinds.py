@@ -109,5 +109,10 @@ def test_command_lines_of_git_and_of_ours_are_known(line: str, is_one: bool) -> 
     assert runs_git_or_the_command(line.split()) is is_one
 
 
+def test_a_shell_that_is_to_run_git_is_known() -> None:
+    assert runs_git_or_the_command(["bash", "-c", "cd here && git init"])
+    assert not runs_git_or_the_command(["bash", "-c", "cd legit && make"])
+
+
 def test_what_is_no_text_is_sent_written_out() -> None:
     assert sendable({"said": ["h\udce9", 1, None]}) == {"said": ["h\\udce9", 1, None]}

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import PurePath
@@ -125,4 +126,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 def runs_git_or_the_command(words: Sequence[str]) -> bool:
     """Whether these are the words of a command line of git or of ours."""
-    return PurePath(words[0]).name in ("git", "wavelane") or [*words[1:3]] == ["-m", "wavelane"]
+    program = PurePath(words[0]).name
+    if program in ("sh", "bash"):
+        return any(re.search(r"\b(git|wavelane)\s", word) for word in words[1:])
+    return program in ("git", "wavelane") or [*words[1:3]] == ["-m", "wavelane"]
