@@ -36,6 +36,7 @@ ReasonCode = Literal[
     "under_way",
     "done",
 ]
+"""Why an issue is where it is, for machines."""
 
 
 class Obstacle(NamedTuple):

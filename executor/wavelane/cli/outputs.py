@@ -436,8 +436,8 @@ class FindingOutput(_Object):
 class VerifyOutput(_Output):
     """`wavelane verify --json`: whether a journal keeps the rules."""
 
-    keeps_the_rules: bool
-    """Nothing was found that breaks a rule."""
+    lawful: bool
+    """Whether it keeps the rules: nothing was found that breaks one."""
     events: int
     """How many events there are."""
     outcome: RunOutcome

@@ -15,14 +15,14 @@ from wavelane.replay.status import Overview, overview_of
 
 @dataclass(frozen=True, slots=True)
 class JournalStatus:
-    """Where the wave of a journal stands.
+    """Where a wave stands, seen from outside.
 
     Attributes:
-        journal: The journal's path.
-        phase: Whether a run is under way, and how the last one ended.
-        process: Who runs the wave, if a process does.
-        overview: Where the wave stands by lane.
-        report: Where it stands by issue.
+        journal: Path of the journal.
+        phase: Whether a run is under way.
+        process: The process that runs it; None: none does.
+        overview: Where it stands, by lane.
+        report: How it went so far, by issue.
         commands: Those that have no answer yet.
     """
 
@@ -68,8 +68,11 @@ class JournalStatus:
 def status_of_journal(path: Path) -> JournalStatus:
     """Where the wave of a journal stands now.
 
+    Args:
+        path: The journal.
+
     Raises:
-        JournalError: It is no journal of this version, or was changed or damaged.
+        JournalError: For what is no journal, or one that was changed or damaged.
     """
     view = view_of(path)
     return JournalStatus(

@@ -21,6 +21,7 @@ from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
 
 Phase = Literal["not started", "running", "ended", "cut off"]
+"""Whether a run of a wave is under way."""
 
 _LOOKS: Final = 5
 """How often to look again because a run has begun or ended meanwhile."""

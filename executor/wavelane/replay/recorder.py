@@ -37,8 +37,11 @@ from wavelane_model.state import WaveState
 class Recovered:
     """What a run found of the issues that were in flight when the run before ended.
 
-    Each was asked about once: its attempt was `resumed` or `discarded`, its merge was found in
-    (`merged`), or how far it came was `unclear` and it was parked.
+    Attributes:
+        resumed: Attempts that went on.
+        discarded: Attempts of which nothing was left.
+        merged: Merges that were in.
+        unclear: Issues that were parked, because it could not be known how far they came.
     """
 
     resumed: int = 0

@@ -19,7 +19,17 @@ from wavelane_model.why import Reason, why
 class IssueReport:
     """How one issue fared. Times are seconds since the epoch.
 
-    `seconds` are those in flight, by state, without the time between runs.
+    Attributes:
+        id: Its id.
+        repo: Its repo.
+        title: What it is about.
+        labels: What it is like.
+        state: Where it stands.
+        why: Why it stands there.
+        attempts: How many implementing sessions it has had.
+        started_at: When it was first admitted; None: never.
+        ended_at: When it was done, parked or cancelled; None: it is not.
+        seconds: Seconds in flight, by state, without the time between runs.
     """
 
     id: str
@@ -51,12 +61,16 @@ class IssueReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended.
+    """How a run ended. Times are seconds since the epoch.
 
-    `outcome` is "complete" (all issues are done), "blocked" (some are parked, cancelled, or wait
-    for such), "stopped", or "unfinished" for the journal of a run that has not ended. Times are
-    seconds since the epoch. `highest_cap` is the highest cap in force since the run began, and
-    `recovered` says what it found of the one before.
+    Attributes:
+        outcome: "complete" (all issues are done), "blocked" (some are parked, cancelled, or wait
+            for such), "stopped", or "unfinished" for the journal of a run that has not ended.
+        issues: How each issue fared, by id.
+        started_at: When the wave's first run began.
+        ended_at: When the last event happened.
+        highest_cap: The highest cap in force since the run began.
+        recovered: What the run found of the one before.
     """
 
     outcome: RunOutcome
@@ -83,11 +97,14 @@ class Report:
 
     @classmethod
     def from_journal(cls, path: str | Path) -> Report:
-        """The report of a journal, of a run that has ended, was cut off, or goes on.
+        """The report of a journal, running or ended.
+
+        Args:
+            path: The journal.
 
         Raises:
-            JournalError: It is no journal of this version, or cannot be read.
-            IllegalEvent: It has an event that cannot have happened.
+            JournalError: For what is no journal, or one that was changed or damaged.
+            IllegalEvent: For events that cannot have happened.
         """
         with opened(Path(path)) as (reader, process):
             return report_of(replayed(reader, process).replay)

@@ -67,27 +67,26 @@ class Scheduler:
     during the run.
 
     Args:
-        wave: The issues, their repos and dependencies.
-        pipeline: How one issue is implemented, reviewed and merged.
+        wave: The issues, and their repos.
+        pipeline: How an issue is implemented, reviewed and merged.
         cap: How many issues may be in flight; default: the number of the wave's repos. Where a
             journal is continued its ceiling and its level stay; a level above this cap is lowered
             to it.
-        lane_release: "done": an issue holds its repo until it leaves flight; "review": only while
-            it is admitted or running.
+        lane_release: "done": an issue holds its repo's lane until it leaves flight; "review": only
+            while it is admitted or running.
         limits: Counts before parking, and seconds before a time-out.
-        journal: Path of the journal file, which is made, or continued if it is there; without it
-            nothing is kept.
-        plan: Whether the order of admission is planned ahead (`wavelane.planning.replanner`): True
-            or False; default: where there are estimates, given or learned. Waves of more than 500
-            issues keep to the usual order.
+        journal: Path of the journal file, which is made, or continued if it is there. None: nothing
+            is kept.
+        plan: Whether the order of admission is planned ahead. None: where there are estimates,
+            given or learned. Waves of more than 500 issues keep to the usual order.
         name: What the wave is called, if anything; a journal keeps it.
-        clock: Gives the time, in seconds since the epoch.
+        clock: Gives the time now, in seconds since the epoch.
 
     Attributes:
         cap: Moves the cap.
 
     Raises:
-        ValueError: The cap is below 1, or `lane_release` is unknown.
+        ValueError: For a cap below 1 or an unknown lane_release.
     """
 
     def __init__(
@@ -124,13 +123,16 @@ class Scheduler:
         """Run the wave to its end and report. A scheduler runs once.
 
         A journal that is there is continued: the pipeline is asked about what was in flight, and
-        the wave goes on. No session outlives the call. When it is cancelled, it cancels its
+        the wave goes on. No session outlives the call. When the call is cancelled, it cancels its
         sessions, waits for them, and writes down what they report.
 
+        Returns:
+            How the wave went, over all its runs.
+
         Raises:
-            JournalError: The journal cannot be made, continued or written; the sessions are then
-                ended likewise.
-            RuntimeError: It was called before.
+            JournalError: When the journal cannot be made, continued or written; the sessions are
+                then ended likewise.
+            RuntimeError: When it is called a second time.
         """
         self._core.claim()
         self._sessions.bind()
@@ -192,7 +194,11 @@ class Scheduler:
             self._core.cut_off()
 
     def open_journal(self) -> None:
-        """Make or continue the journal now, not at the start of `run`. Raises `JournalError`."""
+        """Make or continue the journal now, not at the start of `run`.
+
+        Raises:
+            JournalError: When it cannot be made or continued.
+        """
         self._continuation.open_journal()
 
     def discard_journal(self) -> None:
@@ -219,7 +225,14 @@ class Scheduler:
             return tuple(self.wave.issues[position] for position in self._core.state.flight)
 
     def status(self, issue_id: str) -> Status:
-        """Where an issue stands. Raises `KeyError` for an unknown id."""
+        """Where an issue stands.
+
+        Args:
+            issue_id: Its id.
+
+        Raises:
+            KeyError: For an unknown id.
+        """
         with self._core.lock:
             return status_of(self._core.replay, issue_id)
 
@@ -243,28 +256,49 @@ class Scheduler:
     def park(self, issue_id: str, reason: str) -> None:
         """Set an issue aside for a human. A session of it is ended first.
 
-        Raises `IllegalEvent` for an unknown issue and one that is done, parked or cancelled.
+        Args:
+            issue_id: Its id.
+            reason: What the human has to see to.
+
+        Raises:
+            IllegalEvent: For an unknown issue and one that is done, parked or cancelled.
+            TypeError: For a reason that is no text.
         """
         if not isinstance(reason, str):
             raise TypeError(f"the reason to park {issue_id!r} is {reason!r}; give a text")
         self._core.apply(ParkRequested(issue_id, reason))
 
     def unpark(self, issue_id: str) -> None:
-        """Let a parked issue be tried again, its counters anew. Raises `IllegalEvent`."""
+        """Let a parked issue be tried again, its counters anew.
+
+        Args:
+            issue_id: Its id.
+
+        Raises:
+            IllegalEvent: For an issue that is not parked.
+        """
         self._core.apply(UnparkRequested(issue_id))
 
     def cancel(self, issue_id: str) -> None:
         """Give an issue up. A session of it is ended first; a merge that is in stays in.
 
-        Raises `IllegalEvent` for an unknown issue and one that is done or cancelled.
+        Args:
+            issue_id: Its id.
+
+        Raises:
+            IllegalEvent: For an unknown issue and one that is done or cancelled.
         """
         self._core.apply(CancelRequested(issue_id))
 
     def add(self, *issues: Issue, done: Collection[str] = ()) -> None:
         """Add issues to the wave, or change some that have not begun; checked like the rest.
 
-        `done`: further ids outside the wave that are done already. Raises `IllegalEvent`, with
-        everything that is wrong, a line each.
+        Args:
+            *issues: The new and the changed ones.
+            done: Further ids outside the wave that are done already.
+
+        Raises:
+            IllegalEvent: With everything that is wrong, a line each.
         """
         self._core.apply(WaveAmended(tuple(issues), tuple(done)))
 
@@ -279,11 +313,16 @@ class Scheduler:
 
     @asynccontextmanager
     async def merge_turn(self, repo: str) -> AsyncIterator[None]:
-        """Take the merge turn of a repo, for a merge of the engine's own.
+        """Hold the merge turn of a repo, for a merge of the engine's own.
 
-        Waits in the same queue as the issues, first come, first served, and longer than the
-        start of the run if need be. The run does not end while a turn is taken or waited for.
-        Raises `IllegalEvent` for an unknown repo and after the end of the run.
+        Waits in the same queue as the issues, first come, first served, and longer than the start
+        of the run if need be. The run does not end while a turn is held or waited for.
+
+        Args:
+            repo: One of the wave's repos.
+
+        Raises:
+            IllegalEvent: For an unknown repo and after the end of the run.
         """
         with self._orders.turns.ticket() as (ticket, turn):
             if self._core.has_ended:
