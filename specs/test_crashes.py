@@ -233,7 +233,7 @@ BROKEN: dict[type[Scheduler], tuple[tuple[Plan, ...], str]] = {
     with_part(StartsBeforeItIsTold): (TELLING, "recovery"),
     with_part(AsksTwice): (TELLING, "recovery"),
     with_part(PutsTheCapUp): ((BY_NAME["cap falls to 1"],), "kept"),
-    with_part(PlansWhateverWasAsked): ((BY_NAME["a lane is held too long"],), "plan"),
+    with_part(PlansWhateverWasAsked): ((BY_NAME["a lane is reserved too long"],), "plan"),
     with_part(ForgetsWhoWasToBeTakenOut): ((BY_NAME["parked, cancelled, unparked"],), "kept"),
     with_part(BeginsAJournalAnew): (TELLING, "journal"),
     with_part(ParksWhatItAsksAbout): (TELLING, "same"),

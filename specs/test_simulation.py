@@ -299,7 +299,7 @@ class ForgetsToWake(Orders):
         pass
 
 
-class ForgetsToEndAHold(Orders):
+class ForgetsToEndAReservation(Orders):
     def _end_reservation_at(self, at: float, order: EndReservationAt) -> None:
         pass
 
@@ -339,7 +339,7 @@ BROKEN: dict[type[Scheduler], set[str]] = {
     ForgetsWhatIsLeftAtTheEnd: {"told", "journal"},
     SwallowsTheErrorOfAWrite: {"durable", "ended"},
     with_part(ForgetsToWake): {"progress"},
-    with_part(ForgetsToEndAHold): {"hold"},
+    with_part(ForgetsToEndAReservation): {"reservation"},
     with_part(KeepsItsPlansToItself): {"plan"},
     with_part(PlansWhileItPlans): {"plan"},
     LeavesATaskBehind: {"leftover"},
