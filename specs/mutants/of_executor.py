@@ -103,8 +103,10 @@ EXECUTOR: Final = (
         "a completion counts for the next session as well",
         _APPLY_END,
         _APPLY_END
-        + "        with suppress(IllegalEvent):\n"
-        + "            core.apply(SessionEnded(order.issue, order.session + 1, outcome))\n",
+        + "        try:\n"
+        + "            core.apply(SessionEnded(order.issue, order.session + 1, outcome))\n"
+        + "        except ValueError:\n"
+        + "            pass\n",
     ),
     _in(
         _SESSION_TASKS,
