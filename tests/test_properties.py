@@ -127,7 +127,7 @@ BREAKS: list[tuple[str, str, Callable[[WaveState], None]]] = [
         "a#1 may begin_merge and did not",
         both(take_merge_turn, set_on("a#1", open=False)),
     ),
-    ("fixpoint", "the merge queue of b waits for nobody", forgotten_turn),
+    ("fixpoint", "the merge queue of b has a free turn that was not given", forgotten_turn),
 ]
 
 

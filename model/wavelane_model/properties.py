@@ -113,7 +113,7 @@ def fixpoint(state: WaveState) -> Iterator[str]:
             yield f"{state.issue_id(record)} may take_lane and did not"
     for at, of_lane in enumerate(state.lanes):
         if of_lane.turn is None and of_lane.merges:
-            yield f"the merge queue of {state.wave.repos[at]} waits for nobody"
+            yield f"the merge queue of {state.wave.repos[at]} has a free turn that was not given"
 
 
 ALWAYS: Final[dict[str, Callable[[WaveState], Iterator[str]]]] = {
