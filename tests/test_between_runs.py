@@ -76,9 +76,7 @@ def test_no_run_starts_before_what_is_left_of_each_session_is_told() -> None:
     model = cut_off("running")
     model.take(AttemptResumed("a#1"))
 
-    with pytest.raises(
-        IllegalEvent, match="sessions was not reported yet: b#1$"
-    ):
+    with pytest.raises(IllegalEvent, match=r"sessions was not reported yet: b#1$"):
         step(model.state, WaveStarted())
 
 
