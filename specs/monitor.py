@@ -44,7 +44,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from wavelane_model.cap import Cap, Move
+from wavelane_model.cap import Cap, CapMove
 from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
@@ -411,7 +411,7 @@ class RuleMonitor:
         # On its way out, a session may say what it likes, but not that it was merged.
         return None if self.ending[issue] and not isinstance(outcome, Merged) else False
 
-    def _level_after(self, move: Move, asked: int) -> int | None:
+    def _level_after(self, move: CapMove, asked: int) -> int | None:
         match move:
             case "step_down":
                 return self.level - 1 if self.level > 0 else None

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from specs.observers import Observer, Step
 from wavelane.journal import decode_event, encode_event
 from wavelane.testing.strategies import lane_releases, limits, waves
-from wavelane_model.cap import Cap, Move
+from wavelane_model.cap import Cap, CapMove
 from wavelane_model.effects import (
     AnnounceCap,
     AnnounceIssue,
@@ -130,7 +130,7 @@ class ModelMachine(RuleBasedStateMachine):
         ceiling: int,
         lane_release: LaneRelease,
         limits: Limits,
-        moves: list[Move],
+        moves: list[CapMove],
     ) -> None:
         self.wave = wave
         self.state = WaveState(wave, cap=Cap.at(ceiling), lane_release=lane_release, limits=limits)
@@ -222,7 +222,7 @@ class ModelMachine(RuleBasedStateMachine):
         assert self.take(SessionWithheld(issue, record.session)) == to_be_withheld
 
     @rule(move=st.sampled_from(("step_down", "step_up", "pause", "resume")))
-    def the_cap_moves(self, move: Move) -> None:
+    def the_cap_moves(self, move: CapMove) -> None:
         self.take(CapMoved(move))
 
     @rule(level=st.integers(-1, 5))

@@ -17,8 +17,7 @@ from specs.proof.rules import RULES
 from specs.proof.verdict import Verdict
 from specs.search.worlds import THREE_REPOS
 from wavelane_model import step as step_module
-from wavelane_model.cap import CAP_TABLE, CapRow, CapTarget
-from wavelane_model.cap import Move as CapMove
+from wavelane_model.cap import CAP_TABLE, CapMove, CapRow, CapTarget
 from wavelane_model.effects import RunOutcome
 from wavelane_model.guards import PREDICATES
 from wavelane_model.lanes import Lanes

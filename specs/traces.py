@@ -36,7 +36,7 @@ from wavelane import Issue, Limits, Report, Scheduler, Wave
 from wavelane.journal import Settings
 from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.verify import verify
-from wavelane_model.cap import Move
+from wavelane_model.cap import CapMove
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
@@ -189,7 +189,7 @@ _HOW_SESSIONS_END: Final[tuple[Outcome, ...]] = (
     Postponed(0.0, "quota"),
     Stopped(),
 )
-_MOVES: Final = [move for move in get_args(Move) if move != "set"]
+_MOVES: Final = [move for move in get_args(CapMove) if move != "set"]
 
 
 def _move(scheduler: Scheduler, move: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from wavelane_model.cap import MOVES, Cap, Move, edges, level_name, machine, moved
+from wavelane_model.cap import MOVES, Cap, CapMove, edges, level_name, machine, moved
 
 ALL_CAPS = [
     Cap(level, ceiling, before)
@@ -15,7 +15,7 @@ ALL_CAPS = [
 ]
 
 
-def after(cap: Cap, *moves: Move | int) -> Cap:
+def after(cap: Cap, *moves: CapMove | int) -> Cap:
     """The cap after these moves; a number sets it."""
     for move in moves:
         cap = (moved(cap, "set", move) if isinstance(move, int) else moved(cap, move)) or cap
@@ -66,7 +66,7 @@ def test_a_pause_within_a_pause_does_not_forget_the_level() -> None:
         (Cap(0, 3, 2), "set", 0),
     ],
 )
-def test_a_move_that_is_not_in_the_table_is_none(cap: Cap, move: Move, asked: int) -> None:
+def test_a_move_that_is_not_in_the_table_is_none(cap: Cap, move: CapMove, asked: int) -> None:
     assert moved(cap, move, asked) is None
 
 

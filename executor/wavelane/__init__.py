@@ -29,7 +29,7 @@ from wavelane.scheduler.cap_control import CapControl
 from wavelane.scheduler.notices import Notice, NoticeStream
 from wavelane.scheduler.scheduler import Scheduler
 from wavelane.verify import Finding, Verdict, verify
-from wavelane_model.cap import Move
+from wavelane_model.cap import CapMove
 from wavelane_model.effects import RunOutcome
 from wavelane_model.events import (
     CancelRequested,
@@ -67,6 +67,7 @@ __all__ = [
     "Blocked",
     "CancelRequested",
     "CapControl",
+    "CapMove",
     "CapMoved",
     "ChangesRequested",
     "Checkpoint",
@@ -89,7 +90,6 @@ __all__ = [
     "Location",
     "LockOwner",
     "Merged",
-    "Move",
     "Notice",
     "NoticeStream",
     "Overview",

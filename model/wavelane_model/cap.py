@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 if TYPE_CHECKING:
     from transitions import Machine
 
-Move = Literal["step_down", "step_up", "set", "pause", "resume"]
+CapMove = Literal["step_down", "step_up", "set", "pause", "resume"]
 """How the cap can be moved."""
 CapGuard = Literal["is_paused", "is_open", "below_ceiling", "within_ceiling", "moves"]
 CapTarget = Literal["one_lower", "one_higher", "level_asked", "paused", "level_before_pause"]
@@ -40,12 +40,12 @@ class Cap(NamedTuple):
 class CapRow(NamedTuple):
     """One line of the table: `move` leads to `target` when all `guards` hold."""
 
-    move: Move
+    move: CapMove
     target: CapTarget
     guards: tuple[CapGuard, ...]
 
 
-MOVES: Final[dict[Move, str]] = {
+MOVES: Final[dict[CapMove, str]] = {
     "step_down": "one level down; from 1 to paused",
     "step_up": "one level up; from paused to 1",
     "set": "to the level asked for; 0 is paused",
@@ -75,7 +75,7 @@ CAP_TARGETS: Final[dict[CapTarget, Callable[[Cap, int], int]]] = {
 }
 
 
-def moved(cap: Cap, move: Move, asked: int = 0) -> Cap | None:
+def moved(cap: Cap, move: CapMove, asked: int = 0) -> Cap | None:
     """The cap after `move`, or None where the table does not allow it."""
     for row in CAP_TABLE:
         if row.move == move and all(CAP_GUARDS[guard](cap, asked) for guard in row.guards):
@@ -92,7 +92,7 @@ def level_name(level: int) -> str:
 class CapEdge(NamedTuple):
     """One transition of the machine for one ceiling; `when` says which case of the move it is."""
 
-    move: Move
+    move: CapMove
     source: int
     target: int
     when: str
@@ -113,7 +113,7 @@ def edges(ceiling: int) -> list[CapEdge]:
     return list(found)
 
 
-def _case(move: Move, before: int, asked: int) -> str:
+def _case(move: CapMove, before: int, asked: int) -> str:
     if move == "set":
         return f"asks_{asked}"
     return f"was_{before}" if move == "resume" else ""

@@ -65,14 +65,14 @@ class EndReservationAt(NamedTuple):
 
 
 class GrantMergeTurn(NamedTuple):
-    """Tell the holder of `ticket` that it has the turn in `repo`."""
+    """Report to the owner of `ticket` that it has the turn in `repo`."""
 
     repo: str
     ticket: str
 
 
 class AnnounceIssue(NamedTuple):
-    """Record and tell that `issue` moved from `source` to `target`."""
+    """Record and report that `issue` moved from `source` to `target`."""
 
     issue: str
     trigger: Trigger
@@ -81,7 +81,7 @@ class AnnounceIssue(NamedTuple):
 
 
 class AnnounceCap(NamedTuple):
-    """Record and tell that the cap is at `level`."""
+    """Record and report that the cap is at `level`."""
 
     level: int
 

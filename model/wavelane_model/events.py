@@ -1,10 +1,10 @@
-"""Events: what has happened, in the past tense. They are all that a step is told."""
+"""Events: what has happened, in the past tense. They are all that a step takes in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wavelane_model.cap import Move
+from wavelane_model.cap import CapMove
 from wavelane_model.outcomes import Outcome
 from wavelane_model.wave import Finished, Issue
 
@@ -66,7 +66,7 @@ class MergeFound:
 
 @dataclass(frozen=True, slots=True)
 class AttemptUnclear:
-    """Between runs: how far `issue` came cannot be told, for `reason`; no session of it lives."""
+    """Between runs: how far `issue` came is not known, for `reason`; no session of it lives."""
 
     issue: str
     reason: str
@@ -131,7 +131,7 @@ class CapMoved:
         until: When a pause ends by itself, in seconds since the epoch; None: never.
     """
 
-    move: Move
+    move: CapMove
     level: int = 0
     until: float | None = None
 
@@ -185,7 +185,7 @@ class StopRequested:
 
 @dataclass(frozen=True, slots=True)
 class MergeTurnRequested:
-    """Somebody else wants to merge into `repo`, under the name `ticket`."""
+    """A merge of another's into `repo` was asked for, under the name `ticket`."""
 
     repo: str
     ticket: str

@@ -15,7 +15,7 @@ decide. `move` is the one place where a record changes its state, and it keeps a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Final
 
@@ -154,15 +154,6 @@ class WaveState:
     def issue_id(self, record: Record) -> str:
         """The id of the issue that `record` is about."""
         return self.wave.issues[record.position].id
-
-    @property
-    def by_rank(self) -> Sequence[int]:
-        """Positions of all issues, first to be admitted first."""
-        return self.queue.order
-
-    def waiting_tickets(self) -> list[tuple[str, str]]:
-        """Repo and ticket of all others who wait for a merge turn or have one."""
-        return self.lanes.waiting_tickets(self.wave.repos)
 
     # What a move does
 

@@ -301,9 +301,7 @@ def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect])
         trigger = removal.trigger
         outcome = Blocked(removal.reason)
     elif isinstance(outcome, Stopped):
-        raise IllegalEvent(
-            f'nobody asked for the end of session {event.session} of "{event.issue}"'
-        )
+        raise IllegalEvent(f'it was not asked to end session {event.session} of "{event.issue}"')
     else:
         trigger = TRIGGER_OF[type(outcome)]
     row = enabled_row(state, record, trigger)
@@ -321,7 +319,7 @@ def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect])
 
 
 def _note(state: WaveState, record: Record, row: Row, outcome: Outcome) -> None:
-    """Count and keep what an outcome tells, before its row is applied."""
+    """Count and keep what an outcome says, before its row is applied."""
     parks = row.target == "parked"
     match outcome:
         case Implemented():
@@ -381,7 +379,7 @@ def _postponement_ended(state: WaveState, event: PostponementEnded, effects: lis
 
 
 def _attempt_discarded(state: WaveState, event: AttemptDiscarded, effects: list[Effect]) -> None:
-    record = _account(state, event.issue, "reset", "", effects)
+    record = _apply_finding(state, event.issue, "reset", "", effects)
     if record.state == "queued":
         record.implemented = False
         record.checkpoints = record.rounds = 0  # they counted what is gone
@@ -389,21 +387,21 @@ def _attempt_discarded(state: WaveState, event: AttemptDiscarded, effects: list[
 
 
 def _attempt_resumed(state: WaveState, event: AttemptResumed, effects: list[Effect]) -> None:
-    _account(state, event.issue, "resume", "", effects)
+    _apply_finding(state, event.issue, "resume", "", effects)
 
 
 def _merge_found(state: WaveState, event: MergeFound, effects: list[Effect]) -> None:
-    _account(state, event.issue, "find_merged", "", effects)
+    _apply_finding(state, event.issue, "find_merged", "", effects)
 
 
 def _attempt_unclear(state: WaveState, event: AttemptUnclear, effects: list[Effect]) -> None:
-    _account(state, event.issue, "block", event.reason, effects)
+    _apply_finding(state, event.issue, "block", event.reason, effects)
 
 
-def _account(
+def _apply_finding(
     state: WaveState, issue_id: str, trigger: Trigger, reason: str, effects: list[Effect]
 ) -> Record:
-    """Apply what is told of an attempt. A pending park or cancel goes before all but a merge."""
+    """Apply what was found of an attempt. A pending park or cancel goes before all but a merge."""
     record = _find(state, issue_id)
     if record.state not in IN_FLIGHT:
         raise IllegalEvent(f'issue "{issue_id}" is {record.state}: it was not in flight')

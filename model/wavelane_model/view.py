@@ -33,7 +33,7 @@ READABLE_OF_RECORD: Final = frozenset(
     {
         *("state", "ready", "unmet", "postponed", "until", "reason", "pending_removal"),
         *("open", "session", "attempts", "checkpoints", "rounds", "conflicts", "failures"),
-        *("feedback", "implemented"),
+        *("feedback", "implemented", "position"),
     }
 )
 """What of a `Record`, which `WaveState.find` returns, may be read outside the model."""
@@ -134,17 +134,21 @@ def _within_reach(state: WaveState) -> set[int]:
 
 
 def assumed_finding(
-    source: State, *, was_open: bool
-) -> type[AttemptDiscarded | AttemptResumed | AttemptUnclear]:
+    issue_id: str, source: State, *, was_open: bool, unclear: str
+) -> AttemptDiscarded | AttemptResumed | AttemptUnclear:
     """What to report of an attempt that was cut off, if nothing is known of what is left of it.
 
     A session that was implementing is discarded and a review is made again. Whether a merge that
-    was under way is in only a human can tell. Where nothing was under way, nothing is lost.
+    was under way is in only a human can say. Where nothing was under way, nothing is lost.
 
     Args:
-        source: the state of the issue when its run was cut off.
+        issue_id: the issue.
+        source: its state when its run was cut off.
         was_open: whether a session or merge of it was under way.
+        unclear: what to say to the human.
     """
     if was_open and source == "merging":
-        return AttemptUnclear
-    return AttemptDiscarded if was_open and source == "running" else AttemptResumed
+        return AttemptUnclear(issue_id, unclear)
+    if was_open and source == "running":
+        return AttemptDiscarded(issue_id)
+    return AttemptResumed(issue_id)

@@ -8,8 +8,8 @@ from specs.mutants.mutant import Mutant
 
 _CONTINUATION: Final = "executor/wavelane/scheduler/continuation.py"
 _RECOVERY: Final = "executor/wavelane/scheduler/recovery.py"
-_EACH_IN_FLIGHT: Final = "for position in [*state.flight]:"
-_ASK: Final = "group.create_task(self._ask_about(state.records[position]))"
+_EACH_IN_FLIGHT: Final = "for issue in issues_in_flight(state):"
+_ASK: Final = "group.create_task(self._ask_about(state.find(issue)))"
 
 
 def _continuation(name: str, old: str, new: str) -> Mutant:
@@ -24,12 +24,12 @@ RECOVERY: Final = (
     _continuation(
         "nobody is asked what is left",
         _EACH_IN_FLIGHT,
-        "for position in []:",
+        "for issue in ():",
     ),
     _continuation(
         "what is queued is asked about, too",
         _EACH_IN_FLIGHT,
-        "for position in range(len(state.records)):",
+        "for issue in [one.id for one in state.wave.issues]:",
     ),
     _continuation("each is asked about twice", _ASK, f"{_ASK}\n                {_ASK}"),
     _continuation(
@@ -54,7 +54,7 @@ RECOVERY: Final = (
     ),
     _continuation(
         "a run that is not to plan follows the plan of the one before",
-        "        if self._planner.wanted is False and replay.state.plan:\n",
+        "        if self._planner.wanted is False and is_planned(replay.state):\n",
         "        if False:\n",
     ),
     _recovery(

@@ -44,7 +44,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from specs.monitor import RecoveryFinding
-from wavelane_model.cap import Move
+from wavelane_model.cap import CapMove
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
@@ -119,7 +119,7 @@ class World:
     lane_release: LaneRelease = "done"
     limits: Limits = ONE_EACH
     outcomes: tuple[type[Outcome], ...] = SMOOTH
-    moves: tuple[Move, ...] = ()
+    moves: tuple[CapMove, ...] = ()
     levels: tuple[int, ...] = ()
     until: tuple[float, ...] = ()
     adds: tuple[WaveAmended, ...] = ()

@@ -38,8 +38,8 @@ def experience_of(*journals: str | Path) -> tuple[Finished, ...]:
 
 def finished_in(state: WaveState, recorder: Recorder) -> Iterator[Finished]:
     """What the finished issues of a wave have taken so far."""
-    for issue, record in zip(state.wave.issues, state.records, strict=True):
-        if record.state == "done":
+    for issue in state.wave.issues:
+        if state.find(issue.id).state == "done":
             yield Finished(issue.repo, issue.labels, recorder.worked(issue.id))
 
 

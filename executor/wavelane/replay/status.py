@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from wavelane.replay.replay import Replay
-from wavelane_model.lifecycle import State
+from wavelane_model.lifecycle import IN_FLIGHT, State
+from wavelane_model.view import in_order, next_in
 from wavelane_model.wave import Issue
 from wavelane_model.why import Reason, why
 
@@ -104,30 +106,24 @@ def status_of(replay: Replay, issue_id: str) -> Status:
 def lanes_of(replay: Replay) -> tuple[LaneStatus, ...]:
     """Where all repos stand, in the wave's order. Looks at every issue."""
     state = replay.state
-    by_lane: list[list[int]] = [[] for _ in state.lanes]
-    for position in state.by_rank:
-        by_lane[state.records[position].lane].append(position)
+    by_repo: dict[str, list[str]] = {repo: [] for repo in state.wave.repos}
+    for issue in in_order(state):
+        by_repo[state.wave[issue].repo].append(issue)
     return tuple(
-        _lane(replay, repo, positions)
-        for repo, positions in zip(state.wave.repos, by_lane, strict=True)
+        _lane(replay, repo, issues, next_in(state, number))
+        for number, (repo, issues) in enumerate(by_repo.items())
     )
 
 
-def _lane(replay: Replay, repo: str, positions: list[int]) -> LaneStatus:
-    state = replay.state
-    records = [state.records[position] for position in positions]
-    queued = [record for record in records if record.state == "queued"]
-    first = next((record for record in queued if record.ready), next(iter(queued), None))
+def _lane(replay: Replay, repo: str, issues: list[str], next_up: str | None) -> LaneStatus:
+    states = {issue: replay.state.find(issue).state for issue in issues}
+    counts = Counter(states.values())
     return LaneStatus(
         repo=repo,
-        in_flight=tuple(
-            status_of(replay, state.issue_id(record))
-            for record in records
-            if record.position in state.flight
-        ),
-        next=None if first is None else status_of(replay, state.issue_id(first)),
-        waiting=len(queued),
-        done=sum(record.state == "done" for record in records),
-        parked=sum(record.state == "parked" for record in records),
-        total=len(records),
+        in_flight=tuple(status_of(replay, one) for one in issues if states[one] in IN_FLIGHT),
+        next=None if next_up is None else status_of(replay, next_up),
+        waiting=counts["queued"],
+        done=counts["done"],
+        parked=counts["parked"],
+        total=len(issues),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from wavelane_model.cap import Cap, Move, moved
+from wavelane_model.cap import Cap, CapMove, moved
 from wavelane_model.events import CapMoved
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
@@ -106,7 +106,7 @@ class CapControl:
     def _current(self) -> Cap:
         return self._state().cap
 
-    def _move(self, move: Move, level: int = 0) -> int:
+    def _move(self, move: CapMove, level: int = 0) -> int:
         try:
             self._apply(CapMoved(move, level))
         except IllegalEvent:

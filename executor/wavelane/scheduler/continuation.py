@@ -25,6 +25,7 @@ from wavelane.scheduler.session_tasks import assignment_of
 from wavelane_model.events import CapMoved, Event, MergeTurnReturned, OrderPlanned, WaveAmended
 from wavelane_model.records import Record
 from wavelane_model.step import IllegalEvent
+from wavelane_model.view import is_planned, issues_in_flight, waiting_tickets
 
 
 class Continuation:
@@ -67,9 +68,9 @@ class Continuation:
         self._planner.follow(replay)
         for event in missing_events(replay):
             core.apply(event)
-        for repo, ticket in replay.state.waiting_tickets():  # of a process that is gone
+        for repo, ticket in waiting_tickets(replay.state):  # of a process that is gone
             core.apply(MergeTurnReturned(repo, ticket))
-        if self._planner.wanted is False and replay.state.plan:
+        if self._planner.wanted is False and is_planned(replay.state):
             core.apply(OrderPlanned(()))
         self._inbound.execute_early(file)
         if amendment := amendment_of(file.path, replay.state, settings.wave):
@@ -100,8 +101,8 @@ class Continuation:
         """Ask the pipeline about each issue in flight, and apply what it finds."""
         state = self._core.state
         async with asyncio.TaskGroup() as group:
-            for position in [*state.flight]:
-                group.create_task(self._ask_about(state.records[position]))
+            for issue in issues_in_flight(state):
+                group.create_task(self._ask_about(state.find(issue)))
 
     async def _ask_about(self, record: Record) -> None:
         issue = assignment_of(self._core.state.wave, record)

@@ -45,7 +45,7 @@ class Orders:
         self.turns = MergeTurns()
         self._core = core
         self._audience = core.audience
-        self._postpone_delay = limits.postpone_delay
+        self._limits = limits
         self._carriers: dict[type[Effect], Callable[[float, Any], None]] = {
             StartImplementing: sessions.start,
             StartReviewing: sessions.start,
@@ -75,9 +75,7 @@ class Orders:
         self._audience.end()
 
     def _wake_at(self, at: float, order: WakeAt) -> None:
-        until = order.until
-        if until is None:
-            until = self._core.clock() + self._postpone_delay
+        until = self._limits.tried_again_at(self._core.clock(), order.until)
         self.timers.set(until, PostponementEnded(order.issue), order.issue)
 
     def _resume_at(self, at: float, order: ResumeAt) -> None:

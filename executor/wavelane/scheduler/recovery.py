@@ -8,16 +8,17 @@
    answers is applied, whatever the journal says. What it raises parks the issue.
 4. Only then the next run starts.
 
-A pipeline without `recover` is taken to have nothing to clean up: a session that was implementing
-is discarded, a review is made again, and nothing is known of a merge that was under way.
+A pipeline without `recover` is taken to have nothing to clean up; what is then to be assumed of an
+attempt is decided by the model (`wavelane_model.view.assumed_finding`).
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+from typing import Final
 
-from wavelane.pipeline import Assignment, Discarded, Found, Pipeline, Resumed
+from wavelane.pipeline import Assignment, Discarded, Pipeline, Resumed
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
@@ -27,8 +28,14 @@ from wavelane_model.events import (
 )
 from wavelane_model.lifecycle import State
 from wavelane_model.outcomes import Blocked, Merged
+from wavelane_model.view import assumed_finding
 
 log = logging.getLogger("wavelane")
+
+_MERGE_UNCLEAR: Final = (
+    "its merge was under way when the run was cut off; look whether it is in: then cancel this "
+    "issue, else unpark it"
+)
 
 
 async def finding_of(
@@ -40,7 +47,7 @@ async def finding_of(
     """
     recover = getattr(pipeline, "recover", None)
     if recover is None:
-        return _event(issue.id, _without_asking(state, was_open))
+        return assumed_finding(issue.id, state, was_open=was_open, unclear=_MERGE_UNCLEAR)
     try:
         asked = recover(issue, state)
         found = await asked if inspect.isawaitable(asked) else asked
@@ -48,15 +55,6 @@ async def finding_of(
         log.warning("recover of issue %s raised", issue.id, exc_info=error)
         return AttemptUnclear(issue.id, f"recover raised {type(error).__name__}: {error}")
     return _event(issue.id, found)
-
-
-def _without_asking(state: State, was_open: bool) -> Found:
-    if was_open and state == "merging":
-        return Blocked(
-            "its merge was under way when the run was cut off; look whether it is in: then cancel "
-            "this issue, else unpark it"
-        )
-    return Discarded() if was_open and state == "running" else Resumed()
 
 
 def _event(issue_id: str, found: object) -> Event:

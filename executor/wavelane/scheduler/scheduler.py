@@ -55,6 +55,7 @@ from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.limits import Limits
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
+from wavelane_model.view import issues_in_flight
 from wavelane_model.wave import Issue, Wave
 
 _NO_LIMITS_GIVEN = Limits()
@@ -222,7 +223,7 @@ class Scheduler:
     def in_flight(self) -> tuple[Issue, ...]:
         """The issues in flight, in the order of their admission."""
         with self._core.lock:
-            return tuple(self.wave.issues[position] for position in self._core.state.flight)
+            return tuple(self.wave[issue] for issue in issues_in_flight(self._core.state))
 
     def status(self, issue_id: str) -> Status:
         """Where an issue stands.

@@ -94,7 +94,7 @@ class SessionTasks:
                 raise
             return Failed(f"{KINDS[type(order)].step} was cancelled, and not by the scheduler")
         if isinstance(outcome, Postponed) and outcome.until is None:
-            return replace(outcome, until=self._core.clock() + self._limits.postpone_delay)
+            return replace(outcome, until=self._limits.tried_again_at(self._core.clock()))
         return outcome
 
     def _is_abandoned(self) -> bool:

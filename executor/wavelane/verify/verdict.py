@@ -48,6 +48,7 @@ from wavelane_model.events import Event, PauseEnded, PostponementEnded, Reservat
 from wavelane_model.properties import broken
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
+from wavelane_model.view import open_sessions
 
 CLOCK_SLACK: Final = 60.0
 """Seconds by which a clock may be set back during a run."""
@@ -271,14 +272,13 @@ class _JournalCheck:
             self._find(breach.rule, f"after the last event, {breach.text}")
         is_cut_off = self._fold.state.outcome == "unfinished"
         state = self._fold.state
-        for record in state.records:
-            if record.open:
-                session = f"session {record.session} of {state.issue_id(record)}"
-                self._notes.append(
-                    f"{session} was cut off; what is left of it is not recorded yet"
-                    if is_cut_off
-                    else f"{session} is still open: the run goes on, or was cut off"
-                )
+        for issue, number in open_sessions(state):
+            session = f"session {number} of {issue}"
+            self._notes.append(
+                f"{session} was cut off; what is left of it is not recorded yet"
+                if is_cut_off
+                else f"{session} is still open: the run goes on, or was cut off"
+            )
 
     def _check_standings(self, reader: JournalReader) -> None:
         wave = self._fold.state.wave
