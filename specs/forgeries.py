@@ -120,7 +120,7 @@ PIPELINED: Final = Base(
 """1 start; 2 api#1 implemented; 3 api#1 approved, its merge begins; 4 api#2 implemented;
 5 api#2 approved, second in the merge queue; 6 api#1 merged; 7 api#2 merged."""
 PAUSED: Final = Base(moves={30.0: "pause", 400.0: "resume"})
-"""1 start; 2 paused; 3 api#1 implemented, its review is held; 4 app#1 parked; 5 resumed; …"""
+"""1 start; 2 paused; 3 api#1 implemented, its review waits; 4 app#1 parked; 5 resumed; …"""
 POSTPONED: Final = Base(Wave((Issue("etc#1", "etc"),)), cap=1)
 """1 start; 2 etc#1 is postponed; 3 its wait ends, 300 s later; …"""
 
@@ -271,7 +271,7 @@ class Forger:
         self.set_row(issue, definition=json.dumps({**definition, **fields}))
 
     def rehash(self) -> None:
-        """Seal the file as it now is."""
+        """Compute the hash chain of the file as it now is."""
         meta = self.db.execute("SELECT key, value FROM meta WHERE key != 'seal'").fetchall()
         definitions = self.db.execute("SELECT definition FROM issue ORDER BY position")
         digest = first_digest(meta, [definition for (definition,) in definitions])
