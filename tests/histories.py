@@ -27,7 +27,7 @@ def history(
     deeds: tuple[Deed, ...] = (),
     **settings: Any,
 ) -> History:
-    """What a real run told: each step takes a minute, and the deeds are done at their minute."""
+    """What a real run recorded: a step takes a minute, and each deed is done at its minute."""
     journal = path / "journal.db"
     scheduler = scheduler_of(
         wave or wave_of(*lines), ScriptedPipeline(script or {}), journal=journal, **settings

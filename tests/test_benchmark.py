@@ -239,14 +239,14 @@ def test_the_tables_have_a_line_for_each_contestant_and_size(
 def test_a_peer_that_is_not_installed_is_told_in_words_and_is_an_error_when_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    absent = replace(CONTESTANTS["luigi"], package="a-package-that-nobody-has")
+    absent = replace(CONTESTANTS["luigi"], package="a-package-that-does-not-exist")
     monkeypatch.setitem(CONTESTANTS, "luigi", absent)
 
     assert main([*QUICK[:4], "--peers", "all"], COUNTED) == 0
-    told = [
+    rows = [
         line.split("|")[1:3] for line in capsys.readouterr().out.splitlines() if "luigi" in line
     ]
-    assert [[cell.strip() for cell in line] for line in told] == [["luigi", "not installed"]]
+    assert [[cell.strip() for cell in line] for line in rows] == [["luigi", "not installed"]]
 
     with pytest.raises(SystemExit, match="2"):
         main([*QUICK[:4], "--peers", "luigi"], COUNTED)

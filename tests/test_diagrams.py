@@ -25,7 +25,7 @@ pytestmark = pytest.mark.needs("dot")
 
 ROOT = Path(__file__).parent.parent
 
-Told = set[tuple[str, str, str]]
+Ways = set[tuple[str, str, str]]
 """Source, target and what is said about the way: a trigger with its guards in brackets."""
 
 
@@ -33,7 +33,7 @@ def said(trigger: str, conditions: list[str]) -> str:
     return f"{trigger} [{', '.join(conditions)}]" if conditions else trigger
 
 
-def told_by_table(table: tuple[Row, ...]) -> Told:
+def ways_of_table(table: tuple[Row, ...]) -> Ways:
     return {
         (
             row.source,
@@ -44,7 +44,7 @@ def told_by_table(table: tuple[Row, ...]) -> Told:
     }
 
 
-def told_by_cap(ceiling: int) -> Told:
+def ways_of_cap(ceiling: int) -> Ways:
     return {
         (cap.level_name(edge.source), cap.level_name(edge.target), said(edge.move, [edge.when]))
         if edge.when
@@ -64,34 +64,34 @@ def labels_in(markup: str) -> list[str]:
     return [" ".join(label.replace("↺", "").split()) for label in plain.split("\0")[1:]]
 
 
-def told_by_dot(dot: str) -> Told:
-    told: Told = set()
+def ways_of_dot(dot: str) -> Ways:
+    ways: Ways = set()
     for line in map(str.strip, dot.splitlines()):
         markup = re.search(r"label=<(.*?>)>(?= |\])", line)
         if edge := re.match(r'"?(\w+)"? -> "?(\w+)"? \[', line):
             tail = re.search(r"ltail=(\w+)", line)
             assert markup is not None
-            told |= {
+            ways |= {
                 (source, edge[2], label)
                 for source in unframed(tail[1] if tail else edge[1])
                 for label in labels_in(markup[1])
             }
         elif (node := re.match(r'"?(\w+)"? \[', line)) and markup is not None:
-            told |= {(node[1], node[1], label) for label in labels_in(markup[1])[1:]}
-    return told
+            ways |= {(node[1], node[1], label) for label in labels_in(markup[1])[1:]}
+    return ways
 
 
-def told_by_mermaid(mermaid: str) -> Told:
-    told: Told = set()
+def ways_of_mermaid(mermaid: str) -> Ways:
+    ways: Ways = set()
     for line in map(str.strip, mermaid.splitlines()):
         if edge := re.match(r"(\w+) --> (\w+) : (.*)", line):
             source, target = (name.removeprefix("level_") for name in edge.groups()[:2])
-            told |= {
+            ways |= {
                 (one, target, label) for one in unframed(source) for label in edge[3].split("<br/>")
             }
         elif stay := re.match(r"(\w+) : ↺ (.*)", line):
-            told.add((stay[1], stay[1], stay[2]))
-    return told
+            ways.add((stay[1], stay[1], stay[2]))
+    return ways
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -125,23 +125,23 @@ def written(tmp_path: Path, written_once: Path) -> Path:
     return shutil.copytree(written_once, tmp_path / "diagrams")
 
 
-def without_set(told: Told) -> Told:
-    return {way for way in told if not way[2].startswith("set ")}
+def without_set(ways: Ways) -> Ways:
+    return {way for way in ways if not way[2].startswith("set ")}
 
 
 def test_every_row_of_the_issue_table_is_in_the_dot_with_its_guards() -> None:
-    assert told_by_dot(diagrams.render("issue", "dot")) == told_by_table(TABLE)
+    assert ways_of_dot(diagrams.render("issue", "dot")) == ways_of_table(TABLE)
 
 
 def test_every_row_of_the_issue_table_is_in_the_mermaid_with_its_guards() -> None:
-    assert told_by_mermaid(diagrams.render("issue", "mermaid")) == told_by_table(TABLE)
+    assert ways_of_mermaid(diagrams.render("issue", "mermaid")) == ways_of_table(TABLE)
 
 
 def test_every_move_of_the_cap_but_set_is_drawn() -> None:
-    expected = without_set(told_by_cap(machines.CEILING))
+    expected = without_set(ways_of_cap(machines.CEILING))
 
-    assert told_by_dot(diagrams.render("cap", "dot")) == expected
-    assert told_by_mermaid(diagrams.render("cap", "mermaid")) == expected
+    assert ways_of_dot(diagrams.render("cap", "dot")) == expected
+    assert ways_of_mermaid(diagrams.render("cap", "mermaid")) == expected
 
 
 @pytest.mark.parametrize("kind", ["svg", "dot", "mermaid"])
@@ -186,7 +186,7 @@ def test_a_move_that_one_state_in_flight_lacks_leaves_the_frame(
     table = tuple(row for row in TABLE if row[:2] != ("reset", "review"))
     monkeypatch.setattr(lifecycle, "TABLE", table)
 
-    assert told_by_dot(diagrams.render("issue", "dot")) == told_by_table(table)
+    assert ways_of_dot(diagrams.render("issue", "dot")) == ways_of_table(table)
     assert "in_flight --> queued" not in diagrams.render("issue", "mermaid")
 
 

@@ -476,8 +476,8 @@ def test_whatever_happens_each_issue_is_told_from_its_start_to_its_end(
     for one in found.issues:
         lived = one.report.ended_at if settled(one) else found.ended
         assert lived is not None
-        told = sum(one.worked.values()) + sum(one.waited.values())
-        assert told == pytest.approx(lived - EPOCH, abs=1e-3), one
+        accounted = sum(one.worked.values()) + sum(one.waited.values())
+        assert accounted == pytest.approx(lived - EPOCH, abs=1e-3), one
     for gap in found.gaps:
         flying = [
             one

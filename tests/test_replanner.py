@@ -243,7 +243,7 @@ def holds_web(*args: object, start_from: tuple[int, ...], **kwargs: object) -> P
 
 
 class Watched:
-    """A wave on its way, at a time that is told, and its replanner."""
+    """A wave on its way, at a given time, and its replanner."""
 
     def __init__(self, wave: Wave, *, cap: int = 2, wanted: bool | None = None) -> None:
         self.replanner = Replanner(wave, wanted)

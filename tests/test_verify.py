@@ -76,7 +76,7 @@ def journal_of(folder: Path, tmp_path: Path) -> Callable[[Base], Path]:
     return copy
 
 
-# Lawful journals
+# Journals that keep the rules
 
 
 def test_the_journal_of_a_run_keeps_the_rules(journal_of: Callable[[Base], Path]) -> None:

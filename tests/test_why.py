@@ -135,10 +135,10 @@ def test_a_merge_behind_the_engines_own_names_its_ticket() -> None:
     assert reason(model, "a#1") == Reason("merge_turn", "second in a's merge queue", ("turn-1",))
 
 
-@pytest.mark.parametrize(("told", "text"), [("which key?", "parked: which key?"), ("", "parked")])
-def test_a_parked_issue_gives_its_reason(told: str, text: str) -> None:
+@pytest.mark.parametrize(("given", "text"), [("which key?", "parked: which key?"), ("", "parked")])
+def test_a_parked_issue_gives_its_reason(given: str, text: str) -> None:
     model = Model(wave_of("a#1", "b#1"))
-    model.end("a#1", Blocked(told))
+    model.end("a#1", Blocked(given))
 
     assert reason(model, "a#1") == Reason("parked", text)
 

@@ -30,13 +30,10 @@ PRIVATE = {
     "lawful": "keeps the rules",
     "objection": "explanation of a refusal",
     "lever": "cap control",
-    "sentence_of": "pending removal",
     "straightened": "justified",
     "steadiest": "most robust",
-    "desk": "offline run",
     "hang_bell": "open_wakeup",
     "held_back": "reserved",
-    "awaited": "reserved for",
 }
 """Each private word, and what stands in its place."""
 ON_DISK = {

@@ -161,9 +161,9 @@ def forecast(
 
     `seconds` is what implementing each issue takes, by position in the wave; a review and a merge
     take `review_seconds` and `merge_seconds`. `opening` is what happens at the start, before any
-    session ends: the start itself, and what else the model is told before or right after it, e.g. a
+    session ends: the start itself, and what else is applied before or right after it, e.g. a
     cap that is moved, or a plan. `start`, in seconds since the epoch, is asked for only where a
-    pause or a reservation ends by itself. Without `gaps` nobody asks why repos stand idle, which is
+    pause or a reservation ends by itself. Without `gaps` no reason is sought for repos that stand idle, which is
     faster.
 
     Raises `ValueError` for a cap below 1 and for lengths that do not fit, and `IllegalEvent` for an
