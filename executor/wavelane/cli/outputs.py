@@ -436,7 +436,7 @@ class FindingOutput(_Object):
 class VerifyOutput(_Output):
     """`wavelane verify --json`: whether a journal keeps the rules."""
 
-    lawful: bool
+    keeps_the_rules: bool
     """Whether it keeps the rules: nothing was found that breaks one."""
     events: int
     """How many events there are."""
