@@ -78,4 +78,7 @@ def test_no_private_word_stands_in(name: str) -> None:
 
 
 def test_a_private_word_is_found_and_one_on_disk_is_not() -> None:
-    assert [*private_words('the row is told\nmeta key "seal"\nthe seal')] == [(1, "told"), (3, "seal")]
+    assert [*private_words('the row is told\nmeta key "seal"\nthe seal')] == [
+        (1, "told"),
+        (3, "seal"),
+    ]

@@ -163,8 +163,8 @@ def forecast(
     take `review_seconds` and `merge_seconds`. `opening` is what happens at the start, before any
     session ends: the start itself, and what else is applied before or right after it, e.g. a
     cap that is moved, or a plan. `start`, in seconds since the epoch, is asked for only where a
-    pause or a reservation ends by itself. Without `gaps` no reason is sought for repos that stand idle, which is
-    faster.
+    pause or a reservation ends by itself. Without `gaps`, which is faster, idle repos get no
+    reason.
 
     Raises `ValueError` for a cap below 1 and for lengths that do not fit, and `IllegalEvent` for an
     opening that the model does not allow.
