@@ -111,10 +111,14 @@ def tried(
                     silence |= {(one.name, layer): silent for one in group}
             alone.append(pool.submit(_before, end, lambda one=mutant: _alone(one, bench)))
         for mutant, future in zip(mutants, alone, strict=True):
-            silent_of = {layer: silence[mutant.name, layer].result() for layer in _silent(mutant)}
             kills = future.result()
-            if kills is not None and None not in silent_of.values():
-                unseen = {at: of[mutant.name] for at, of in silent_of.items() if of is not None}
+            unseen: Kills = {}
+            for layer in _silent(mutant):
+                if (found := silence[mutant.name, layer].result()) is None:
+                    kills = None
+                else:
+                    unseen[layer] = found[mutant.name]
+            if kills is not None:
                 yield Trial(mutant, {**kills, **unseen})
 
 
