@@ -6,7 +6,8 @@ what is on the disk. At the end of `run()`, these are checked:
 ending     it returned, or raised `JournalError` after a failed write, or `CancelledError` after it
            was cancelled; and nothing else
 leftover   no session is open, and no task is left
-journal    it keeps the rules, has what was committed, and folds into the report of `run()`
+journal    it keeps the rules, has what was committed, and folds into the report of `run()`,
+           which ends with its last event
 recorded   the journal has all that happened
 unhandled  no error reached the event loop's exception handler
 progress   the run ended in bounded virtual time once the operator was done and the cap was at its

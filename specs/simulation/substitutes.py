@@ -84,6 +84,8 @@ def check_journal(
         complain("journal: its events differ from those that were committed")
     if report is not None and report != folded:
         complain("journal: it folds into another report than that of run()")
+    if found and folded.ended_at != found[-1].at:
+        complain("journal: the report into which it folds does not end with its last event")
     if not verdict.keeps_the_rules:
         complain(f"journal: {verdict}")
     for broken in broken_rules(path):

@@ -98,16 +98,21 @@ def opened(path: Path) -> Iterator[tuple[JournalReader, LockOwner | None]]:
 
     A process that holds the journal briefly only carries out commands: it runs no wave.
     """
-    for _ in range(_LOOKS):
-        owner = owner_of(path)
-        reader = JournalReader(path)
-        if owner_of(path) == owner:
-            break
-        reader.close()
-    else:
-        reader = JournalReader(path)
+    reader, owner = _steady(path)
     with reader:
         yield reader, None if owner is None or owner.briefly else owner
+
+
+def _steady(path: Path) -> tuple[JournalReader, LockOwner | None]:
+    """A journal, read while no run began or ended, and the owner of its lock."""
+    looks = _LOOKS
+    while True:
+        owner = owner_of(path)
+        reader = JournalReader(path)
+        looks -= 1
+        if owner_of(path) == owner or looks == 0:
+            return reader, owner
+        reader.close()
 
 
 def replayed(
