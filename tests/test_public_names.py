@@ -17,8 +17,6 @@ import wavelane.testing
 
 MADE_BY_WAVELANE = frozenset({"CapControl", "NoticeStream"})
 """Classes that a user gets and never makes: their constructors are wavelane's own."""
-MADE_FROM_A_REPLAY = frozenset({"IssueReport.of", "Report.of"})
-"""How wavelane makes a report itself; a user has `Report.from_journal`."""
 OF_TESTING = frozenset({"Step"})
 """Types that `wavelane.testing` mentions, and nothing else does."""
 
@@ -36,8 +34,6 @@ def annotations_of(public: object) -> Iterator[tuple[str, object, ModuleType]]:
             yield (f"{name}.{field}", annotation, module)
     for member, value in vars(public).items():
         if member.startswith("_") and (member != "__init__" or name in MADE_BY_WAVELANE):
-            continue
-        if f"{name}.{member}" in MADE_FROM_A_REPLAY:
             continue
         function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
         function = inspect.unwrap(function) if callable(function) else function

@@ -1,7 +1,7 @@
 """Fetch the source releases of sources.txt and make a git repo of each, in work/repos.
 
 The releases come from the package index that pip is set up for, checked against their hashes. A
-repo that is there already is left as it is. To start anew, remove the work directory.
+repo that is there already is left as it is. To start again, remove the work directory.
 """
 
 from __future__ import annotations
