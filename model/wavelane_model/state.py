@@ -114,7 +114,8 @@ class WaveState:
     ) -> None:
         if lane_release not in ("done", "review"):
             raise ValueError(f'lane_release is {lane_release!r}; give "done" or "review"')
-        self.wave, self.limits, self.lane_release = wave, limits or Limits(), lane_release
+        self.wave, self.limits = wave, limits or Limits()
+        self.lane_release: LaneRelease = lane_release
         self.lane_states = lane_states(lane_release)
         self.cap = cap or Cap.at(max(1, len(wave.repos)))
         self.resume_at: float | None = None
