@@ -168,7 +168,10 @@ class WaveState:
         if source != target:
             self._update_flight(record, source, target)
             self._update_lane(record, row.trigger, source, target)
-            self._update_merge_queue(record, source, target)
+            if target == "merging":
+                self.lanes.join_merges(record.lane, record.position)
+            elif source == "merging":
+                self.lanes.leave_merges(record.lane, record.position)
             if target == "queued" or was_ready:
                 self._update_queue(record, was_ready)
             if self.reservations:
@@ -270,12 +273,6 @@ class WaveState:
                 self.lanes.await_(record)
         elif source in self.lane_states and self.lanes.leave(record):
             self.queue.propose(record.lane)
-
-    def _update_merge_queue(self, record: Record, source: State, target: State) -> None:
-        if target == "merging":
-            self.lanes.join_merges(record.lane, record.position)
-        elif source == "merging":
-            self.lanes.leave_merges(record.lane, record.position)
 
     def _update_queue(self, record: Record, was_ready: bool) -> None:
         if was_ready:
