@@ -381,7 +381,7 @@ def other(change: Callable[[list[Issue]], list[Issue]], **settings: Any) -> Wave
         (other(lambda issues: issues[:3]), "has c#1, which this wave has not; put it back"),
         (
             other(lambda issues: [*issues[:3], Issue("c#1", "c", title="Other")]),
-            "is of this wave before it was changed, and this change cannot be: "
+            "has an earlier version of this wave, which cannot be changed to this one: "
             'issue "c#1" is running and has begun',
         ),
         (
