@@ -231,7 +231,7 @@ def test_what_nothing_can_be_learned_from_is_bad_input(project: Path, command: s
     assert (missing.returncode, damaged.returncode) == (2, 2)
     assert missing.stderr.startswith("error: there is no ")
     assert "gone.db" in missing.stderr
-    assert "text.db is no journal" in damaged.stderr
+    assert "text.db is not a journal" in damaged.stderr
     assert not (project / ".wavelane").exists()
 
 

@@ -272,9 +272,9 @@ def test_commands_to_a_run_that_is_down_apply_when_it_comes_back(tmp_path: Path)
     report = run_virtual(scheduler_of(WAVE, journal=path).run)
 
     assert capped
-    assert capped.text.endswith("; no run is under way: it holds in the next one")
+    assert capped.text.endswith("; no run is under way: it takes effect in the next one")
     assert parked == Answer(
-        True, "a#2 is parked: which footer?; no run is under way: it holds in the next one"
+        True, "a#2 is parked: which footer?; no run is under way: it takes effect in the next one"
     )
     assert report.highest_cap == 1
     assert report.issues["a#2"].why.text == "parked: which footer?"
@@ -497,7 +497,7 @@ def test_a_missing_file_or_one_that_is_no_journal_takes_no_command(tmp_path: Pat
 
     with pytest.raises(JournalError, match="there is no journal"):
         give(tmp_path / "none.db", StopRequested())
-    with pytest.raises(JournalError, match="is no journal"):
+    with pytest.raises(JournalError, match="is not a journal"):
         give(tmp_path / "wave.yaml", StopRequested())
     assert not (tmp_path / "none.db").exists()
     assert [*tmp_path.iterdir()] == [tmp_path / "wave.yaml"]

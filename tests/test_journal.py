@@ -539,7 +539,8 @@ def test_a_file_that_is_there_already_is_never_overwritten(tmp_path: Path, conte
     path = tmp_path / "j.db"
     path.write_bytes(content)
 
-    assert refused(path) == f"{path} is no journal (file is not a database); give the path of one"
+    reason = "file is not a database"
+    assert refused(path) == f"{path} is not a journal ({reason}); give the path of one"
     assert path.read_bytes() == content
 
 
@@ -549,13 +550,13 @@ def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
         database.execute("CREATE TABLE other (x)")
     before = path.read_bytes()
 
-    assert refused(path) == f"{path} is no journal (no such table: meta); give the path of one"
+    assert refused(path) == f"{path} is not a journal (no such table: meta); give the path of one"
     assert path.read_bytes() == before
     assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    assert refused(tmp_path) == f"{tmp_path} is no journal but a folder; name another file"
+    assert refused(tmp_path) == f"{tmp_path} is a folder, not a journal; name another file"
 
 
 def test_an_empty_file_is_a_place_for_a_journal(tmp_path: Path) -> None:
@@ -767,7 +768,7 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     path.write_bytes(b"garbage" * 1000)
 
-    assert unreadable(path).startswith(f"{path} is no journal (file is not a database)")
+    assert unreadable(path).startswith(f"{path} is not a journal (file is not a database)")
 
 
 def test_a_database_that_is_no_journal_is_named(tmp_path: Path) -> None:
@@ -775,7 +776,7 @@ def test_a_database_that_is_no_journal_is_named(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE other (x)")
 
-    assert unreadable(path).startswith(f"{path} is no journal (no such table: meta)")
+    assert unreadable(path).startswith(f"{path} is not a journal (no such table: meta)")
 
 
 def changed(path: Path, *statements: str) -> Path:

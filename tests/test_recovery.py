@@ -378,7 +378,7 @@ def other(change: Callable[[list[Issue]], list[Issue]], **settings: Any) -> Wave
             wave_of("x#1", "y#1"),
             "is of another wave: its issues are a#1, a#2, b#1, c#1, and those of this one x#1, y#1",
         ),
-        (other(lambda issues: issues[:3]), "has c#1, which this wave has not; put it back"),
+        (other(lambda issues: issues[:3]), "has c#1, which this wave lacks; put it back"),
         (
             other(lambda issues: [*issues[:3], Issue("c#1", "c", title="Other")]),
             "has an earlier version of this wave, which cannot be changed to this one: "
@@ -486,7 +486,7 @@ def test_a_time_out_may_change_from_run_to_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("DELETE FROM event WHERE seq = 2", "tells what cannot have happened: "),
+        ("DELETE FROM event WHERE seq = 2", "records what cannot have happened: "),
         ("UPDATE event SET at = at + 1 WHERE seq = 2", "was changed after it was written; "),
     ],
 )

@@ -167,10 +167,10 @@ def test_between_runs_it_is_said_that_it_holds_in_the_next_one() -> None:
 
     assert asked(model, CapMoved("step_down"), live=False).text == (
         "cap 3 → 2; 3 are in flight, nothing is interrupted; "
-        "no run is under way: it holds in the next one"
+        "no run is under way: it takes effect in the next one"
     )
     assert asked(model, CancelRequested("a#1"), live=False).text.startswith(
-        "a#1 is cancelled as soon as it is known what the run before has left of it; "
+        "a#1 is cancelled as soon as it is known what the last run left of it; "
     )
 
 

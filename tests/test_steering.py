@@ -231,7 +231,7 @@ def test_what_is_given_to_a_killed_run_holds_when_it_comes_back_exactly_once(
     (project / "go").touch()
     again = wavelane("run", project / "wave.yaml", "--json")
 
-    assert capped.stdout.endswith("; no run is under way: it holds in the next one\n")
+    assert capped.stdout.endswith("; no run is under way: it takes effect in the next one\n")
     assert parked.returncode == 0
     assert stopped.returncode == 1
     assert "there is nothing to stop" in stopped.stderr
@@ -295,7 +295,8 @@ def test_an_unparked_issue_lets_a_blocked_wave_go_on(project: Path) -> None:
     done = wavelane("unpark", project / "wave.yaml", "api#1")
     again = wavelane("run", project / "wave.yaml")
 
-    assert done.stdout == "api#1 is tried again; no run is under way: it holds in the next one\n"
+    later = "no run is under way: it takes effect in the next one"
+    assert done.stdout == f"api#1 is tried again; {later}\n"
     assert again.returncode == 0, again.stderr
 
 
@@ -366,9 +367,12 @@ def test_a_cap_on_the_command_line_is_set_when_a_run_is_continued(project: Path)
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "no such level": (("cap", "J", "many"), "give a whole number (0 is paused), or up, or down"),
-    "no such time": (("pause", "J", "--until", "soon"), "--until: 'soon' is no time; give an ISO"),
+    "no such time": (
+        ("pause", "J", "--until", "soon"),
+        "--until: 'soon' is not a time; give an ISO",
+    ),
     "a time that is past": (("pause", "J", "--until", "2020-01-01T00:00"), "give a time to come"),
-    "a start at no time": (("run", "W", "--pause-until", "x"), "--pause-until: 'x' is no time"),
+    "a start at no time": (("run", "W", "--pause-until", "x"), "--pause-until: 'x' is not a time"),
     "a file that is not there": (("status", "none.yaml"), "none.yaml; give a journal, or a wave"),
     "a wave that was not run": (("stop", "W"), "the wave was not run yet, or with --journal"),
     "a folder": (("status", "api"), "api"),

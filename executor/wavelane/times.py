@@ -42,7 +42,7 @@ def parse_time(text: str, now: float) -> float:
     """
     found = _delayed(text.strip(), now) if text.strip().startswith("+") else _at(text.strip())
     if found is None or not is_time(found):
-        raise ValueError(f"{text!r} is no time; give {HOW}")
+        raise ValueError(f"{text!r} is not a time; give {HOW}")
     return found
 
 

@@ -17,7 +17,7 @@ from wavelane.lock import InUseError, Lock
 from wavelane.processes.leftovers import SessionRegistry
 from wavelane_model.problems import Place, Problem
 
-_ONE_AT_A_TIME: Final = "one run at a time works in it: wait for the end of that one, or stop it"
+_ONE_AT_A_TIME: Final = "one run at a time works in it: wait until that one ends, or stop it"
 
 
 class StateDir:

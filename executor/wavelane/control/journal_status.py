@@ -20,10 +20,10 @@ class JournalStatus:
     Attributes:
         journal: Path of the journal.
         phase: Whether a run is under way.
-        process: The process that runs it; None: none does.
+        process: The process that runs it; None: no process does.
         overview: Where it stands, by lane.
         report: How it went so far, by issue.
-        commands: Those that have no answer yet.
+        commands: Those without an answer yet.
     """
 
     journal: Path
@@ -72,7 +72,7 @@ def status_of_journal(path: Path) -> JournalStatus:
         path: The journal.
 
     Raises:
-        JournalError: For what is no journal, or one that was changed or damaged.
+        JournalError: For a file that is not a journal, or a journal that was changed or damaged.
     """
     view = view_of(path)
     return JournalStatus(

@@ -24,8 +24,8 @@ class IssueReport:
         repo: Its repo.
         title: What it is about.
         labels: What it is like.
-        state: Where it stands.
-        why: Why it stands there.
+        state: Its state.
+        why: Why it is in that state.
         attempts: How many implementing sessions it has had.
         started_at: When it was first admitted; None: never.
         ended_at: When it was done, parked or cancelled; None: it is not.
@@ -65,12 +65,13 @@ class Report:
 
     Attributes:
         outcome: "complete" (all issues are done), "blocked" (some are parked, cancelled, or wait
-            for such), "stopped", or "unfinished" for the journal of a run that has not ended.
+            for such issues), "stopped", or "unfinished" for the journal of a run that has not
+            ended.
         issues: How each issue fared, by id.
         started_at: When the wave's first run began.
         ended_at: When the last event happened.
         highest_cap: The highest cap in force since the run began.
-        recovered: What the run found of the one before.
+        recovered: What the run found out about the one before.
     """
 
     outcome: RunOutcome
@@ -103,7 +104,8 @@ class Report:
             path: The journal.
 
         Raises:
-            JournalError: For what is no journal, or one that was changed or damaged.
+            JournalError: For a file that is not a journal, or a journal that was changed or
+                damaged.
             IllegalEvent: For events that cannot have happened.
         """
         with opened(Path(path)) as (reader, process):
