@@ -175,7 +175,7 @@ def test_a_plan_without_estimates_counts_sessions(project: Path) -> None:
     done = wavelane("plan", project / "wave.yaml")
 
     assert "2 sessions" in done.stdout
-    assert "no issue has an estimate: it counts sessions" in done.stdout
+    assert "no issue has an estimate: these are numbers of successive sessions" in done.stdout
 
 
 def test_a_plan_says_how_many_estimates_are_given_and_how_many_learned(project: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_run_does_not_learn_from_its_own_journal_twice(project: Path) -> None:
     done = wavelane("run", project / "wave.yaml", "--learn", project / "wave.yaml")
 
     assert done.returncode == 2
-    assert "is that of this wave, which learns from it by itself" in done.stderr
+    assert "is this wave's own, from which it learns anyway" in done.stderr
 
 
 def test_a_plan_says_that_nothing_is_learned_where_nothing_is_finished(project: Path) -> None:
@@ -487,8 +487,8 @@ def test_ctrl_c_before_the_wave_goes_on_says_so_and_exits_with_130(project: Path
 
     assert (process.returncode, out) == (130, ""), err
     assert err == (
-        "error: interrupted before the wave went on; what an earlier run left running "
-        "is not ended, the next run does that\n"
+        "error: interrupted before the wave went on; processes left by an earlier run are still "
+        "there, the next run ends them\n"
     )
     assert fingerprint(project) == before
 

@@ -469,7 +469,7 @@ async def test_where_starts_cannot_be_told_a_process_is_never_signalled_but_name
     record = {"pid": sleeper.pid, "started": "", "boot": _boot(), "token": "x"}
     (tmp_path / "x").write_text(json.dumps(record))
 
-    with pytest.raises(OSError, match="it may be a session of the run before; end it"):
+    with pytest.raises(OSError, match="it may be a session of the last run; end it"):
         await SessionRegistry(tmp_path).end_leftovers(1.0)
 
     assert sleeper.poll() is None

@@ -115,7 +115,7 @@ def test_the_end_is_compared_with_the_predicted_one(tmp_path: Path) -> None:
     for name, length, said in (
         ("later", 60, "predicted end: after 1:00 min; it was 2:00 min later"),
         ("earlier", 240, "predicted end: after 4:00 min; it was 1:00 min earlier"),
-        ("same", 180, "predicted end: after 3:00 min, and so it was"),
+        ("same", 180, "predicted end: after 3:00 min, which was right"),
     ):
         (tmp_path / name).mkdir()
 

@@ -381,13 +381,16 @@ def test_a_name_that_cannot_be_part_of_a_branch_is_refused() -> None:
             "review: is an empty list; give a command: a text for the shell, or a list of words "
             "with the program first",
         ),
-        ("work_dir: ''", "work_dir: is empty; fill it in (what starts with # has to be in quotes)"),
+        (
+            "work_dir: ''",
+            "work_dir: is empty; fill it in (a value that starts with # must be in quotes)",
+        ),
         ("done: {a: b}", "done: is a mapping; give a list"),
         ("done: [a, [b]]", "done[1]: is a list; give a text"),
         ("review: !!python/name:os.system x", "review: has the tag"),
         ('review: "\\0"', "review: has a NUL character in it; take it out"),
         ('review: "\\ud800"', "review: has one half of a character (\\ud800 to \\udfff)"),
-        ("? [a]\n: b", "has a key that is no text; give a text"),
+        ("? [a]\n: b", "has a key that is not a text; give a text"),
         ("verbose: yes", "verbose: is not a key of a wave file; those known here are wave, "),
         ("<<: {cap: 1}", "['<<']: is not a key of a wave file; those known here are wave, "),
     ],
@@ -399,7 +402,7 @@ def test_a_wrong_value_is_named_with_the_remedy(line: str, problem: str) -> None
 def test_a_dependency_that_yaml_takes_for_a_comment_is_explained() -> None:
     assert only_problem(SMALL + "    depends_on:\n      - #4\n") == (
         "wave.yaml:9: issues[0].depends_on[0]: is empty; "
-        "fill it in (what starts with # has to be in quotes)"
+        "fill it in (a value that starts with # must be in quotes)"
     )
 
 

@@ -1,14 +1,14 @@
-"""Processes: one command in a process group of its own, until all of that group is gone.
+"""Processes: one command in a process group of its own, until the whole group is gone.
 
-1. A command leads its own session and process group. A signal to the group reaches all that the
-   command has started, and a Ctrl-C at the terminal does not reach it.
-2. When the command has ended, what is left of its group is ended too.
+1. A command leads its own session and process group. A signal to the group reaches everything that
+   the command has started, and a Ctrl-C at the terminal does not reach it.
+2. When the command has ended, the rest of its group is ended too.
 3. When the caller is cancelled, the group gets SIGTERM, `grace` seconds, then SIGKILL. The
-   cancellation goes on when the whole group is gone.
-4. Nothing but that group is ever signalled. A process that made a session of its own (a daemon)
-   has left the group and is not ended.
-5. A command that is to be known to later runs (`register`) begins only when that is on record: it
-   waits for a line on its input, and ends when its input ends without one.
+   cancellation proceeds when the whole group is gone.
+4. Nothing but that group is ever signalled. A process that made a session of its own (a daemon) has
+   left the group and is not ended.
+5. A command that later runs must know (`register`) begins only when it is on record: it waits for a
+   line on its input, and ends if its input ends without one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a short command said. `out` may have been cut to the length asked for."""
+    """The output of a short command. `out` may have been cut to the length asked for."""
 
     exit: Exit
     out: str
@@ -84,11 +84,11 @@ async def run(
     grace: float = 5.0,
     register: Callable[[int], None] = lambda pid: None,
 ) -> Exit:
-    """Run `command` in `cwd` and wait for its end and its group's.
+    """Run `command` in `cwd` and wait until it and its group have ended.
 
     Its input is empty; both its outputs go to the new file `log`. `grace` is in seconds. `register`
-    is called with its process id before it begins; what that raises goes through. Raises `OSError`
-    when it cannot be started, or when `log` is there already.
+    is called with its process id before it begins; its exceptions pass through. Raises `OSError` if
+    the command cannot be started, or if `log` exists already.
     """
     argv = ("sh", "-c", command) if isinstance(command, str) else command
     _look_for(argv[0], cwd, env)
@@ -112,10 +112,10 @@ async def ask(
     patience: float = 0.0,
     keeps: tuple[int, ...] = (),
 ) -> CommandResult:
-    """Run a short command for what it says; see `execute`. `limit`: bytes of output to read.
+    """Run a short command for its output; see `execute`. `limit`: bytes of output to read.
 
-    `keeps` are open files that it inherits. What it left running in the background is left alone.
-    Raises `OSError` when it cannot be started.
+    `keeps` are open files that it inherits. Whatever it leaves running in the background is left
+    alone. Raises `OSError` if it cannot be started.
     """
     with TemporaryFile() as out, TemporaryFile() as errors:
         ended = await execute(
@@ -145,10 +145,10 @@ async def execute(
 ) -> Exit:
     """Run `argv` and wait for its end. The outputs are real files, so nothing ever blocks on them.
 
-    With `register`, it is given a line of input when that has returned, and no input without it.
-    Cancelled, the process has `patience` seconds more to end by itself before its group is ended.
-    With `leave_rest`, what it left running in the background is left alone. Raises `OSError` when
-    it cannot be started.
+    With `register`, it gets a line of input once that has returned, and no input without it. When
+    cancelled, the process has `patience` seconds to end by itself before its group is ended. With
+    `leave_rest`, whatever it left running in the background is left alone. Raises `OSError` if it
+    cannot be started.
     """
     cancelled = asyncio.Event()
 
@@ -177,7 +177,7 @@ async def execute(
 
 
 async def uninterrupted(work: Awaitable[T], *, on_cancel: Callable[[], None] = lambda: None) -> T:
-    """Await `work` to its end, even when cancelled; only then does the cancellation go on.
+    """Await `work` to its end, even when cancelled; only then does the cancellation proceed.
 
     `on_cancel` is called at each cancellation. A cancellation hides what `work` returned or raised.
     """

@@ -24,7 +24,7 @@ from wavelane.timeline.waits import Wait
 from wavelane_model.events import MergeTurnRequested, MergeTurnReturned
 
 _TURNS: Final = (MergeTurnRequested, MergeTurnReturned)
-"""The length of merges that issues do not make, which is unknown."""
+"""The events of merges that issues do not make; how long those merges take is unknown."""
 _STEPS: Final[tuple[Step, ...]] = ("implement", "review", "merge")
 
 

@@ -1,4 +1,4 @@
-"""The entries of a wave file: limits, repos, issues. The descriptions are what an editor shows."""
+"""The entries of a wave file: limits, repos, issues. Editors show the descriptions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EntryModel(BaseModel):
 
     @classmethod
     def keys(cls) -> list[str]:
-        """The keys that it may have, as they are written."""
+        """The keys it may have, as written."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
     @model_validator(mode="before")
