@@ -169,7 +169,7 @@ def test_a_forecast_shows_what_decides_its_end_and_what_it_counts() -> None:
 
     assert "decides the end" in texts(picture)
     assert "predicted end 2 sessions" in texts(picture)
-    assert "No issue has an estimate: sessions are counted, and no time." in texts(picture)
+    assert "No issue has an estimate: lengths are numbers of sessions, not times." in texts(picture)
 
 
 def test_a_forecast_says_from_how_many_issues_it_was_learned() -> None:
@@ -216,7 +216,7 @@ def test_too_many_repos_are_left_out_and_the_picture_says_so() -> None:
     picture = svg(chart(1, lanes=300))
 
     assert bars(picture) == 200
-    assert "Of 300 repos the first 200 are drawn; the others are in --json." in texts(picture)
+    assert "Only the first 200 of 300 repos are drawn; the others are in --json." in texts(picture)
 
 
 def test_a_long_wait_is_not_lost_among_too_many_short_ones() -> None:
