@@ -185,7 +185,7 @@ def test_a_step_that_is_no_coroutine_is_a_failure_that_says_so() -> None:
 
     report = run_virtual(scheduler_of(wave_of("a#1"), Plain()).run)
 
-    assert failures_of(report) == "review is no coroutine; write it with `async def`"
+    assert failures_of(report) == "review is not a coroutine; write it with `async def`"
 
 
 def test_a_plain_function_that_raises_is_a_failure_too() -> None:

@@ -51,7 +51,7 @@ async def outcome_of(
         async with limit:
             called = call(issue)
             if not inspect.isawaitable(called):
-                return Failed(f"{kind.step} is no coroutine; write it with `async def`")
+                return Failed(f"{kind.step} is not a coroutine; write it with `async def`")
             returned = await called
     except asyncio.CancelledError:
         task = asyncio.current_task()

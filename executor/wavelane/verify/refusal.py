@@ -194,7 +194,7 @@ def _of_withholding(state: WaveState, issue: str, session: int) -> Breach:
     record = state.find(issue)
     said = f"session {session} of {issue} was withheld, but"
     if record.pending_removal is not None:
-        return Breach("once", f"{said} its end had been asked for: its end is to be reported")
+        return Breach("once", f"{said} its end had been requested, so its end must be reported")
     if record.state == "merging":
         return Breach("pause", f"{said} merges are not: a merge that is ready goes through")
     return Breach("pause", f"{said} its start was allowed: cap {state.cap.level}")

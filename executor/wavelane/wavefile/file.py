@@ -45,7 +45,8 @@ class WaveFile(EntryModel):
         description="Where worktrees, logs and the journal are kept, relative to the wave file.",
     )
     cap: Positive | None = Field(
-        default=None, description="Most issues in flight at a time; default: the number of repos."
+        default=None,
+        description="The cap: most issues in flight at a time; default: the number of repos.",
     )
     lane_release: LaneRelease = Field(
         default="done",
