@@ -139,7 +139,7 @@ class Recorder:
     def worked(self, issue_id: str, now: float | None = None) -> float:
         """For how many seconds sessions and merges of an issue were under way.
 
-        The current one counts up to `now`, if that is given. What was discarded after a crash does
+        An open one counts up to `now`, if that is given. What was discarded after a crash does
         not count: the issue started clean.
         """
         times = self._times.get(issue_id)
