@@ -411,7 +411,7 @@ async def test_each_run_is_refused_while_a_git_command_of_an_earlier_one_does_no
     fcntl.flock(git_lock, fcntl.LOCK_EX)
     try:
         for _ in range(2):
-            with pytest.raises(PipelineError, match="a git command of the run before is still"):
+            with pytest.raises(PipelineError, match="a git command of the last run is still"):
                 await bench.another_pipeline(git_wait=0.1).prepare()
     finally:
         os.close(git_lock)
