@@ -82,6 +82,15 @@ def test_every_reader_gives_the_same_reasons_once_a_run_was_killed(tmp_path: Pat
     assert status == history == Report.from_journal(path)
 
 
+def test_a_path_of_a_journal_may_be_a_text(tmp_path: Path) -> None:
+    path = killed_after(tmp_path / "j.db", WaveStarted())
+
+    status = status_of_journal(str(path))
+
+    assert status == status_of_journal(path)
+    assert status.journal == path
+
+
 def test_what_a_run_found_is_in_its_report_after_it_was_killed(tmp_path: Path) -> None:
     events = (WaveStarted(), RunCutOff(), AttemptResumed("a#1"), WaveStarted())
     path = killed_after(tmp_path / "j.db", *events)
