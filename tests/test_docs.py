@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
@@ -17,7 +19,9 @@ from docs.generate import PARTS, tree
 
 import wavelane
 import wavelane.testing
+from wavelane import Finished, Issue, Scheduler, Wave
 from wavelane.cli.outputs import OUTPUTS
+from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.wavefile import parse
 
 ROOT = Path(__file__).parent.parent
@@ -129,6 +133,18 @@ WAVE_FILES = [
 @pytest.mark.parametrize("text", WAVE_FILES)
 def test_every_whole_wave_file_is_one(text: str) -> None:
     assert parse(text).to_wave().issues
+
+
+def test_the_page_on_the_journal_has_every_key_of_its_meta_table(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    wave = Wave([Issue("api#1", "api")], experience=[Finished("api", (), 60.0)])
+    run_virtual(Scheduler(wave, ScriptedPipeline(), journal=path, clock=virtual_clock).run)
+    with closing(sqlite3.connect(path)) as db:
+        keys = {key for (key,) in db.execute("SELECT key FROM meta")}
+
+    page = (DOCS / "reference" / "journal.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| `meta` |"))
+    assert set(re.findall(r"`(\w+)`", row)) - {"meta"} == keys
 
 
 def test_the_reference_has_every_public_name() -> None:

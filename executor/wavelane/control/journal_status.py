@@ -65,7 +65,7 @@ class JournalStatus:
         }
 
 
-def status_of_journal(path: Path) -> JournalStatus:
+def status_of_journal(path: str | Path) -> JournalStatus:
     """Where the wave of a journal stands now.
 
     Args:
@@ -74,6 +74,7 @@ def status_of_journal(path: Path) -> JournalStatus:
     Raises:
         JournalError: For a file that is not a journal, or a journal that was changed or damaged.
     """
+    path = Path(path)
     view = view_of(path)
     return JournalStatus(
         path,

@@ -1,7 +1,8 @@
 """The rows of a journal: its tables, the version of their layout, and what each row means.
 
-    meta      what the run was started with: format, wave, cap, lane_release, limits, and the
-              experience, if there was any; and the hash chain's last digest ("seal")
+    meta      what the run was started with: format, name, repos, done, ceiling, lane_release,
+              limits, and the experience, if there was any; and the hash chain's last digest
+              ("seal")
     event     one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
               data (JSON); never changed, never deleted
     issue     one row an issue: what it is, and what it was when the run was first started

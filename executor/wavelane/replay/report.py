@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wavelane.replay.loading import opened, replayed
+from wavelane.replay.loading import view_of
 from wavelane.replay.recorder import Recovered
 from wavelane.replay.replay import Replay
 from wavelane_model.effects import RunOutcome
@@ -106,10 +106,8 @@ class Report:
         Raises:
             JournalError: For a file that is not a journal, or a journal that was changed or
                 damaged.
-            IllegalEvent: For events that cannot have happened.
         """
-        with opened(Path(path)) as (reader, process):
-            return report_of(replayed(reader, process).replay)
+        return report_of(view_of(Path(path)).replay)
 
 
 def report_of(replay: Replay) -> Report:
