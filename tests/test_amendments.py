@@ -109,7 +109,10 @@ def test_a_wave_that_has_ended_goes_on_with_the_next_run() -> None:
 @pytest.mark.parametrize(
     ("event", "says"),
     [
-        (amended("a#1"), 'issue "a#1" is running and has begun: what has begun cannot be changed'),
+        (
+            amended("a#1"),
+            'issue "a#1" is running and has begun; only issues that have not begun can be changed',
+        ),
         (amended("c#1"), 'issue "c#1" is in repo "c", which is not one of the'),
         (amended("a#3 < x#1"), 'issue "a#3" depends on "x#1", which is not in the wave'),
         (amended("a#2 < b#2", "b#2 < a#2"), "these issues wait for each other: a#2 → b#2 → a#2"),

@@ -316,7 +316,7 @@ BAD_FILES: dict[str, tuple[str, str, str]] = {
         "wait for each other: api#1 → web#1 → api#1",
     ),
     "an unknown id": ('["api#1"]', '["api#9"]', 'depends on "api#9", which is not in the wave'),
-    "a duplicate id": ('"web#1"', '"api#1"', 'issue "api#1" is there twice'),
+    "a duplicate id": ('"web#1"', '"api#1"', 'issue "api#1" is listed twice'),
     "an unknown repo": ("repo: web", "repo: wob", "wob"),
     "a path that is no repo": ("web: web", "web: nowhere", "nowhere"),
     "a missing branch": ("web: web", "web: {path: web, base: trunk}", "trunk"),

@@ -795,7 +795,7 @@ def test_a_rejected_event_changes_nothing(event: Event) -> None:
             SessionEnded("a#1", 1, Approved()),
             'issue "a#1" is running, where a session cannot end with Approved',
         ),
-        (SessionEnded("a#1", 1, Stopped()), 'it was not asked to end session 1 of "a#1"'),
+        (SessionEnded("a#1", 1, Stopped()), 'no end of session 1 of "a#1" was ordered'),
         (CapMoved("set", 9), 'the cap is at 2 of 2, where "set" to 9 is not allowed'),
         (CapMoved("resume"), 'the cap is at 2 of 2, where "resume" is not allowed'),
         (WaveStarted(), "the wave has started already"),

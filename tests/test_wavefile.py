@@ -313,11 +313,11 @@ def test_all_problems_are_told_at_once_each_with_its_line() -> None:
         'wave.yaml:18: issues[1].depends_on: issue "api#2" depends on "nix#1", which is not in '
         "the wave; add it, or list it under done",
         "wave.yaml:18: issues[1].depends_on: these issues wait for each other: "
-        "api#2 → api#3 → api#2; take one of these dependencies away",
+        "api#2 → api#3 → api#2; remove one of these dependencies",
         "wave.yaml:21: issues[2].id: is missing; add it",
         "wave.yaml:25: issues[3].priority: is 'high'; give a whole number from -1000000000 to "
         "1000000000",
-        'wave.yaml:26: issues[4].id: issue "api#3" is there twice; ids are unique in a wave',
+        'wave.yaml:26: issues[4].id: issue "api#3" is listed twice; ids are unique in a wave',
         "wave.yaml:28: issues[4].estimate: is '3 days'; give seconds, 0 or more, or a time such as "
         "90s, 30m, 2h or 1h30m",
         "wave.yaml:29: issues[4].labels[1]: is a mapping; give a text",
@@ -331,7 +331,7 @@ def test_a_key_that_is_there_twice_is_not_overridden_in_silence() -> None:
 
 
 def test_every_copy_of_an_id_is_told_at_its_own_line() -> None:
-    twice = 'issue "api#1" is there twice; ids are unique in a wave'
+    twice = 'issue "api#1" is listed twice; ids are unique in a wave'
 
     found = problems(SMALL + "  - {id: api#1, repo: api}\n" * 2)
 
