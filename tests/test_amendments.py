@@ -1,4 +1,4 @@
-"""Issues that are added to a wave on its way, or changed before they start."""
+"""Issues that are added to a running wave, or changed before they start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wavelane_model.wave import Finished, Issue
 
 
 def amended(*lines: str, repos: list[str] | None = None, done: tuple[str, ...] = ()) -> WaveAmended:
-    """Issues as lines; what they depend on need not be among them."""
+    """Issues as lines; their dependencies need not be among them."""
     issues = []
     for line in lines:
         head, _, needed = line.partition("<")
@@ -154,7 +154,7 @@ def test_while_paused_an_added_issue_waits() -> None:
 def test_the_indexes_are_those_of_a_wave_that_had_the_issues_from_the_start(
     added: list[str], before: int
 ) -> None:
-    """`Model.take` looks at every property of the model after every step."""
+    """`Model.take` checks every property of the model after every step."""
     model = Model(wave_of("a#1", "a#2", "b#1", "b#2", repos=["a", "b", "c"]), cap=2)
     for _ in range(before):
         running = [one for one in model.state.records if one.open]

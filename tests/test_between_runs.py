@@ -55,7 +55,7 @@ def cut_off(state: str, lane_release: LaneRelease = "done") -> Model:
 
 
 def start_again(model: Model) -> list[str]:
-    """Record that b#1 was discarded and start the next run; its orders."""
+    """Record that b#1 was discarded and start the next run; its effects."""
     model.take(AttemptDiscarded("b#1"))
     return model.take(WaveStarted())
 

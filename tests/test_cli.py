@@ -1,4 +1,4 @@
-"""The command, as a person meets it: a real process, real git repos, real signals."""
+"""The command as a user meets it: a real process, real git repos, real signals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wavelane.wavefile import load
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Two repos and a wave file over them."""
+    """Two repos and a wave file for them."""
     make_repo(tmp_path / "api")
     make_repo(tmp_path / "web")
     (tmp_path / "wave.yaml").write_text(
@@ -399,7 +399,7 @@ def test_a_journal_that_cannot_be_made_is_one_clear_error(project: Path, journal
 
 
 def start(project: Path, implement: str) -> subprocess.Popen[str]:
-    """A run whose first session has begun, and waits."""
+    """A run whose first session has begun and waits."""
     edit(project, 'echo "$WAVELANE_ISSUE" > "$WAVELANE_REPO-$WAVELANE_ATTEMPT.txt"', implement)
     process = subprocess.Popen(
         [sys.executable, "-m", "wavelane", "run", str(project / "wave.yaml")],

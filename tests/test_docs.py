@@ -1,4 +1,4 @@
-"""The docs say what is so: the tutorial runs, examples are valid, lists are complete."""
+"""The docs are true: the tutorial runs, examples are valid, lists are complete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ READ_TOO = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "specs/READ
 
 
 class Block(NamedTuple):
-    """A fenced block of a page: its language, the file that it is, and its text."""
+    """A fenced block of a page: its language, its file name, and its text."""
 
     language: str
     title: str
@@ -62,7 +62,7 @@ def matches(expected: str, printed: str) -> bool:
 
 @pytest.mark.git
 def test_the_tutorial_runs_as_printed(tmp_path: Path) -> None:
-    """Files are written, commands are run, and what they print is what the page says."""
+    """The files are written, the commands run, and they print what the page says."""
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"} | {
         "PATH": os.pathsep.join((str(tmp_path / ".bin"), os.environ["PATH"])),
         "PYTHONPATH": os.pathsep.join((str(ROOT / "model"), str(ROOT / "executor"))),

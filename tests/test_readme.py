@@ -1,4 +1,4 @@
-"""The README's code runs as printed, and what it says it prints is what it prints."""
+"""The README's code runs as printed, and prints what the README says."""
 
 import re
 import subprocess

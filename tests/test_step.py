@@ -44,7 +44,7 @@ from wavelane_model.wave import Issue, Wave
 
 
 def at(state: str, **settings: int) -> Model:
-    """One issue a#1 that is running, in review or merging, in a wave that cannot end by it."""
+    """One issue a#1 that is running, in review or merging, in a wave that does not end with it."""
     model = Model(wave_of("a#1", "b#1", "a#9"), limits=Limits(**settings))
     while model.record("a#1").state != state:
         model.end("a#1")
@@ -732,7 +732,7 @@ def test_a_stopped_run_that_is_started_again_goes_on_where_it_was() -> None:
     assert model.take(WaveStarted()) == ["review a#1"]
 
 
-# What is refused
+# Refusals
 
 
 REFUSED: list[Event] = [

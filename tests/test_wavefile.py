@@ -1,4 +1,4 @@
-"""The wave file: what it may say, what it comes to, and how it is refused."""
+"""The wave file: what it may contain, what it means, and how it is refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def only_problem(text: str, path: str = "wave.yaml") -> str:
     return problem
 
 
-# What a good file comes to.
+# Valid files.
 
 
 def test_the_smallest_file_gets_the_defaults(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_anchors_and_aliases_are_yaml_and_may_be_used() -> None:
     assert found.issues[1].depends_on == ("two",)
 
 
-# What is refused, and how.
+# Refusals.
 
 
 def test_all_problems_are_told_at_once_each_with_its_line() -> None:
@@ -565,7 +565,7 @@ def test_the_schema_helps_with_every_key_and_knows_the_short_forms() -> None:
     assert schema["$defs"]["LimitsEntry"]["properties"]["checkpoints"]["minimum"] == 1
 
 
-# Problems of the wave stand where the file says what is wrong.
+# Problems of the wave have their place in the file.
 
 OF_A_WAVE: dict[str, tuple[str, int, Location]] = {
     "duplicate-id": ("{id: a, repo: api}, {id: a, repo: api}", 2, ("issues", 2, "id")),
@@ -613,7 +613,7 @@ def test_a_problem_of_a_value_says_which_issue_or_repo_it_belongs_to() -> None:
     ]
 
 
-# Nothing but WaveFileError, whatever comes.
+# No error but WaveFileError, whatever the input.
 
 JSON_LIKE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
