@@ -453,7 +453,7 @@ FORGERIES: Final = (
         AMENDED,
         lambda f: f.insert(3, WaveAmended((Issue("web#1", "web", title="other"),))),
         "wave",
-        'issue "web#1" is review and has begun: what has begun cannot be changed',
+        'issue "web#1" is review and has begun; only issues that have not begun can be changed',
     ),
     Forgery(
         "an addition that was taken out",

@@ -1,4 +1,4 @@
-"""The command, as a person meets it: a real process, real git repos, real signals."""
+"""The command as a user meets it: a real process, real git repos, real signals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wavelane.wavefile import load
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Two repos and a wave file over them."""
+    """Two repos and a wave file for them."""
     make_repo(tmp_path / "api")
     make_repo(tmp_path / "web")
     (tmp_path / "wave.yaml").write_text(
@@ -316,7 +316,7 @@ BAD_FILES: dict[str, tuple[str, str, str]] = {
         "wait for each other: api#1 → web#1 → api#1",
     ),
     "an unknown id": ('["api#1"]', '["api#9"]', 'depends on "api#9", which is not in the wave'),
-    "a duplicate id": ('"web#1"', '"api#1"', 'issue "api#1" is there twice'),
+    "a duplicate id": ('"web#1"', '"api#1"', 'issue "api#1" is listed twice'),
     "an unknown repo": ("repo: web", "repo: wob", "wob"),
     "a path that is no repo": ("web: web", "web: nowhere", "nowhere"),
     "a missing branch": ("web: web", "web: {path: web, base: trunk}", "trunk"),
@@ -399,7 +399,7 @@ def test_a_journal_that_cannot_be_made_is_one_clear_error(project: Path, journal
 
 
 def start(project: Path, implement: str) -> subprocess.Popen[str]:
-    """A run whose first session has begun, and waits."""
+    """A run whose first session has begun and waits."""
     edit(project, 'echo "$WAVELANE_ISSUE" > "$WAVELANE_REPO-$WAVELANE_ATTEMPT.txt"', implement)
     process = subprocess.Popen(
         [sys.executable, "-m", "wavelane", "run", str(project / "wave.yaml")],

@@ -1,4 +1,4 @@
-"""What the command pipeline finds after a crash: git is the truth, and nothing lives on."""
+"""What the command pipeline finds after a crash: git is the truth, and no process survives."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ async def bench(repo: Path, tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 async def after_a_crash(bench: Bench) -> None:
-    """The next process makes a pipeline of its own."""
+    """The next process makes its own pipeline."""
     bench.pipeline = bench.another_pipeline()
     await bench.pipeline.prepare()
 
 
-# What git says of an issue
+# What git says about an issue
 
 
 async def test_an_implementing_session_that_died_is_discarded_with_branch_and_worktree(
@@ -239,7 +239,7 @@ async def test_a_review_that_fails_leaves_no_mark(bench: Bench) -> None:
     assert git(bench.api, "for-each-ref", "refs/wavelane") == ""
 
 
-# What is left running
+# Surviving processes
 
 RUNS_A_SESSION = textwrap.dedent(
     """

@@ -1,4 +1,4 @@
-"""What `CommandPipeline.prepare` finds out before it changes anything."""
+"""What `CommandPipeline.prepare` checks before it changes anything."""
 
 from __future__ import annotations
 

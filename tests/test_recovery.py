@@ -1,4 +1,4 @@
-"""A wave goes on from its journal, whatever became of the run before."""
+"""A wave continues from its journal, whatever became of the previous run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def killed_in(tmp_path: Path, state: State) -> Path:
     return killed.dies()
 
 
-# What was in flight is asked about, and nothing else
+# Only issues in flight are asked about
 
 
 def test_the_pipeline_is_asked_about_each_issue_in_flight_and_about_no_other(
@@ -198,7 +198,7 @@ def test_the_number_asked_never_exceeds_the_highest_cap_that_was_in_force(tmp_pa
     assert report.recovered.asked == len(pipeline.asked) == 2
 
 
-# The run goes on as it was
+# The run continues as before
 
 
 def test_the_cap_is_where_it_was_and_a_cancel_that_waited_holds(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_a_second_scheduler_is_told_who_has_the_journal_and_disturbs_nobody(
     assert run_virtual(both).outcome == "complete"
 
 
-# A journal of something else is left as it is
+# A journal of another wave is left alone
 
 
 def other(change: Callable[[list[Issue]], list[Issue]], **settings: Any) -> Wave:

@@ -1,4 +1,4 @@
-"""How long issues were in each state and worked on, over any number of runs."""
+"""How long issues were in each state and under work, over any number of runs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RecordedWave:
         self.record(minute, SessionEnded(issue, self.state.find(issue).session, outcome))
 
     def worked(self, issue: str = "api#1", minute: float | None = None) -> float:
-        """How long an issue was worked on, in minutes."""
+        """The total length of an issue's sessions, in minutes."""
         now = None if minute is None else NOON + minute * MINUTE
         return self.replay.recorder.worked(issue, now) / MINUTE
 

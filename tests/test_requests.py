@@ -1,4 +1,4 @@
-"""What is asked of a wave and what is answered, in words."""
+"""Requests to a wave and their answers, in words."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ def test_whatever_is_asked_is_answered(requests: list[Any], cut_off: bool, live:
         assert Answer.from_json(answer.to_json()) == answer
 
 
-# Issues that are added
+# Added issues
 
 
 def added(*issues: Issue, details: Any = None) -> Addition:

@@ -34,7 +34,7 @@ WAITING = (
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
-    """Two repos and a wave file over them, whose sessions wait for the file `go`."""
+    """Two repos and a wave file for them; its sessions wait for the file `go`."""
     make_repo(tmp_path / "api")
     make_repo(tmp_path / "web")
     (tmp_path / "wave.yaml").write_text(
@@ -70,7 +70,7 @@ def journal_of(project: Path) -> Path:
 
 
 def let_go(project: Path, process: Any) -> tuple[int, str]:
-    """Let all sessions go on; how the run exits, and what it printed."""
+    """Let all sessions continue; the run's exit code and output."""
     (project / "go").touch()
     out, err = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in err
@@ -78,7 +78,7 @@ def let_go(project: Path, process: Any) -> tuple[int, str]:
 
 
 def killed(project: Path, process: Any) -> None:
-    """Kill the run alone; its sessions go on, as after a crash."""
+    """Kill only the run; its sessions continue, as after a crash."""
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=PATIENCE)
 
@@ -251,7 +251,7 @@ def test_a_command_that_a_frozen_run_has_not_answered_holds_once_after_its_death
     project: Path,
 ) -> None:
     run = started(project)
-    run.send_signal(signal.SIGSTOP)  # it takes nothing any more
+    run.send_signal(signal.SIGSTOP)  # it accepts no more commands
 
     answer = give(journal_of(project), CapMoved("step_down"), patience=0.2)
     found = status(project)
