@@ -33,7 +33,7 @@ glide        a session is ended on order only because its issue is parked or can
 outcome      what a session ended with, or what was found of it after its run was cut off, decides
              where its issue goes; what is implemented is reviewed
 limits       a step is tried again as often as the limits allow, and then its issue is parked
-lever        the cap moves as its table says, and says so
+cap control  the cap moves as its table says, and says so
 wake         an issue is admitted only when its wait is over; the start of a run says of each
              postponed issue when it is to be woken, and until when each lane is reserved that is
 end          the run ends exactly when, and as, it should; between runs nothing starts
@@ -605,7 +605,7 @@ class RuleMonitor:
     def _level_announced(self, effects: list[Effect]) -> Iterator[str]:
         announced = [one.level for one in effects if isinstance(one, AnnounceCap)]
         if announced != [self.level]:
-            yield f"lever: the cap is at {self.level}, and {announced} is announced"
+            yield f"cap control: the cap is at {self.level}, and {announced} is announced"
 
     def _waits_announced(self, effects: list[Effect]) -> Iterator[str]:
         waiting = [
@@ -692,7 +692,7 @@ class RuleMonitor:
                     self.reservations = {}
                 case AnnounceCap():
                     if not isinstance(event, CapMoved | PauseEnded | WaveStarted):
-                        yield "lever: a level is announced, and the cap has not moved"
+                        yield "cap control: a level is announced, and the cap has not moved"
 
     def _follow_between_runs(self, event: Event, effects: list[Effect]) -> Iterator[str]:
         """Between runs: what was asked for and what was found is followed, and nothing else."""

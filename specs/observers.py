@@ -1,4 +1,4 @@
-"""Observers: they see sessions and merges start and end, and the cap's lever; nothing else.
+"""Observers: they see sessions and merges start and end, and the moves of the cap; nothing else.
 
 They know neither the model nor the scheduler's state. Whatever drives them reports what an operator
 or an outcome took out of flight, and when the process that ran the wave is gone, with all sessions.

@@ -97,7 +97,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     Failed("it broke"),
     Stopped(),
 )
-TOLD: tuple[Callable[[str], Event], ...] = (
+FINDINGS: tuple[Callable[[str], Event], ...] = (
     AttemptDiscarded,
     AttemptResumed,
     AttemptResumed,
@@ -230,12 +230,12 @@ class ModelMachine(RuleBasedStateMachine):
         self.take(CapMoved("set", level))
 
     @rule(data=st.data(), park=st.booleans())
-    def somebody_takes_an_issue_out(self, data: st.DataObject, park: bool) -> None:
+    def an_issue_is_taken_out(self, data: st.DataObject, park: bool) -> None:
         issue = data.draw(st.sampled_from(self.wave.issues)).id
         self.take(ParkRequested(issue, "a question") if park else CancelRequested(issue))
 
     @rule(data=st.data())
-    def somebody_unparks_an_issue(self, data: st.DataObject) -> None:
+    def an_issue_is_unparked(self, data: st.DataObject) -> None:
         self.take(UnparkRequested(data.draw(st.sampled_from(self.wave.issues)).id))
 
     @running
@@ -251,20 +251,20 @@ class ModelMachine(RuleBasedStateMachine):
 
     @between_runs
     @precondition(lambda self: self.state.flight)
-    @rule(data=st.data(), kind=st.sampled_from(TOLD))
-    def it_is_told_what_is_left(self, data: st.DataObject, kind: Callable[[str], Event]) -> None:
+    @rule(data=st.data(), kind=st.sampled_from(FINDINGS))
+    def a_recovery_finding_comes(self, data: st.DataObject, kind: Callable[[str], Event]) -> None:
         at = data.draw(st.sampled_from(sorted(self.state.flight)), "issue")
         assert self.take(kind(self.wave.issues[at].id))
 
     @running
-    @rule(data=st.data(), kind=st.sampled_from(TOLD))
-    def nothing_is_told_of_what_is_left_while_the_run_is_under_way(
+    @rule(data=st.data(), kind=st.sampled_from(FINDINGS))
+    def no_recovery_finding_is_taken_while_the_run_is_under_way(
         self, data: st.DataObject, kind: Callable[[str], Event]
     ) -> None:
         assert not self.take(kind(data.draw(st.sampled_from(self.wave.issues)).id))
 
     @rule(data=st.data(), number=st.integers(1, 3), target=tickets)
-    def somebody_else_wants_to_merge(
+    def a_ticket_joins_the_merge_queue(
         self, data: st.DataObject, number: int
     ) -> tuple[str, str] | MultipleResults[tuple[str, str]]:
         repo = data.draw(st.sampled_from(self.wave.repos))
@@ -272,7 +272,7 @@ class ModelMachine(RuleBasedStateMachine):
         return (repo, f"turn-{number}") if taken else multiple()
 
     @rule(ticket=consumes(tickets))
-    def somebody_else_has_merged(self, ticket: tuple[str, str]) -> None:
+    def a_ticket_leaves_the_merge_queue(self, ticket: tuple[str, str]) -> None:
         self.take(MergeTurnReturned(*ticket))
 
     @rule(late=st.integers(0, 20))

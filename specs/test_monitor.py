@@ -247,7 +247,7 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
     (
         [started("a#1"), (CapMoved("step_down"), [AnnounceCap(0)])],
         "done",
-        "lever: the cap is at 1, and [0] is announced",
+        "cap control: the cap is at 1, and [0] is announced",
     ),
     (
         [started("a#1"), (CapMoved("set", 3), [AnnounceCap(3)])],

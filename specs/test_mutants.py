@@ -212,7 +212,7 @@ def test_a_change_that_changes_nothing_is_a_failure(capsys: pytest.CaptureFixtur
 def test_a_mutant_that_is_called_harmless_and_is_noticed_is_a_failure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    lie = replace(BY_NAME["the lever pulls nothing"], harmless="nobody pulls it")
+    lie = replace(BY_NAME["the cap control moves nothing"], harmless="no caller moves it")
 
     status, [trial] = tried(capsys, lie)
 
@@ -221,7 +221,7 @@ def test_a_mutant_that_is_called_harmless_and_is_noticed_is_a_failure(
 
 
 def test_a_name_that_no_mutant_has_is_bad_input() -> None:
-    assert main(["--only", "nobody"], [NOTHING]) == 2
+    assert main(["--only", "no such name"], [NOTHING]) == 2
 
 
 def test_a_trial_of_the_code_itself_instead_of_a_copy_is_refused(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_step_that_does_not_order_the_end_of_a_reservation_differs_from_the_mo
     assert any(one.startswith("only the model goes") for one in found)
 
 
-def test_an_example_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     hopeful = Model(PIPE.file, PIPE.world, PIPE.examples | {"blocked_end"})
     monkeypatch.setattr(check, "MODELS", (hopeful,))
 
@@ -129,7 +129,7 @@ def test_an_example_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
-def test_a_broken_rule_is_told_with_the_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_rule_is_reported_with_the_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = next(one for one in MUTANTS if one.name == "two merges at once")
     files = sources() | {RULES: mutant.applied(sources()[RULES])}
     monkeypatch.setattr("specs.promela.models.sources", lambda: files)

@@ -54,7 +54,7 @@ def broken_by(row: Row, rule: str) -> Verdict | None:
 
 
 def agreement_breaks() -> dict[str, str]:
-    """Of each property of the agreement that does not hold, what is told."""
+    """The detail of each property of the agreement that does not hold, by its name."""
     return {one.property: one.detail for one in agreed() if not one.passed}
 
 
@@ -109,7 +109,7 @@ def test_all_rules_are_proved_of_the_tables() -> None:
         ("fail", "review", "review", "failures_left", "limits", "failures "),
     ],
 )
-def test_a_dropped_guard_breaks_its_rule_and_is_told_in_words(
+def test_a_dropped_guard_breaks_its_rule_and_is_described_in_words(
     trigger: Trigger, source: State, target: State, guard: Guard, rule: str, sentence: str
 ) -> None:
     row = without(the_row(trigger, source, target), guard)
@@ -146,12 +146,14 @@ def test_a_wrong_target_breaks_a_rule(
     ("move", "wrong"),
     [("step_down", "paused"), ("step_up", "level_before_pause"), ("resume", "one_higher")],
 )
-def test_a_cap_that_moves_elsewhere_breaks_the_lever(move: CapMove, wrong: CapTarget) -> None:
+def test_a_cap_that_moves_elsewhere_breaks_the_cap_control_rule(
+    move: CapMove, wrong: CapTarget
+) -> None:
     row = next(one for one in CAP_TABLE if one.move == move)._replace(target=wrong)
 
     verdicts = proved((), (row,))
 
-    assert any(one.property == "always lever" and not one.holds for one in verdicts)
+    assert any(one.property == "always cap control" and not one.holds for one in verdicts)
 
 
 def test_a_run_that_was_cut_off_may_have_sessions_open_and_one_that_ended_by_itself_not() -> None:
@@ -248,7 +250,7 @@ def test_a_moment_that_breaks_a_rule_is_seen_as_python() -> None:
         },
         "once": {"state": dict.fromkeys(range(4), "running")},
         "limits": {"rounds": dict.fromkeys(range(4), 2)},
-        "lever": {"level": 4},
+        "cap control": {"level": 4},
         "end": {"started": True, "ended": True, "open": dict.fromkeys(range(4), True)},
         "between": {"starting": dict.fromkeys(range(4), True)},
     }

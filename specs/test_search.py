@@ -173,9 +173,9 @@ def test_a_wake_up_that_is_lost_when_the_cap_rises_is_a_wave_that_never_ends(
 def test_a_failure_that_is_not_counted_is_a_wave_that_never_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def forget(*told: object) -> None:
-        note(*told)
-        told[1].failures = 0  # type: ignore[attr-defined]
+    def forget(*noted: object) -> None:
+        note(*noted)
+        noted[1].failures = 0  # type: ignore[attr-defined]
 
     note: Callable[..., None] = step_module._note
     monkeypatch.setattr(step_module, "_note", forget)
@@ -211,7 +211,7 @@ def test_a_world_that_lacks_an_example_says_which() -> None:
     assert "three repos at once" in situations.detail
 
 
-def test_a_count_that_changed_is_told_with_the_old_and_the_new() -> None:
+def test_a_count_that_changed_is_reported_with_the_old_and_the_new() -> None:
     pinned = {PIPELINED.name: Counts(395, 1511, 6, 394)}
 
     *_, count = search([PIPELINED], pinned)
@@ -327,7 +327,7 @@ def test_after_a_cut_off_what_is_left_of_each_session_is_due_and_then_the_next_s
     assert is_rare(RunCutOff())
 
 
-def test_a_next_run_that_nobody_starts_is_a_wave_that_never_ends(
+def test_a_next_run_that_is_never_started_is_a_wave_that_never_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(
@@ -359,7 +359,7 @@ def test_a_start_between_runs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "always end" in broken(CUT_OFF)
 
 
-# The script that a violation is told as
+# The script that shows a violation
 
 
 def run_python(*args: str, model: Path) -> subprocess.CompletedProcess[str]:
@@ -407,7 +407,7 @@ def changed_model(folder: Path, name: str, old: str, new: str) -> Path:
         ),
     ],
 )
-def test_a_violation_is_told_as_a_script_that_shows_it(
+def test_a_violation_is_printed_as_a_script_that_shows_it(
     tmp_path: Path, name: str, old: str, new: str, title: str
 ) -> None:
     model = changed_model(tmp_path / "model", name, old, new)

@@ -10,9 +10,9 @@ Where `verify` finds nothing, the rule monitor (specs/monitor.py) looks at the s
 the effects that the step has for them: `verify` folds a journal through the model, and could not
 notice that the model itself is wrong.
 
-A random run has a random wave, cap, lane policy, script and lever. A random wave whose runs are cut
-off is written from the events that happen to it (specs/written.py), whatever the step takes. All of
-it follows from a seed, so that a seed that fails can be tried again.
+A random run has a random wave, cap, lane policy, script and moves of the cap. A random wave whose
+runs are cut off is written from random events that the step takes (specs/written.py). Everything
+follows from a seed, so a seed that fails can be tried again.
 """
 
 from __future__ import annotations

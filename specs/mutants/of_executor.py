@@ -10,7 +10,7 @@ _SCHEDULER: Final = "executor/wavelane/scheduler/scheduler.py"
 _REPLAY: Final = "executor/wavelane/replay/replay.py"
 _SESSIONS: Final = "executor/wavelane/scheduler/sessions.py"
 _JOURNAL: Final = "executor/wavelane/journal/writer.py"
-_LEVER: Final = "executor/wavelane/scheduler/cap_control.py"
+_CAP_CONTROL: Final = "executor/wavelane/scheduler/cap_control.py"
 _ORDERS: Final = "executor/wavelane/scheduler/orders.py"
 _SESSION_TASKS: Final = "executor/wavelane/scheduler/session_tasks.py"
 _RUN_JOURNAL: Final = "executor/wavelane/scheduler/run_journal.py"
@@ -97,7 +97,7 @@ EXECUTOR: Final = (
         "                await outcome_of(KINDS[type(order)], call, issue, timeout)\n"
         "            outcome = await outcome_of(",
     ),
-    _in(_SESSION_TASKS, "a completion is told twice", _APPLY_END, _APPLY_END + _APPLY_END),
+    _in(_SESSION_TASKS, "a completion is reported twice", _APPLY_END, _APPLY_END + _APPLY_END),
     _in(
         _SESSION_TASKS,
         "a completion counts for the next session as well",
@@ -203,13 +203,13 @@ EXECUTOR: Final = (
     ),
     _in(
         _PLANNER,
-        "a plan is told after the end of the run",
+        "a plan is applied after the end of the run",
         "                    if plan is not None and not core.has_ended:",
         "                    if plan is not None:",
     ),
     _in(
         _PLANNER,
-        "what is planned is not told",
+        "a new plan is not applied",
         "                        core.apply(plan)",
         "                        pass",
     ),
@@ -247,7 +247,7 @@ EXECUTOR: Final = (
     ),
     _in(
         _SESSIONS,
-        "a session is told as ended before it is gone",
+        "a session is reported as ended before it is gone",
         "            returned = await called",
         "            returned = await asyncio.shield(called)",
     ),
@@ -274,8 +274,8 @@ EXECUTOR: Final = (
         "            pass\n",
     ),
     _in(
-        _LEVER,
-        "the lever pulls nothing",
+        _CAP_CONTROL,
+        "the cap control moves nothing",
         "            self._apply(CapMoved(move, level))",
         "            pass",
     ),

@@ -120,7 +120,7 @@ ROWS: Final = (
         "lane.turn is None and lane.next_merge() == record.position",
         "lane.turn is None",
         unseen_by=("search",),
-        because="the step offers a turn to nobody but the first in the queue",
+        because="the step offers a turn only to the first in the queue",
     ),
     _guard(
         "a turn that is taken is given again",
@@ -281,7 +281,7 @@ STEPS: Final = (
         "if state.lanes.tickets:",
     ),
     Mutant(
-        "the wave ends while somebody else merges",
+        "the wave ends while a ticket waits for its merge turn",
         "step",
         _STEP,
         "if state.lanes.tickets or state.open_sessions:",
@@ -311,14 +311,14 @@ STEPS: Final = (
 )
 BETWEEN_RUNS: Final = (
     Mutant(
-        "it is told what is left while the run is under way",
+        "a recovery finding is taken while the run is under way",
         "step",
         _STEP,
         "    if kind in RECOVERY_FINDINGS:",
         "    if False:",
     ),
     Mutant(
-        "a run starts before it is told what is left",
+        "a run starts before its recovery findings",
         "step",
         _STEP,
         "    if state.open_sessions:\n        raise",
@@ -339,7 +339,7 @@ BETWEEN_RUNS: Final = (
         "if record.pending_removal is not None:",
     ),
     Mutant(
-        "a cancel holds on to an issue of which all is told",
+        "a cancel stays pending after the recovery finding",
         "step",
         _STEP,
         "    record.pending_removal = None\n"
@@ -348,7 +348,7 @@ BETWEEN_RUNS: Final = (
         "    record.untouched = False\n    record.reason = reason",
     ),
     Mutant(
-        "what is told leaves an issue untouched",
+        "a recovery finding leaves an issue untouched",
         "step",
         _STEP,
         "    record.pending_removal = None\n"
@@ -364,7 +364,7 @@ BETWEEN_RUNS: Final = (
         '    if record.state == "queued":\n        pass',
     ),
     Mutant(
-        "what is told of is not asked to be in flight",
+        "a recovery finding needs no issue in flight",
         "step",
         _STEP,
         "    if record.state not in IN_FLIGHT:\n        raise",
@@ -406,7 +406,7 @@ BETWEEN_RUNS: Final = (
         "    state.started = True\n    state.stopping = False\n",
     ),
     Mutant(
-        "nobody is woken in the next run",
+        "no issue is woken in the next run",
         "step",
         _STEP,
         "    if state.postponed:\n        effects.extend(",

@@ -22,7 +22,7 @@ def _recovery(name: str, old: str, new: str) -> Mutant:
 
 RECOVERY: Final = (
     _continuation(
-        "nobody is asked what is left",
+        "recovery asks about no issue",
         _EACH_IN_FLIGHT,
         "for issue in ():",
     ),
@@ -33,17 +33,17 @@ RECOVERY: Final = (
     ),
     _continuation("each is asked about twice", _ASK, f"{_ASK}\n                {_ASK}"),
     _continuation(
-        "a run that was cut off is not told as such",
+        "a cut-off is not recorded",
         "for event in missing_events(replay):",
         "for event in ():",
     ),
     _continuation(
-        "what is found is not told",
+        "recovery findings are not applied",
         "            self._core.apply(found)\n",
         "            pass\n",
     ),
     _continuation(
-        "the seal begins anew",
+        "the hash chain begins anew",
         "        file.continue_from(digest)\n",
         "",
     ),
@@ -68,7 +68,7 @@ RECOVERY: Final = (
         "            return AttemptResumed(issue_id)\n",
     ),
     _recovery(
-        "what cannot be told is gone on with",
+        "an unclear attempt is resumed",
         "            return AttemptUnclear(issue_id, str(reason))\n",
         "            return AttemptResumed(issue_id)\n",
     ),

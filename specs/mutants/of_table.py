@@ -122,7 +122,7 @@ HARMLESS: Final[dict[str, str]] = {
         "only a start of an untouched issue is withheld so, and an untouched review starts at once"
     ),
     "begin_merge merging → merging, even if session_open": (
-        "the issue whose merge is under way has the turn, and then nobody is offered one"
+        "the issue whose merge is under way has the turn, and then no other one is offered"
     ),
 }
 _BEGINS_AT_ONCE: Final = (

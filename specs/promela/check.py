@@ -7,7 +7,7 @@
 - `same as the step`: both reach the same states by the same transitions (specs/promela/graphs.py).
 
 An example that is not expected in a world must not exist there either: in the strict policy
-nobody ever waits for a merge turn.
+no issue ever waits for a merge turn.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ALWAYS: Final[dict[str, str]] = {
 }
 EVENTUALLY: Final[dict[str, str]] = {
     "progress": "if sessions end, reservations end at their time, and the cap is above 0 again and "
-    "again, the wave ends, however often plans are told",
+    "again, the wave ends, however often a new plan comes",
     "drain": "paused or not, what runs ends and merges that were ready go through",
     "continuation": "after a run that was cut off comes another one",
 }

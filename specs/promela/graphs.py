@@ -1,9 +1,9 @@
 """The states and transitions of a world, by the real `step` and by spin, and how they differ.
 
-Both are written in the line that `tell` prints in wave.pml. Nothing is known of a state but its
-line: what a line leaves out (the order of startable sessions, what has no use in these worlds) must
-not matter, and that it does not is checked. The real step is explored by `WaveState.key()`; where
-two keys have one line, their transitions have to be the same. A reservation ends late where the
+Both write a state as the line that `print_state` prints in wave.pml, and compare nothing but lines.
+A check shows that what a line leaves out (the order of startable sessions, what has no use in these
+worlds) does not matter: the real step is explored by `WaveState.key()`, and where two keys have one
+line, their transitions have to be the same. A reservation ends late where the
 `step` has ordered that in the run that is under way, and in spin wherever there is one: so an order
 that is missing is a difference.
 
@@ -14,14 +14,13 @@ transitions are a multiset of pairs of lines. Its own counts are tied to them:
 - transitions = pairs + 1 (the initial state) + 1 for each started state (a rest of the
   surroundings).
 
-The processes of the issues have one place each where they wait, so that where they are tells no
-states apart.
+Each issue's process waits at one place only, so its location adds no states.
 
-So there is no offset of init steps. Layer 2, whose key has the order of startable sessions, counts
-as many states behind each line as k startable sessions have orders, k!: 812 for the 756 lines of
+Hence there is no offset of init steps. Layer 2, whose key has the order of startable sessions,
+counts k! states behind a line with k of them: 812 for the 756 lines of
 "three repos, four issues, cap moves", and 394 for the 394 of "one repo, three issues, pipelined".
 
-Where a rule is broken, the judge's own variables tell states apart that have one line; there the
+Where a rule is broken, the judge's own variables make several states of one line; there the
 counts do not fit, and nothing is compared.
 """
 
@@ -55,9 +54,9 @@ from wavelane_model.records import Record
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent, step
 
-NOBODY = 255
+NO_ISSUE = 255
 NONE = 255
-TOLD = (AttemptDiscarded, AttemptResumed, MergeFound)
+FINDINGS = (AttemptDiscarded, AttemptResumed, MergeFound)
 """What may be left of an issue, in the worlds in which runs are cut off."""
 
 
@@ -152,12 +151,12 @@ class _Moment:
     def _still_due(self, state: WaveState, effects: list[Effect]) -> tuple[ReservationEnded, ...]:
         if not state.started or state.ended:
             return ()
-        told = (
+        latest = (
             ReservationEnded(one.issue, one.until)
             for one in effects
             if isinstance(one, EndReservationAt)
         )
-        ordered = {*self.due, *told}
+        ordered = {*self.due, *latest}
         ends = (
             ReservationEnded(state.wave.issues[one].id, until)
             for one, until in sorted(state.reservations.items())
@@ -170,7 +169,7 @@ def _between_runs(world: World, state: WaveState) -> Iterator[Event]:
         yield WaveStarted()
         for position in state.flight:
             name = state.wave.issues[position].id
-            yield from (kind(name) for kind in TOLD if kind in world.accounts)
+            yield from (kind(name) for kind in FINDINGS if kind in world.findings)
 
 
 def _during_a_run(world: World, state: WaveState) -> Iterator[Event]:
@@ -185,7 +184,7 @@ def _during_a_run(world: World, state: WaveState) -> Iterator[Event]:
 
 
 def _by_people(world: World, state: WaveState) -> Iterator[Event]:
-    """Nobody is asked to end a session: issues are taken out while none of theirs is open."""
+    """No session is asked to end: issues are taken out while they have none open."""
     for name in world.parks:
         if not state.find(name).open:
             yield ParkRequested(name, "a question")
@@ -195,10 +194,10 @@ def _by_people(world: World, state: WaveState) -> Iterator[Event]:
 
 
 def by_spin(answer: Answer) -> Graph:
-    """What spin's search told. Raises `SpinError` where its counts say something else."""
+    """The graph that spin's search printed. Raises `SpinError` where spin counts another."""
     graph = Graph()
     pairs: dict[str, Counter[str]] = {}
-    for source, target in zip(answer.told[::2], answer.told[1::2], strict=True):
+    for source, target in zip(answer.printed[::2], answer.printed[1::2], strict=True):
         of_source = pairs.setdefault(source.removeprefix("from "), Counter())
         of_source[target.removeprefix("to ")] += 1
     everywhere = dict.fromkeys([*pairs, *(to for targets in pairs.values() for to in targets)])
@@ -209,7 +208,7 @@ def by_spin(answer: Answer) -> Graph:
     if counts != (answer.states, answer.transitions):
         raise SpinError(
             f"spin counts {answer.states} states and {answer.transitions} transitions, "
-            f"and told of {counts[0]} and {counts[1]}"
+            f"and prints {counts[0]} and {counts[1]}"
         )
     return graph
 
@@ -228,7 +227,7 @@ def differences(real: Graph, model: Graph) -> list[str]:
 
 
 def line(state: WaveState) -> str:
-    """A state of the real model as `tell` in wave.pml prints it."""
+    """A state of the real model as `print_state` in wave.pml prints it."""
     cap = state.cap
     highest = state.highest_cap if state.started else cap.level
     outcome = state.outcome or "under_way"
@@ -252,7 +251,7 @@ def _repo(lane: Lane) -> str:
 
 
 def _who(one: int | str | None) -> str:
-    return str(NOBODY if one is None else one)
+    return str(NO_ISSUE if one is None else one)
 
 
 def _all(waiting: Sequence[int | str]) -> list[str]:

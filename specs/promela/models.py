@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from specs.promela.graphs import TOLD
+from specs.promela.graphs import FINDINGS
 from specs.promela.spin import Purpose, Verifier
 from specs.search.worlds import PIPELINED, SMOOTH, THREE_REPOS, World, wave
 from wavelane_model.events import OrderPlanned, Reservation
@@ -98,7 +98,7 @@ CUT_OFF: Final = Model(
         outcomes=(*SMOOTH, ChangesRequested),
         moves=("step_down", "step_up", "pause", "resume"),
         cuts=True,
-        accounts=TOLD,
+        findings=FINDINGS,
     ),
     _EVERYWHERE | _OF_REWORK | {"cut_off_merge", "second_cut_off"},
 )
@@ -128,7 +128,7 @@ PLANNED_CUT_OFF: Final = Model(
         parks=("web#1",),
         cancels=("web#1",),
         cuts=True,
-        accounts=TOLD,
+        findings=FINDINGS,
         early=True,
         between=True,
     ),

@@ -104,12 +104,12 @@ def _differs(model: Model, name: str, *edits: tuple[str, str]) -> Mutant:
     return Mutant(name, model, "graph", SAME, edits)
 
 
-_ADMIT: Final = "is[i] == queued && met && !back && lane[REPO(i)] == NOBODY && slots < level ->"
+_ADMIT: Final = "is[i] == queued && met && !back && lane[REPO(i)] == NO_ISSUE && slots < level ->"
 _ADMITTED: Final = """            start_session(i, running);
             reserved[i] = 0
 """
 _ORDER: Final = "(place[a] < place[b] || (place[a] == place[b] && a < b))))"
-_FIRST: Final = "(i == NOBODY || BEFORE(j, i))"
+_FIRST: Final = "(i == NO_ISSUE || BEFORE(j, i))"
 _GONE: Final = "is[i] != queued -> reserved[i] = 0"
 _STUCK: Final = "TAKEN_OUT(i) -> stuck = stuck | (1 << i)"
 _STUCK_BEHIND: Final = "NEEDS(i, j) && (stuck & (1 << j)) -> stuck = stuck | (1 << i)"
@@ -126,8 +126,8 @@ _RELEASE: Final = "if :: PIPELINED -> leave_lane(me) :: else fi"
 _PARK: Final = "is[me] = parked; leave_flight(me)"
 _BEGIN: Final = ":: level > 0 && is[i] == admitted && lane[REPO(i)] == i ->"
 _REVIEW: Final = ":: level > 0 && is[i] == review && !open[i] ->"
-_TURN: Final = ":: turn[r] == NOBODY && len(approved[r]) > 0 ->"
-_REWORK: Final = ":: lane[r] == NOBODY && len(rework[r]) > 0 ->"
+_TURN: Final = ":: turn[r] == NO_ISSUE && len(approved[r]) > 0 ->"
+_REWORK: Final = ":: lane[r] == NO_ISSUE && len(rework[r]) > 0 ->"
 _UP: Final = "level < CEILING -> move_to(level + 1)"
 _RESUME: Final = "level == 0 -> move_to(before_pause)"
 _QUEUE: Final = "    approved[REPO(me)]!me\n"
@@ -139,13 +139,15 @@ _FOUND: Final = """inline found(me) {
 _MOVE: Final = "    level = new_level;\n"
 
 MUTANTS: Final = (
-    _breaks("lane", STRICT, "a busy lane admits", (_ADMIT, _ADMIT.replace(" == NOBODY", " >= 0"))),
+    _breaks(
+        "lane", STRICT, "a busy lane admits", (_ADMIT, _ADMIT.replace(" == NO_ISSUE", " >= 0"))
+    ),
     _breaks("lane", STRICT, "the lane is free at the review", (_RELEASE, "leave_lane(me)")),
     _breaks(
         "lane",
         REWORK,
         "rework takes a lane that is held",
-        (_REWORK, _REWORK.replace("lane[r] == NOBODY && ", "")),
+        (_REWORK, _REWORK.replace("lane[r] == NO_ISSUE && ", "")),
     ),
     _breaks("cap", STRICT, "the cap is not asked", (_ADMIT, _ADMIT.replace("slots", "0"))),
     _breaks(
@@ -185,7 +187,7 @@ MUTANTS: Final = (
     _refutes(
         "progress",
         STRICT,
-        "resuming wakes nobody",
+        "resuming starts nothing",
         (_RESUME, "level == 0 -> level = before_pause"),
     ),
     _refutes(
@@ -213,7 +215,7 @@ MUTANTS: Final = (
         "progress",
         PIPE,
         "a merge turn is not returned",
-        ("    turn[REPO(me)] = NOBODY;\n", ""),
+        ("    turn[REPO(me)] = NO_ISSUE;\n", ""),
     ),
     _refutes(
         "progress",
@@ -241,7 +243,7 @@ MUTANTS: Final = (
     ),
     _differs(
         CUT_OFF,
-        "the next run starts before it is told what is left",
+        "the next run starts before its recovery findings",
         (_NEXT_RUN, _NEXT_RUN.replace("&& COUNT(OPEN) == 0 ", "")),
     ),
     _refutes(
@@ -252,7 +254,7 @@ MUTANTS: Final = (
     ),
     _differs(
         CUT_OFF,
-        "a session is still open when it is told what is left",
+        "a recovery finding leaves the session open",
         (_FOUND, _FOUND.replace("    open[me] = false;\n", "")),
     ),
     _differs(
@@ -288,7 +290,7 @@ MUTANTS: Final = (
     ),
     _differs(
         STRICT,
-        "the end is told while issues are queued",
+        "the run ends while issues are queued",
         ("IN_FLIGHT(i) || (is[i] == queued && met)", "IN_FLIGHT(i)"),
     ),
     _differs(
@@ -344,7 +346,7 @@ MUTANTS: Final = (
     _refutes(
         "progress",
         PLANNED,
-        "a reservation that ends late wakes nobody",
+        "a reservation that ends late starts nothing",
         (_LATE, _LATE.replace("settle", "rest")),
     ),
     _refutes(

@@ -1,7 +1,7 @@
 /* Two repos, four issues, plans and reservations, questions: api#1, web#1 after api#1, api#2 after
    web#1, web#2. People may take out web#1. The first plan is a good one; by the second, lane api is
    reserved for an issue that waits for what has to wait for it. Cap 2 moves, and no run is cut off,
-   unless told.
+   unless said otherwise.
 
    plan 0: api#1, web#1, api#2; lanes reserved for web#1 until 10 and for api#2 until 11
    plan 1: web#2, api#2, api#1, web#1; lane reserved for api#2 until 20 */

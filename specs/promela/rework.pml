@@ -1,4 +1,4 @@
-/* One repo, three issues, pipelined, one change request each: api#1, api#2, api#3. Cap 2, unless told. */
+/* One repo, three issues, pipelined, one change request each: api#1, api#2, api#3. Cap 2, unless said otherwise. */
 #define ISSUES 3
 #define REPOS 1
 #ifndef CEILING

@@ -22,9 +22,9 @@ FLAGS: Final[dict[Purpose, tuple[str, ...]]] = {
     "safety": ("-DSAFETY", "-DNOCLAIM", "-DPRINTF"),
     "ltl": ("-DNFAIR=3",),
 }
-"""What gcc is told beside -DNOREDUCE. NFAIR: weak fairness for more than six processes."""
+"""The options of gcc beside -DNOREDUCE. NFAIR: weak fairness for more than six processes."""
 WHOLE: Final = ("-o1", "-o2")
-"""What spin is told: to leave no variable out of the state, dead or never read."""
+"""The options of spin: no variable is left out of the state, dead or never read."""
 DEPTH: Final = 100_000
 """Steps after which pan cuts a path off; that it did so is an error."""
 PATIENCE: Final = 900.0
@@ -44,14 +44,14 @@ class Answer:
     """What pan found.
 
     `violated` are the assertions that failed, as they stand in the model. `refuted` says that the
-    LTL property does not hold. `told` are the lines that the model printed.
+    LTL property does not hold. `printed` are the lines that the model printed.
     """
 
     states: int
     transitions: int
     violated: frozenset[str]
     refuted: bool
-    told: tuple[str, ...]
+    printed: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
@@ -114,7 +114,7 @@ class Verifier:
             transitions=_number(r"^ *(\d+) transitions \(=", said),
             violated=violated if self.purpose == "safety" else frozenset(),
             refuted=errors > 0 and self.purpose == "ltl",
-            told=tuple(line for line in said.splitlines() if line.startswith(("from ", "to "))),
+            printed=tuple(line for line in said.splitlines() if line.startswith(("from ", "to "))),
         )
 
     def _call(self, *command: str) -> str:

@@ -19,8 +19,8 @@
  *   BLOCKS              a session or a merge may end with a question for a human
  *   TAKEN               the issue that people may park or cancel while no session of it is open
  *   URGENCY(i)          the highest priority of issue i and all that depends on it
- *   PLANS               how many plans there are (2 at most), each of which may be told at any time
- *                       and any number of times; with
+ *   PLANS               how many plans there are (2 at most), each of which may come at any time and
+ *                       any number of times; with
  *   PLACE(p, i)         the place of issue i in plan p, 0 for the first; NONE: the plan lacks it
  *   UNTIL(p, i)         until when plan p reserves its lane for issue i; 0: it does not
  *
@@ -31,14 +31,14 @@
  * it when its time has come. Weak fairness (pan -f) says: a process that can go on goes on in the end. So
  * each session ends, each reservation ends, and after a run that was cut off comes another one.
  * The surroundings may also rest (the last choice of Surroundings): nothing makes the cap move, a
- * plan be told, an issue be taken out, or the run be cut off.
+ * plan come, an issue be taken out, or the run be cut off.
  *
  * The rules are judged by the states of the issues and the plan alone, not by what the scheduler
  * keeps for itself (slots, lanes, queues, turns): KEEP at the moment of a start, `judge` in every state.
  */
 
 #define NONE 255
-#define NOBODY 255
+#define NO_ISSUE 255
 
 mtype = { queued, admitted, running, review, merging, done, parked, cancelled };
 mtype = { under_way, complete, blocked, unfinished };
@@ -49,7 +49,7 @@ bool open[ISSUES];
 byte rounds[ISSUES];
 
 /* What was planned: the place of each issue in the plan, and until when its lane is reserved for it.
-   Nobody unparks an issue here, so that what had a reservation once had it for ever. */
+   No issue is unparked here, so that what had a reservation once had it for ever. */
 byte place[ISSUES] = NONE;
 byte reserved[ISSUES];
 bool had_reservation[ISSUES];   /* its lane is or was reserved for it */
@@ -57,9 +57,9 @@ bool had_reservation[ISSUES];   /* its lane is or was reserved for it */
 /* What the scheduler keeps: slots in use; of each repo who holds the lane, who waits for it to
    work once more, who merges, and who waits to merge. */
 byte slots;
-byte lane[REPOS] = NOBODY;
+byte lane[REPOS] = NO_ISSUE;
 chan rework[REPOS] = [ISSUES] of { byte };
-byte turn[REPOS] = NOBODY;
+byte turn[REPOS] = NO_ISSUE;
 chan approved[REPOS] = [ISSUES] of { byte };
 
 /* The cap and the run. */
@@ -109,7 +109,7 @@ hidden byte reservation_rule, plan_rule;
 inline give_turns() {
     for (r : 0 .. REPOS - 1) {
         if
-        :: turn[r] == NOBODY && len(approved[r]) > 0 ->
+        :: turn[r] == NO_ISSUE && len(approved[r]) > 0 ->
             approved[r]?who;
             KEEP(merge_rule, earlier[who] == 0);
             turn[r] = who;
@@ -123,7 +123,7 @@ inline give_turns() {
 inline give_lanes() {
     for (r : 0 .. REPOS - 1) {
         if
-        :: lane[r] == NOBODY && len(rework[r]) > 0 -> rework[r]?who; lane[r] = who
+        :: lane[r] == NO_ISSUE && len(rework[r]) > 0 -> rework[r]?who; lane[r] = who
         :: else
         fi
     }
@@ -192,9 +192,9 @@ inline look_at_reservations(one) {
 
 /* The first in the order of those that were not asked yet. */
 inline next_in_order() {
-    i = NOBODY;
+    i = NO_ISSUE;
     for (j : 0 .. ISSUES - 1) {
-        if :: !(asked & (1 << j)) && (i == NOBODY || BEFORE(j, i)) -> i = j :: else fi
+        if :: !(asked & (1 << j)) && (i == NO_ISSUE || BEFORE(j, i)) -> i = j :: else fi
     }
     asked = asked | (1 << i)
 }
@@ -208,7 +208,7 @@ inline admit() {
         look_at_needs(i);
         look_at_reservations(i);
         if
-        :: is[i] == queued && met && !back && lane[REPO(i)] == NOBODY && slots < level ->
+        :: is[i] == queued && met && !back && lane[REPO(i)] == NO_ISSUE && slots < level ->
             judge_admission(i);
             slots++;
             lane[REPO(i)] = i;
@@ -244,7 +244,7 @@ inline settle() {
     admit();
     end_when_over();
     printf("to");
-    tell();
+    print_state();
     judge();
     skip    /* a d_step must not end in a loop */
 }
@@ -314,9 +314,9 @@ inline judge() {
 /* The state in one line, for whoever replays a trace, and to be compared with the real step:
    started, outcome, level, level before the pause, highest level; of each issue where it is, open,
    change requests, its place in the plan (255: none), until when its lane is reserved for it (0: it is
-   not), and whether it is or was; of each repo who has the lane and the turn (255: nobody), and who
+   not), and whether it is or was; of each repo who has the lane and the turn (255: no issue), and who
    waits for them. */
-inline tell() {
+inline print_state() {
     printf(" %d ", started);
     printm(outcome);
     printf(" cap %d %d %d", level, before_pause, highest);
@@ -337,7 +337,7 @@ inline tell() {
 /* ---- What happens to an issue -------------------------------------------------------------- */
 
 inline leave_lane(me) {
-    if :: lane[REPO(me)] == me -> lane[REPO(me)] = NOBODY :: else fi
+    if :: lane[REPO(me)] == me -> lane[REPO(me)] = NO_ISSUE :: else fi
 }
 
 inline leave_flight(me) {
@@ -374,7 +374,7 @@ inline request_changes(me) {
 inline block(me) {
     printf("event issue %d has a question\n", me);
     open[me] = false;
-    if :: turn[REPO(me)] == me -> turn[REPO(me)] = NOBODY :: else fi;
+    if :: turn[REPO(me)] == me -> turn[REPO(me)] = NO_ISSUE :: else fi;
     leave(me, parked)
 }
 
@@ -382,14 +382,14 @@ inline merged(me) {
     printf("event issue %d is merged\n", me);
     for (j : 0 .. ISSUES - 1) { earlier[j] = earlier[j] & ~(1 << me) }
     is[me] = done;
-    turn[REPO(me)] = NOBODY;
+    turn[REPO(me)] = NO_ISSUE;
     leave_flight(me)
 }
 
 /* Between runs: where an issue is found, its session is no more. Its turn is free again. */
 inline found(me) {
     open[me] = false;
-    if :: turn[REPO(me)] == me -> turn[REPO(me)] = NOBODY; approved[REPO(me)]!me; to_front(me) :: else fi
+    if :: turn[REPO(me)] == me -> turn[REPO(me)] = NO_ISSUE; approved[REPO(me)]!me; to_front(me) :: else fi
 }
 
 inline to_front(me) {
@@ -440,7 +440,7 @@ inline leave(me, kind) {
 
 /* By people: an issue is parked or cancelled. */
 inline take_out(me, kind) {
-    printf("from"); tell();
+    printf("from"); print_state();
     printf("event issue %d is taken out\n", me);
     leave(me, kind);
     settle_or_rest()
@@ -449,7 +449,7 @@ inline take_out(me, kind) {
 inline rest() {
     end_reservations();
     printf("to");
-    tell();
+    print_state();
     judge();
     skip    /* a d_step must not end in a loop */
 }
@@ -460,14 +460,14 @@ inline settle_or_rest() {
 
 #define OPEN(n)     open[n]
 
-/* The life of an issue: its sessions end, one after the other. Once the run was cut off, it is told
-   what is left of the issue. These processes come first: theirs are the numbers from 0 on. */
+/* The life of an issue: its sessions end, one after the other. Once the run was cut off, recovery
+   finds what is left of the issue. These processes come first: theirs are the numbers from 0 on. */
 active [ISSUES] proctype Issue() {
 end:
     do
     :: d_step {
         RUNS && open[_pid] ->
-        printf("from"); tell();
+        printf("from"); print_state();
         open[_pid] = false;
         if
         :: is[_pid] == running -> implemented(_pid)
@@ -478,23 +478,23 @@ end:
     }
     :: d_step {
         RUNS && ROUNDS != NONE && open[_pid] && is[_pid] == review ->
-        printf("from"); tell();
+        printf("from"); print_state();
         open[_pid] = false;
         request_changes(_pid);
         settle()
     }
 #ifdef BLOCKS
-    :: d_step { RUNS && open[_pid] -> printf("from"); tell(); block(_pid); settle() }
+    :: d_step { RUNS && open[_pid] -> printf("from"); print_state(); block(_pid); settle() }
 #endif
 #ifdef PLANS
     :: d_step {
-        RUNS && started && reserved[_pid] -> printf("from"); tell(); end_reservation(_pid); settle()
+        RUNS && started && reserved[_pid] -> printf("from"); print_state(); end_reservation(_pid); settle()
     }
 #endif
 #ifdef CUTS
-    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); discard(_pid); rest() }
-    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); resume(_pid); rest() }
-    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); tell(); find_merged(_pid); rest() }
+    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); print_state(); discard(_pid); rest() }
+    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); print_state(); resume(_pid); rest() }
+    :: d_step { CUT_OFF && IN_FLIGHT(_pid) -> printf("from"); print_state(); find_merged(_pid); rest() }
 #endif
     od
 }
@@ -510,7 +510,7 @@ inline count_sessions(total) {
 
 /* No move of the cap ends a session: as many run after it as before, or more. */
 inline move_to(new_level) {
-    printf("from"); tell();
+    printf("from"); print_state();
     printf("event the cap goes from %d to %d\n", level, new_level);
     count_sessions(ran);
     before_pause = (new_level > 0 -> new_level : level);
@@ -527,8 +527,8 @@ inline move_to(new_level) {
 /* Another plan replaces the one before, with its reservations. A lane is reserved for an issue once:
    what had its reservation gets no other, and a reservation is not put off. */
 inline plan(p) {
-    printf("from"); tell();
-    printf("event plan %d is told\n", p);
+    printf("from"); print_state();
+    printf("event plan %d comes\n", p);
     for (k : 0 .. ISSUES - 1) {
         place[k] = PLACE(p, k);
         if
@@ -555,7 +555,7 @@ end:
 #ifdef CUTS
     :: d_step {
         MOVABLE ->
-        printf("from"); tell();
+        printf("from"); print_state();
         printf("event the run is cut off\n");
         outcome = unfinished;
         end_all_reservations();
@@ -575,12 +575,12 @@ end:
 }
 
 active proctype Start() {
-    d_step { printf("from"); tell(); printf("event the wave starts\n"); started = true; settle() }
+    d_step { printf("from"); print_state(); printf("event the wave starts\n"); started = true; settle() }
 end:
     false
 }
 
-/* ---- The next run, once it is told of each session that was open what is left of it ---------- */
+/* ---- The next run, once there is a recovery finding for each session that was open --------- */
 
 #ifdef CUTS
 active proctype Runs() {
@@ -588,7 +588,7 @@ end:
     do
     :: d_step {
         CUT_OFF && COUNT(OPEN) == 0 ->
-        printf("from"); tell();
+        printf("from"); print_state();
         printf("event the next run starts\n");
         outcome = under_way;
         count_flight();
@@ -610,7 +610,7 @@ end:
 #define FEW_CUTS            (<> [] !CUT_OFF)
 
 /* If sessions end, reservations end at their time, the cap is above 0 again and again, and the run
-   is cut off only so often, the wave ends, however often plans are told. */
+   is cut off only so often, the wave ends, however often a new plan comes. */
 ltl progress { (([] <> (level > 0)) && FEW_CUTS) -> <> OVER }
 
 /* Paused or not, sessions that run finish their step, and merges that were ready go through. */

@@ -10,8 +10,8 @@ it is moved by nothing but the moves of the proof: the event and the orders of t
   for every issue and every level after every step.
 - `same rules`: each rule holds of every such moment, which the proof says of all moments.
 
-What a plan reserves is not said a second time: the proof is for any plan, and the moment is told
-after each step what the state says. What was admitted in it was not in a lane reserved for another
+What a plan reserves is not said a second time: the proof is for any plan, and the moment takes
+it from the state after each step. What was admitted in it was not in a lane reserved for another
 at that time.
 
 Each move has to be made, and each guard to answer both ways, or the walks show nothing. A turn is

@@ -11,7 +11,7 @@ from typing import Final
 
 from specs.proof.logic import ISSUE, Formula, Term, every, z3
 from specs.proof.moment import Moment, Setting
-from specs.proof.phrases import is_at, is_first, nobody_has_turn
+from specs.proof.phrases import is_at, is_first, turn_is_free
 from wavelane_model.cap import CapGuard, CapRow, CapTarget
 from wavelane_model.lifecycle import Guard, Row
 
@@ -55,7 +55,7 @@ def has_merge_turn(setting: Setting, now: Moment, issue: Term) -> Formula:
     repo = setting.repo(issue)
     return z3.And(
         now.queued(issue),
-        nobody_has_turn(setting, now, repo),
+        turn_is_free(setting, now, repo),
         is_first(setting, now, repo, now.joined(issue)),
     )
 

@@ -1,7 +1,7 @@
 """Every rule holds of the first moment, and every move keeps it: one obligation each.
 
 An obligation that z3 does not settle within `PATIENCE` counts as failed. Where one fails, a
-counterexample is looked for in small worlds and told in words.
+counterexample is looked for in small worlds and put into words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from specs.proof.moment import Setting, any_moment, first_moment
 from specs.proof.moves import LEVEL, WHO, Move, all_moves, row_name
 from specs.proof.rules import RULES, Rule, all_rules
 from specs.proof.verdict import Verdict
-from specs.proof.words import Teller
+from specs.proof.words import Describer
 from wavelane_model.cap import CapRow
 from wavelane_model.lifecycle import LaneRelease, Row
 
@@ -94,8 +94,8 @@ def _counterexample(setting: Setting, move: Move, rule: Rule, answer: str) -> st
     for world in SIZES:
         solver = asked(world.closed(setting, move.before), world.expanded(broken))
         if solver.check() == z3.sat:
-            told = Teller(solver.model(), world, setting).tell(move)
-            return f"it breaks the rule: {rule.sentence}\n{told}"
+            described = Describer(solver.model(), world, setting).describe(move)
+            return f"it breaks the rule: {rule.sentence}\n{described}"
     return f"z3 says {answer} of the rule: {rule.sentence}; there is no small counterexample"
 
 

@@ -27,7 +27,7 @@ INT: Final[Sort] = z3.IntSort()
 ISSUE: Final[Sort] = z3.DeclareSort("Issue")
 REPO: Final[Sort] = z3.DeclareSort("Repo")
 TICKET: Final[Sort] = z3.DeclareSort("Ticket")
-"""Somebody else's place in the merge queue of one repo."""
+"""A place in the merge queue of one repo that is not an issue's."""
 _ENUM: Final = z3.EnumSort("State", list(STATES))
 STATE: Final[Sort] = _ENUM[0]
 STATE_OF: Final[dict[State, Term]] = dict(zip(STATES, _ENUM[1], strict=True))

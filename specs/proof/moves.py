@@ -29,7 +29,7 @@ from specs.proof.logic import (
     z3,
 )
 from specs.proof.moment import Moment, Setting
-from specs.proof.phrases import is_at, is_first, nobody_has_turn, nobody_starting, under_way
+from specs.proof.phrases import is_at, is_first, none_starting, turn_is_free, under_way
 from wavelane_model.cap import CapRow
 from wavelane_model.lifecycle import IN_FLIGHT, OPENS, Row, Trigger, lane_states
 from wavelane_model.step import TRIGGER_OF
@@ -40,7 +40,7 @@ _TAKES_OUT: Final[frozenset[Trigger]] = frozenset(("block", "cancel"))
 _AT_ANY_TIME: Final[frozenset[Trigger]] = frozenset(("block", "cancel", "unpark"))
 """People may ask for these before, during and between runs."""
 RECOVERY_FINDINGS: Final[frozenset[Trigger]] = frozenset(("reset", "resume", "find_merged"))
-"""It is told between runs what is left of an issue; `block` and `cancel` come of that as well."""
+"""What recovery may find between runs; `block` and `cancel` come of that as well."""
 _STARTS_SESSION: Final[frozenset[Trigger]] = frozenset(("begin", "begin_review"))
 
 WHO: Final[Term] = z3.Const("who", ISSUE)
@@ -73,7 +73,7 @@ def by_row(setting: Setting, now: Moment, row: Row) -> Move:
     allowed = z3.And(
         row_applies(setting, now, WHO, row),
         _in_time(now, row),
-        _only_start(now) if row.trigger in _STARTS_SESSION else nobody_starting(now),
+        _only_start(now) if row.trigger in _STARTS_SESSION else none_starting(now),
     )
     after = _with_state(now, row)
     after = _with_lane(setting, after, row)
@@ -93,7 +93,7 @@ def by_cap_row(setting: Setting, now: Moment, row: CapRow) -> Move:
         before_pause=before_pause,
         highest=z3.If(higher, level, now.highest),
     )
-    allowed = z3.And(cap_row_applies(setting, now, LEVEL, row), nobody_starting(now))
+    allowed = z3.And(cap_row_applies(setting, now, LEVEL, row), none_starting(now))
     return Move(f"cap {row.move}", now, after, allowed, cap_row=row)
 
 
@@ -106,12 +106,12 @@ def start_of_run(setting: Setting, now: Moment) -> Move:
         cut_off=z3.BoolVal(False),
         highest=z3.If(now.level > now.in_flight, now.level, now.in_flight),
     )
-    may = z3.And(z3.Not(under_way(now)), _no_session(now), nobody_starting(now))
+    may = z3.And(z3.Not(under_way(now)), _no_session(now), none_starting(now))
     return Move("the run starts", now, after, may)
 
 
 def end_of_run(setting: Setting, now: Moment) -> Move:
-    """The run ends: no session is open and nobody else has a place in a merge queue."""
+    """The run ends: no session is open and no ticket has a place in a merge queue."""
     idle = z3.And(_no_session(now), every(TICKET, have=lambda t: z3.Not(now.wants(t))))
     after = replace(now, ended=z3.BoolVal(True), stopping=z3.BoolVal(False))
     return Move("the run ends", now, after, z3.And(_during_run(now), idle))
@@ -131,8 +131,8 @@ def cut_off(setting: Setting, now: Moment) -> Move:
 
 
 def stop(setting: Setting, now: Moment) -> Move:
-    """Somebody asks for a stop."""
-    return Move("stop", now, replace(now, stopping=z3.BoolVal(True)), nobody_starting(now))
+    """A stop is asked for."""
+    return Move("stop", now, replace(now, stopping=z3.BoolVal(True)), none_starting(now))
 
 
 def time_comes(setting: Setting, now: Moment) -> Move:
@@ -150,24 +150,24 @@ def turn_requested(setting: Setting, now: Moment) -> Move:
         asked=changed(now.asked, WHOSE, now.next_place),
         next_place=now.next_place + 1,
     )
-    may = z3.And(nobody_starting(now), z3.Not(now.wants(WHOSE)))
+    may = z3.And(none_starting(now), z3.Not(now.wants(WHOSE)))
     return Move("a turn is requested", now, after, may)
 
 
 def turn_granted(setting: Setting, now: Moment) -> Move:
     """Ticket `WHOSE` gets its turn."""
     repo = setting.repo_of_ticket(WHOSE)
-    after = replace(now, turn=_nobody_in(setting.repo, repo, now.turn))
+    after = replace(now, turn=_without(setting.repo, repo, now.turn))
     after = replace(
         after,
         granted=changed(
-            _nobody_in(setting.repo_of_ticket, repo, now.granted), WHOSE, z3.BoolVal(True)
+            _without(setting.repo_of_ticket, repo, now.granted), WHOSE, z3.BoolVal(True)
         ),
     )
     may = z3.And(
         _during_run(now),
         now.wants(WHOSE),
-        nobody_has_turn(setting, now, repo),
+        turn_is_free(setting, now, repo),
         is_first(setting, now, repo, now.asked(WHOSE)),
     )
     return Move("a turn is granted", now, after, may)
@@ -180,7 +180,7 @@ def turn_returned(setting: Setting, now: Moment) -> Move:
         wants=changed(now.wants, WHOSE, z3.BoolVal(False)),
         granted=changed(now.granted, WHOSE, z3.BoolVal(False)),
     )
-    return Move("a turn is returned", now, after, z3.And(nobody_starting(now), now.wants(WHOSE)))
+    return Move("a turn is returned", now, after, z3.And(none_starting(now), now.wants(WHOSE)))
 
 
 EVENTS: Final = (
@@ -218,7 +218,7 @@ def _in_time(now: Moment, row: Row) -> Formula:
 
 
 def _during_run(now: Moment) -> Formula:
-    return z3.And(under_way(now), nobody_starting(now))
+    return z3.And(under_way(now), none_starting(now))
 
 
 def _no_session(now: Moment) -> Formula:
@@ -307,18 +307,18 @@ def _with_merges(setting: Setting, now: Moment, row: Row) -> Moment:
         now = replace(
             now,
             turn=_takes(setting, now.turn),
-            granted=_nobody_in(setting.repo_of_ticket, repo, now.granted),
+            granted=_without(setting.repo_of_ticket, repo, now.granted),
         )
     return now
 
 
 def _takes(setting: Setting, whose: Function) -> Function:
     """`WHO` takes what one issue of a repo can have, whoever had it before."""
-    others = _nobody_in(setting.repo, setting.repo(WHO), whose)
+    others = _without(setting.repo, setting.repo(WHO), whose)
     return changed(others, WHO, z3.BoolVal(True))
 
 
-def _nobody_in(repo_of: Function, repo: Term, has: Function) -> Function:
+def _without(repo_of: Function, repo: Term, has: Function) -> Function:
     return lambda x: z3.And(has(x), repo_of(x) != repo)
 
 

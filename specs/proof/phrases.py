@@ -32,7 +32,7 @@ def merges(now: Moment, issue: Term) -> Formula:
     return z3.And(is_at(now, issue, "merging"), now.open(issue))
 
 
-def nobody_has_turn(setting: Setting, now: Moment, repo: Term) -> Formula:
+def turn_is_free(setting: Setting, now: Moment, repo: Term) -> Formula:
     """Neither an issue nor a ticket has the merge turn of the repo."""
     return z3.And(
         every(ISSUE, have=lambda j: z3.Not(z3.And(setting.repo(j) == repo, now.turn(j)))),
@@ -43,7 +43,7 @@ def nobody_has_turn(setting: Setting, now: Moment, repo: Term) -> Formula:
 
 
 def is_first(setting: Setting, now: Moment, repo: Term, place: Term) -> Formula:
-    """Nobody in the merge queue of the repo has a place before this one."""
+    """No place in the merge queue of the repo is before this one."""
     return z3.And(
         every(
             ISSUE,
@@ -60,6 +60,6 @@ def is_first(setting: Setting, now: Moment, repo: Term, place: Term) -> Formula:
     )
 
 
-def nobody_starting(now: Moment) -> Formula:
+def none_starting(now: Moment) -> Formula:
     """No issue is between its admission and the start of its session."""
     return every(ISSUE, have=lambda j: z3.Not(now.starting(j)))

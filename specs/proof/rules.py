@@ -115,7 +115,7 @@ def one_merge(setting: Setting, now: Moment) -> Formula:
 
 
 def keeps_places(setting: Setting, move: Move) -> Formula:
-    """Nobody loses a place by another's move, and who joins stands behind all others."""
+    """No place is lost by another's move, and what joins stands behind all others."""
     before, after = move.before, move.after
 
     def issue_behind(i: Formula, j: Formula) -> Formula:
@@ -275,7 +275,7 @@ def waits_its_time(setting: Setting, now: Moment) -> Formula:
     return every(ISSUE, have=lambda i: z3.Implies(now.postponed(i), is_at(now, i, "queued")))
 
 
-def keeps_its_lever(setting: Setting, now: Moment) -> Formula:
+def keeps_the_cap_in_range(setting: Setting, now: Moment) -> Formula:
     return z3.And(
         now.level >= 0,
         now.level <= setting.ceiling,
@@ -285,7 +285,7 @@ def keeps_its_lever(setting: Setting, now: Moment) -> Formula:
     )
 
 
-def moves_its_lever(setting: Setting, move: Move) -> Formula:
+def moves_the_cap_by_its_table(setting: Setting, move: Move) -> Formula:
     old, new = move.before.level, move.after.level
     if move.cap_row is None:
         return new == old
@@ -313,7 +313,7 @@ def ends_idle(setting: Setting, now: Moment) -> Formula:
 def ends_and_starts_in_order(setting: Setting, move: Move) -> Formula:
     """No session is open when a run starts, and none when it ends by itself; a stop is for one run.
 
-    What a run that is cut off leaves open stays so until it is told what is left of it.
+    What a run that is cut off leaves open stays so until there is a recovery finding.
     """
     before, after = move.before, move.after
     ended, started = _comes(before.ended, after.ended), _comes(under_way(before), under_way(after))
@@ -341,16 +341,16 @@ def starts_nothing_between_runs(setting: Setting, move: Move) -> Formula:
     """Outside of a run nothing is admitted, no session starts and no turn is given."""
     before, after = move.before, move.after
     if move.row is not None and move.row.trigger in RECOVERY_FINDINGS:
-        told = z3.And(before.started, before.ended, z3.Not(after.open(WHO)))
+        in_time = z3.And(before.started, before.ended, z3.Not(after.open(WHO)))
     else:
-        told = TRUE
+        in_time = TRUE
     rests = z3.And(
         after.in_flight <= before.in_flight,
         every(ISSUE, have=lambda i: z3.Implies(after.open(i), before.open(i))),
         every(ISSUE, have=lambda i: z3.Implies(after.turn(i), before.turn(i))),
         every(TICKET, have=lambda t: z3.Implies(after.granted(t), before.granted(t))),
     )
-    return z3.And(told, z3.Implies(z3.Not(under_way(before)), rests))
+    return z3.And(in_time, z3.Implies(z3.Not(under_way(before)), rests))
 
 
 def is_numbered(setting: Setting, now: Moment) -> Formula:
@@ -462,14 +462,16 @@ RULES: Final[Mapping[str, Rule]] = {
         "nothing is admitted into a lane that is reserved for another issue",
         at_moves=admits_nothing_against_a_reservation,
     ),
-    "lever": Rule("the cap moves as its table says", keeps_its_lever, moves_its_lever),
+    "cap control": Rule(
+        "the cap moves as its table says", keeps_the_cap_in_range, moves_the_cap_by_its_table
+    ),
     "end": Rule(
         "a run that has ended by itself has no session and no turn open, and none starts with one",
         ends_idle,
         ends_and_starts_in_order,
     ),
     "between": Rule(
-        "between runs nothing starts, and only then it is told what is left of an issue",
+        "between runs nothing starts, and only then is a recovery finding recorded",
         rests_between_runs,
         starts_nothing_between_runs,
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from specs.results import Result
 
 SHOWN = 12
-"""So many names of failed obligations are told; of the rest their number."""
+"""How many names of failed obligations are shown; of the rest, their number is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,17 @@ def _result(name: str, found: Sequence[Verdict]) -> Result:
         len(found),
         found[0].unit,
         sum(one.seconds for one in found),
-        _told(failed),
+        _detail(failed),
     )
 
 
-def _told(failed: Sequence[Verdict]) -> str:
+def _detail(failed: Sequence[Verdict]) -> str:
     """The shortest reason in full, and the names of the others."""
     if not failed:
         return ""
-    told = min(failed, key=lambda one: len(one.why))
-    others = [one.what for one in failed if one is not told]
-    lines = [told.what, told.why]
+    shown = min(failed, key=lambda one: len(one.why))
+    others = [one.what for one in failed if one is not shown]
+    lines = [shown.what, shown.why]
     if others:
         more = f", and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         lines.append(f"not shown either: {'; '.join(others[:SHOWN])}{more}")

@@ -30,7 +30,7 @@ _OF_RUN: Final[dict[str, Callable[[Moment], Formula]]] = {
 _COUNTERS: Final = ("checkpoints", "rounds", "conflicts", "failures")
 
 
-class Teller:
+class Describer:
     """Reads a model of z3 out, in one small world."""
 
     def __init__(self, model: Any, world: SmallWorld, setting: Setting) -> None:
@@ -38,7 +38,7 @@ class Teller:
         self.world = world
         self.setting = setting
 
-    def tell(self, move: Move) -> str:
+    def describe(self, move: Move) -> str:
         """The move, and the moments before and after it; of the latter only what is new."""
         before = list(self._moment(move.before))
         after = [line for line in self._moment(move.after) if line not in before]

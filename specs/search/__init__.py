@@ -8,7 +8,7 @@ other one is tried. Properties have names:
 - `eventually`: what must come to pass, under assumptions (specs/search/fairness.py);
 - `count`: how many states, transitions and ends there are (specs/search/pinned.py).
 
-A violation is told as the shortest trace, as a script that runs (specs/search/script.py).
+A violation is shown by its shortest trace, as a script that runs (specs/search/script.py).
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ ALWAYS: Final[dict[str, str]] = {
     "issues are to be woken, and until when lanes are reserved",
     "outcome": "what a session ended with, or what is left of it, decides where its issue goes",
     "limits": "a step is tried again as often as the limits allow, then its issue is parked",
-    "lever": "the cap moves as its table says, and says so",
+    "cap control": "the cap moves as its table says, and says so",
     "why": "every issue has a reason, and it is true",
-    "announced": "each move is told, and leads where it should",
+    "announced": "each move is announced, and leads where it should",
     "rows": "of a trigger at most one row applies, and none ends a session that is not open",
     "legal": "an event that is legal is taken",
     "rejection": "an event that is not legal is refused and changes nothing",

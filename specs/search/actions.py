@@ -6,9 +6,9 @@ surroundings know. That is what lets states with other numbers be one state.
 How an event counts for progress:
 
 - It may *settle* what is *due*: what must happen in the end if it can all the while. A session
-  that is open ends, or what is left of it is told once the run was cut off; the time of a postponed
-  issue comes, and that until which a lane is reserved; a turn that was given is returned; the wave
-  is started, for the first time and after a run that was cut off.
+  that is open ends, or there is a recovery finding once the run was cut off; a postponement and a
+  reservation end at their time; a turn that was given is returned; the wave is started, for the
+  first time and after a run that was cut off.
 - It may be *rare*: it happens finitely often. A postponement, a withheld start, what people ask
   for (park, unpark, cancel, stop, a merge turn), the end of a run by being cut off.
 - Neither: it may happen for ever, or never. The cap's moves, and new plans.
@@ -212,7 +212,7 @@ def _about_issues(world: World) -> Iterator[Action]:
         yield action(PostponementEnded(one), True)
         for until in _untils(world):
             yield action(ReservationEnded(one, until), bool(world.plans))
-        yield from (action(event, type(event) in world.accounts) for event in _accounts_of(one))
+        yield from (action(event, type(event) in world.findings) for event in _findings_of(one))
         yield action(ParkRequested(one, "a question"), one in world.parks)
         yield action(UnparkRequested(one), one in world.unparks)
         yield action(CancelRequested(one), one in world.cancels)
@@ -223,7 +223,7 @@ def _untils(world: World) -> set[float]:
     return {3_000.0, *(one.until for plan in world.plans for one in plan.reservations)}
 
 
-def _accounts_of(issue: str) -> tuple[RecoveryFinding, ...]:
+def _findings_of(issue: str) -> tuple[RecoveryFinding, ...]:
     return (
         AttemptDiscarded(issue),
         AttemptResumed(issue),
@@ -247,21 +247,21 @@ def _about_turns(world: World) -> Iterator[Action]:
         yield action(MergeTurnRequested(repo, ticket), True)
         yield action(MergeTurnReturned(repo, ticket), True)
     for repo in world.wave.repos:
-        yield action(MergeTurnReturned(repo, "nobody's ticket"))
+        yield action(MergeTurnReturned(repo, "unknown ticket"))
 
 
 def _about_nothing() -> Iterator[Action]:
     """Events about issues and repos that are not in the wave."""
-    nobody = "nobody#1"
-    yield action(SessionEnded(nobody, 1, Implemented()))
-    yield action(SessionWithheld(nobody, 1))
-    yield action(PostponementEnded(nobody))
-    yield action(ReservationEnded(nobody, 1_000.0))
-    yield action(OrderPlanned((nobody,)))
-    yield action(OrderPlanned((), (Reservation(nobody, 1_000.0),)))
-    yield from map(action, _accounts_of(nobody))
-    yield action(ParkRequested(nobody, "a question"))
-    yield action(UnparkRequested(nobody))
-    yield action(CancelRequested(nobody))
+    unknown = "unknown#1"
+    yield action(SessionEnded(unknown, 1, Implemented()))
+    yield action(SessionWithheld(unknown, 1))
+    yield action(PostponementEnded(unknown))
+    yield action(ReservationEnded(unknown, 1_000.0))
+    yield action(OrderPlanned((unknown,)))
+    yield action(OrderPlanned((), (Reservation(unknown, 1_000.0),)))
+    yield from map(action, _findings_of(unknown))
+    yield action(ParkRequested(unknown, "a question"))
+    yield action(UnparkRequested(unknown))
+    yield action(CancelRequested(unknown))
     yield action(MergeTurnRequested("nowhere", "main"))
     yield action(MergeTurnReturned("nowhere", "main"))

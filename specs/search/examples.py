@@ -215,8 +215,8 @@ def a_run_that_goes_on_with_an_attempt_is_cut_off_too(seen: Seen) -> bool:
     )
 
 
-def _is_account(seen: Seen, at: str, ending: str | None, target: str) -> bool:
-    """It is told of an issue that was in `at`, to be taken out or not, and leads to `target`."""
+def _is_finding(seen: Seen, at: str, ending: str | None, target: str) -> bool:
+    """A recovery finding about an issue in `at`, with this end pending, leads to `target`."""
     if not isinstance(seen.event, RecoveryFinding):
         return False
     issue = seen.monitor.wave.position[seen.event.issue]
@@ -225,21 +225,21 @@ def _is_account(seen: Seen, at: str, ending: str | None, target: str) -> bool:
 
 
 def a_cancel_survives_a_run_that_is_cut_off(seen: Seen) -> bool:
-    return isinstance(seen.event, AttemptResumed) and _is_account(
+    return isinstance(seen.event, AttemptResumed) and _is_finding(
         seen, "running", "cancel", "cancelled"
     )
 
 
 def a_park_survives_a_run_that_is_cut_off(seen: Seen) -> bool:
-    return isinstance(seen.event, AttemptResumed) and _is_account(seen, "review", "block", "parked")
+    return isinstance(seen.event, AttemptResumed) and _is_finding(seen, "review", "block", "parked")
 
 
 def a_merge_is_found_though_its_issue_was_to_be_taken_out(seen: Seen) -> bool:
-    return isinstance(seen.event, MergeFound) and _is_account(seen, "merging", "cancel", "done")
+    return isinstance(seen.event, MergeFound) and _is_finding(seen, "merging", "cancel", "done")
 
 
 def an_issue_at_rest_is_found_merged(seen: Seen) -> bool:
-    """An account of an issue that had no session open."""
+    """A recovery finding about an issue that had no session open."""
     return (
         isinstance(seen.event, MergeFound)
         and seen.before.open[seen.monitor.wave.position[seen.event.issue]] is None
@@ -284,7 +284,7 @@ def a_run_starts_with_more_in_flight_than_the_level(seen: Seen) -> bool:
     return isinstance(seen.event, WaveStarted) and seen.monitor.in_flight > seen.monitor.level
 
 
-def an_issue_is_taken_out_before_it_is_told_what_is_left_of_it(seen: Seen) -> bool:
+def an_issue_is_taken_out_before_its_recovery_finding(seen: Seen) -> bool:
     return seen.before.cut_off and any(isinstance(one, EndSession) for one in seen.effects)
 
 
@@ -452,7 +452,7 @@ SITUATIONS: Final[tuple[Callable[[Seen], bool], ...]] = (
     a_postponed_issue_is_to_be_woken_in_the_next_run,
     the_cap_is_raised_between_runs,
     a_run_starts_with_more_in_flight_than_the_level,
-    an_issue_is_taken_out_before_it_is_told_what_is_left_of_it,
+    an_issue_is_taken_out_before_its_recovery_finding,
     a_run_is_stopped_as_it_starts,
     a_pause_ends_by_itself,
     a_pause_that_was_to_end_by_itself_goes_on_in_the_next_run,

@@ -8,7 +8,7 @@ answer every action alike, up to session numbers, and lead to states with one ke
 - All guards read only what is in `WaveState.key()`, and counters. The counters are in the key of
   the search as well (`counters`), so that a state in which one of them is wrong is another state.
 - Session numbers only grow and are only compared for equality, with the latest. Actions name "the
-  latest" or "one before"; a number that nobody was given cannot be reported.
+  latest" or "one before"; a number that no session was given cannot be reported.
 - Texts, times and the number of attempts are written and never read by a step.
 - The order in `flight` is never read. `lanes_due` and `turns_due` are empty between steps of a
   run that is under way. Outside of one, each turn is given by itself, in one step with all others;
@@ -102,7 +102,7 @@ class Graph:
     reserved: bytearray = field(default_factory=bytearray)
     """Whether no session may start: the cap is 0 or a stop was asked for."""
     busy: bytearray = field(default_factory=bytearray)
-    """Whether a session is open or somebody is in a merge queue."""
+    """Whether a session is open or a merge queue is not empty."""
     views: set[tuple[object, ...]] = field(default_factory=set)
 
     def __len__(self) -> int:
@@ -331,19 +331,19 @@ def state_findings(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
         if record.state != monitor.at[at] or record.open != (monitor.open[at] is not None):
             yield (
                 f"announced: {state.issue_id(record)} is {record.state}, open: {record.open}; "
-                f"told was {monitor.at[at]}, {monitor.open[at]}"
+                f"by the monitor: {monitor.at[at]}, {monitor.open[at]}"
             )
         name = state.issue_id(record)
         if may_start(state, name, record.session) is monitor.revoked(at):
-            yield f"legal: that the session of {name} may or may not start is told wrongly"
+            yield f"legal: that the session of {name} may or may not start is answered wrongly"
         yield from _untrue_reasons(state, monitor, record)
         yield from _loose_rows(state, record)
 
 
 def _otherwise_than_monitored(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
-    """Whether the run and the merge queues stand otherwise than by what was told."""
+    """Where the run and the merge queues differ from those of the monitor."""
     if state.outcome != monitor.outcome:
-        yield f"end: the outcome is {state.outcome}; told was {monitor.outcome}"
+        yield f"end: the outcome is {state.outcome}; by the monitor: {monitor.outcome}"
     if state.highest_cap != monitor.highest:
         yield f"bound: the highest cap counts as {state.highest_cap}; it was {monitor.highest}"
     for at, lane in enumerate(state.lanes):
@@ -351,14 +351,14 @@ def _otherwise_than_monitored(state: WaveState, monitor: RuleMonitor) -> Iterato
         if (queue, turn) != (monitor.queues[at], monitor.turns[at]):
             yield (
                 f"merge: in {state.wave.repos[at]}, {queue} queue and {turn} has the turn; "
-                f"told was {monitor.queues[at]}, {monitor.turns[at]}"
+                f"by the monitor: {monitor.queues[at]}, {monitor.turns[at]}"
             )
 
 
 def _loose_rows(state: WaveState, record: Record) -> Iterator[str]:
     """Of a trigger one row may apply at most; and none that ends a session applies without one.
 
-    Two rows are told apart by the guards that they do not share, whatever the others say.
+    Only guards that two rows do not share can keep them apart, whatever the others say.
     """
     name = state.issue_id(record)
     for trigger, rows in ROWS_FROM[record.state].items():

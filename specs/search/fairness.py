@@ -4,16 +4,16 @@
 
 1. What is due is settled, or is no longer due: a session or merge that is open is over in the
    end; a postponed issue's time comes; a merge turn that was given is returned; a wave is started.
-   Of a run that was cut off it is told in the end what is left of each session that was open, and
-   then the next run starts.
+   After a run that was cut off there is in the end a recovery finding for each session that was
+   open, and then the next run starts.
    (*Weak fairness*: nothing is due all the while and never settled.) How a session ends is free:
    it may fail, conflict, be sent back or stop at a checkpoint each time. That this stops is up to
    the limits.
 2. The `rare` actions happen finitely often: postponements, starts withheld because the cap fell
    at that instant, what people ask for, cut-offs. So they are on no cycle. Neither are further
-   runs after one that has ended by itself: that they start is nobody's duty.
+   runs after one that has ended by itself: nothing has to start them.
 3. For `progress`: the cap is above 0 again and again. It may be moved up and down for ever, and
-   plans may be told for ever.
+   plans may come for ever.
 4. For `drain` nothing is assumed of the cap: it is about runs in which no session may start.
 
 # The method
@@ -27,7 +27,7 @@ parts (Tarjan's algorithm, without recursion) decides.
 
 progress    such a part with the cap above 0 somewhere and without an end is a wave that never ends
 drain       such a part of the states in which no session may start, with a session open or
-            somebody in a merge queue, is a pause or stop that never comes to rest
+            a merge queue that is not empty, is a pause or stop that never comes to rest
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How large each world is. A count that changes is a change of what may happen, to be looked at.
 
-`views` are the states that can be told apart from outside (`worlds.view`), for the worlds that
+`views` are the states that differ when seen from outside (`worlds.view`), for the worlds that
 layer 3 has too.
 """
 

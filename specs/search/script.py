@@ -73,12 +73,12 @@ def replay(
     breaks: str,
     cycle: Sequence[Event] | None = None,
 ) -> None:
-    """Take the events one by one, tell what happens, and exit with 1 if `breaks` is broken.
+    """Take the events one by one, print what happens, and exit with 1 if `breaks` is broken.
 
     With a `cycle` it is broken, too, when its events may follow each other for ever.
     """
     monitor = RuleMonitor(state.wave, state.cap, state.lane_release, state.limits)
-    if any(_told(state, monitor, event, breaks) for event in events):
+    if any(_shown(state, monitor, event, breaks) for event in events):
         sys.exit(1)
     if cycle is not None and _goes_round(state, monitor, cycle, breaks):
         print(f'"{breaks}" is broken: the run is where it was, and nothing else is due')
@@ -97,13 +97,13 @@ def _goes_round(
     before = digest(state, monitor)
     neglected = due(monitor)
     for event in cycle:
-        _told(state, monitor, event, breaks)
+        _shown(state, monitor, event, breaks)
         neglected &= due(monitor) - {settled_by(event)}
     ended = state.ended and not monitor.cut_off
     return digest(state, monitor) == before and not ended and not neglected
 
 
-def _told(state: WaveState, monitor: RuleMonitor, event: Event, breaks: str) -> bool:
+def _shown(state: WaveState, monitor: RuleMonitor, event: Event, breaks: str) -> bool:
     """Take one event and print what it does; whether it breaks the property."""
     print(event)
     with watched(lambda: 0):

@@ -1,4 +1,4 @@
-"""A step that never ends is a violation like any other, if somebody notices.
+"""A step that never ends is a violation like any other, once it is noticed.
 
 The watchdog counts processor time, not time, so that a busy machine is no violation. It gives up
 only inside the model's own code: in a callback of the interpreter, such as those of the garbage
@@ -26,7 +26,7 @@ class StepNeverEnds(Exception):
 def watched(progress: Callable[[], int]) -> Iterator[None]:
     """Raise `StepNeverEnds` in what runs inside whenever `progress` stands still.
 
-    Signals are for the main thread alone; elsewhere nobody watches.
+    Signals reach the main thread alone; elsewhere there is no watchdog.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

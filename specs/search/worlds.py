@@ -16,7 +16,7 @@ One action is one event and all that `step` answers with: the dispatch to a fixp
 it, and orders are obeyed at once (a session that was ordered is open). The first state is the
 wave before `WaveStarted`, whose only action is `WaveStarted` (but see `World.early`). A run that
 has ended does nothing more (but see `World.restarts` and `World.between`). A run that was cut off
-goes on: it is told what is left of its issues, and the next run starts.
+goes on: recovery findings about its issues are recorded, and the next run starts.
 
 # The two worlds that layer 3 has too
 
@@ -29,12 +29,12 @@ goes on: it is told what is left of its issues, and the next run starts.
 
 So an issue goes queued → running → review → merging → done, and this is all there is to a state:
 of the cap, level and level before the pause (equal to the level unless paused; the highest level
-stays the ceiling); of each issue, queued, running, review (open), review (held: implemented at
-level 0, to start in the order in which they became so), merging (open: has the turn), merging
+stays the ceiling); of each issue, queued, running, review (open), review (startable: implemented
+at level 0, to start in the order in which they became so), merging (open: has the turn), merging
 (waits), done; the merge queue of a repo in the order of approval; started; ended (complete).
 Admission picks, in the order of the file and while the level allows it, the first queued issue
 whose dependencies are done and whose lane is free; it takes slot and lane and its session starts
-in the same step. `view` leaves out only the order of held sessions, which nobody can see: they
+in the same step. `view` leaves out only the order of startable sessions, which cannot be seen: they
 all start in one step.
 """
 
@@ -81,7 +81,7 @@ ALL_OUTCOMES: Final[tuple[type[Outcome], ...]] = (
     Postponed,
     Failed,
 )
-EVERY_ACCOUNT: Final[tuple[type[RecoveryFinding], ...]] = (
+EVERY_FINDING: Final[tuple[type[RecoveryFinding], ...]] = (
     AttemptDiscarded,
     AttemptResumed,
     MergeFound,
@@ -97,7 +97,7 @@ class World:
 
     outcomes    what sessions may end with, where the step allows it; ordered ends are always met
     moves       the moves of the cap; `levels` are the ones asked for by "set"
-    until       when a pause may be told to end by itself
+    until       when a timed pause may end
     adds        what may be added to the wave or changed in it at any time, as long as it can be
     plans       orders of admission that may be planned at any time
     withholds   ordered sessions may be reported withheld wherever `may_start` says no
@@ -105,7 +105,7 @@ class World:
     tickets     (repo, ticket) of the others who want to merge
     stops       a stop may be asked for at any time
     cuts        the run may be cut off at any time, the next one too
-    accounts    what may be told between runs of each issue that was in flight
+    findings    what recovery may find, between runs, of each issue that was in flight
     restarts    a run that has ended by itself may be started again
     early       what may be reported before the start is reported then, too
     between     what may be reported between runs is reported then, too
@@ -131,7 +131,7 @@ class World:
     tickets: tuple[tuple[str, str], ...] = ()
     stops: bool = False
     cuts: bool = False
-    accounts: tuple[type[RecoveryFinding], ...] = ()
+    findings: tuple[type[RecoveryFinding], ...] = ()
     restarts: bool = False
     early: bool = False
     between: bool = False
@@ -163,7 +163,7 @@ def _issue(line: str) -> Issue:
 
 
 def view(state: WaveState) -> tuple[object, ...]:
-    """What can be told apart from outside in the two shared worlds."""
+    """The part of a state that can be seen from outside, for the two shared worlds."""
     return (
         state.cap,
         state.started,
@@ -265,7 +265,7 @@ WORLDS: Final[tuple[World, ...]] = (
         parks=("api#1",),
         unparks=("api#1",),
         stops=True,
-        accounts=(AttemptDiscarded, MergeFound),
+        findings=(AttemptDiscarded, MergeFound),
         restarts=True,
         between=True,
     ),
@@ -277,7 +277,7 @@ WORLDS: Final[tuple[World, ...]] = (
         moves=("step_down", "step_up"),
         cancels=("api#1",),
         cuts=True,
-        accounts=EVERY_ACCOUNT,
+        findings=EVERY_FINDING,
         restarts=True,
         between=True,
     ),
@@ -291,7 +291,7 @@ WORLDS: Final[tuple[World, ...]] = (
         tickets=(("api", "keep-current"),),
         stops=True,
         cuts=True,
-        accounts=EVERY_ACCOUNT,
+        findings=EVERY_FINDING,
     ),
     World(
         "pauses end by themselves",
@@ -300,7 +300,7 @@ WORLDS: Final[tuple[World, ...]] = (
         moves=("pause", "step_up", "resume"),
         until=(1_000.0, 2_000.0),
         cuts=True,
-        accounts=(AttemptResumed,),
+        findings=(AttemptResumed,),
         between=True,
     ),
     World(
@@ -311,7 +311,7 @@ WORLDS: Final[tuple[World, ...]] = (
         adds=(added("web#2 after api#2"), added("api#2 after web#1")),
         unparks=("api#1",),
         cuts=True,
-        accounts=(AttemptDiscarded,),
+        findings=(AttemptDiscarded,),
         restarts=True,
         between=True,
     ),
@@ -338,7 +338,7 @@ WORLDS: Final[tuple[World, ...]] = (
             OrderPlanned(("api#2", "web#2", "web#1", "api#1"), (Reservation("web#1", 2_000.0),)),
         ),
         cuts=True,
-        accounts=(AttemptDiscarded,),
+        findings=(AttemptDiscarded,),
         early=True,
         between=True,
     ),
