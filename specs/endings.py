@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from specs.monitor import ALLOWED
 from specs.observers import Step
 from wavelane_model.outcomes import (
     Approved,
@@ -48,12 +49,6 @@ ENDINGS: Final[dict[Step, list[object]]] = {
 }
 """By step, what a call returns, or raises if it is an exception."""
 HAPPY: Final[dict[Step, object]] = {step: endings[0] for step, endings in ENDINGS.items()}
-ALLOWED: Final[dict[Step, tuple[type[Outcome], ...]]] = {
-    "implement": (Implemented, Checkpoint, Blocked, Postponed),
-    "review": (Approved, ChangesRequested, Blocked, Postponed),
-    "merge": (Merged, Conflicted, Blocked),
-}
-"""By step, the outcomes that it may return."""
 _NONE_MEANS: Final[dict[Step, type[Outcome]]] = {"implement": Implemented, "merge": Merged}
 
 

@@ -186,7 +186,7 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
     (
         [started("a#1"), (MergeTurnReturned("a", "turn-1"), [])],
         "done",
-        "rejection: MergeTurnReturned(repo='a', ticket='turn-1') is not legal, and it is taken",
+        "rejection: MergeTurnReturned(repo='a', ticket='turn-1') is not legal, but it is taken",
     ),
     (
         [
@@ -207,7 +207,7 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
         [started("a#1"), implemented("a#1"), implemented("a#1")],
         "done",
         "rejection: SessionEnded(issue='a#1', session=1, outcome=Implemented()) is not "
-        "legal, and it is taken",
+        "legal, but it is taken",
     ),
     (
         [started("a#1"), (StopRequested(), [StartImplementing("a#1", 2)])],
@@ -217,7 +217,7 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
     (
         [started("a#1"), (StopRequested(), [EndSession("a#1", 7)])],
         "done",
-        "glide: the session of a#1 is ended, which was not asked for",
+        "glide: the session of a#1 is ended without a request",
     ),
     (
         [
@@ -241,28 +241,28 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
             ),
         ],
         "done",
-        "announced: a#1 is running, and AnnounceIssue(issue='a#1', "
+        "announced: a#1 is running, but AnnounceIssue(issue='a#1', "
         "trigger='implemented', source='running', target='done') is announced",
     ),
     (
         [started("a#1"), (CapMoved("step_down"), [AnnounceCap(0)])],
         "done",
-        "cap control: the cap is at 1, and [0] is announced",
+        "cap control: the cap is at 1, but [0] is announced",
     ),
     (
         [started("a#1"), (CapMoved("set", 3), [AnnounceCap(3)])],
         "done",
-        "rejection: CapMoved(move='set', level=3, until=None) is not legal, and it is taken",
+        "rejection: CapMoved(move='set', level=3, until=None) is not legal, but it is taken",
     ),
     (
         [started("a#1"), (StopRequested(), [FinishWave("stopped")])],
         "done",
-        "end: the run should have ended as None, and it is stopped",
+        "end: the outcome is stopped and should be None",
     ),
     (
         [(WaveStarted(), [AnnounceCap(2), FinishWave("complete")])],
         "done",
-        "end: the run should have ended as None, and it is complete",
+        "end: the outcome is complete and should be None",
     ),
     (
         [
@@ -271,18 +271,18 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
             (PostponementEnded("a#1"), []),
         ],
         "done",
-        "rejection: PostponementEnded(issue='a#1') is not legal, and it is taken",
+        "rejection: PostponementEnded(issue='a#1') is not legal, but it is taken",
     ),
     (
         [started("a#1"), (SessionEnded("a#1", 1, Stopped()), [StartReviewing("a#1", 2)])],
         "done",
         "rejection: SessionEnded(issue='a#1', session=1, outcome=Stopped()) is not "
-        "legal, and it is taken",
+        "legal, but it is taken",
     ),
     (
         [started("a#1"), (RunCutOff(), []), (WaveStarted(), [AnnounceCap(2)])],
         "done",
-        "rejection: WaveStarted() is not legal, and it is taken",
+        "rejection: WaveStarted() is not legal, but it is taken",
     ),
     (
         [started("a#1"), (RunCutOff(), []), (CapMoved("step_down"), admitted("c#1"))],
@@ -329,7 +329,7 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
             (MergeTurnReturned("b", "turn-1"), []),
         ],
         "done",
-        "rejection: MergeTurnReturned(repo='b', ticket='turn-1') is not legal, and it is taken",
+        "rejection: MergeTurnReturned(repo='b', ticket='turn-1') is not legal, but it is taken",
     ),
     (
         [
@@ -337,12 +337,12 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
             (AttemptDiscarded("a#1"), [AnnounceIssue("a#1", "reset", "running", "queued")]),
         ],
         "done",
-        "rejection: AttemptDiscarded(issue='a#1') is not legal, and it is taken",
+        "rejection: AttemptDiscarded(issue='a#1') is not legal, but it is taken",
     ),
     (
         [started("a#1"), (RunCutOff(), []), (AttemptResumed("a#2"), [])],
         "done",
-        "rejection: AttemptResumed(issue='a#2') is not legal, and it is taken",
+        "rejection: AttemptResumed(issue='a#2') is not legal, but it is taken",
     ),
     (
         [
@@ -367,7 +367,7 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
             (WaveStarted(), [AnnounceCap(2)]),
         ],
         "done",
-        "wake: a run starts with ['c#1'] postponed, and [] is to be woken",
+        "wake: a run starts with ['c#1'] postponed, but announces when [] wake",
     ),
     (
         [
@@ -378,7 +378,7 @@ BROKEN: list[tuple[Story, LaneRelease, str]] = [
             (WaveStarted(), [AnnounceCap(2), FinishWave("stopped")]),
         ],
         "done",
-        "end: the run should have ended as None, and it is stopped",
+        "end: the outcome is stopped and should be None",
     ),
     (
         [

@@ -6,7 +6,7 @@
     notices    random damage without a new hash chain is always found
     survives   random damage with a new hash chain ends in a verdict, never in an error
 
-Where `verify` finds nothing, the rule monitor (specs/monitor.py) looks at the same events and at
+Where `verify` finds nothing, the rule monitor (specs/monitor) looks at the same events and at
 the effects that the step has for them: `verify` folds a journal through the model, and could not
 notice that the model itself is wrong.
 

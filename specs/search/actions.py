@@ -145,7 +145,7 @@ def due(monitor: RuleMonitor) -> frozenset[Due]:
     }
     waits = not monitor.started or (monitor.cut_off and not sessions)
     start = {("start",)} if waits else set()
-    pause = {("pause",)} if monitor.lifts is not None and monitor.under_way else set()
+    pause = {("pause",)} if monitor.pause_ends is not None and monitor.under_way else set()
     return frozenset[Due]().union(sessions, times, reservations, turns, start, pause)
 
 

@@ -114,7 +114,7 @@ def a_merge_starts_while_paused(seen: Seen) -> bool:
 def a_review_waits_for_the_cap(seen: Seen) -> bool:
     return any(
         at == "review" and doing is None
-        for at, doing in zip(seen.monitor.at, seen.monitor.open, strict=True)
+        for at, doing in zip(seen.monitor.states, seen.monitor.open, strict=True)
     )
 
 
@@ -164,7 +164,7 @@ def a_merge_waits_behind_others(seen: Seen) -> bool:
 def a_postponed_issue_leaves_its_lane_to_another(seen: Seen) -> bool:
     repos = seen.monitor.wave.repo_of
     return any(
-        waking and repos[at] == repos[other] and seen.monitor.at[other] in IN_FLIGHT
+        waking and repos[at] == repos[other] and seen.monitor.states[other] in IN_FLIGHT
         for at, waking in enumerate(seen.monitor.waking)
         for other in range(len(repos))
     )
@@ -172,13 +172,13 @@ def a_postponed_issue_leaves_its_lane_to_another(seen: Seen) -> bool:
 
 def a_dependent_stays_behind_a_parked_issue(seen: Seen) -> bool:
     return seen.monitor.outcome == "blocked" and any(
-        at == "queued" and any(seen.monitor.at[need] == "parked" for need in needs)
-        for at, needs in zip(seen.monitor.at, seen.monitor.wave.dependencies, strict=True)
+        at == "queued" and any(seen.monitor.states[need] == "parked" for need in needs)
+        for at, needs in zip(seen.monitor.states, seen.monitor.wave.dependencies, strict=True)
     )
 
 
 def a_run_goes_on_after_its_end(seen: Seen) -> bool:
-    return isinstance(seen.event, WaveStarted) and any(at != "queued" for at in seen.monitor.at)
+    return isinstance(seen.event, WaveStarted) and any(at != "queued" for at in seen.monitor.states)
 
 
 def _cut_off_during(seen: Seen, step: Step) -> bool:
@@ -220,7 +220,7 @@ def _is_finding(seen: Seen, at: str, ending: str | None, target: str) -> bool:
     if not isinstance(seen.event, RecoveryFinding):
         return False
     issue = seen.monitor.wave.position[seen.event.issue]
-    before = seen.before.at[issue], seen.before.ending[issue], seen.monitor.at[issue]
+    before = seen.before.states[issue], seen.before.ending[issue], seen.monitor.states[issue]
     return before == (at, ending, target)
 
 
@@ -312,10 +312,10 @@ def a_change_makes_an_issue_wait_that_could_have_gone(seen: Seen) -> bool:
     return isinstance(seen.event, WaveAmended) and any(
         at == "queued"
         and needs != before
-        and not any(seen.before.at[need] != "done" for need in before)
+        and not any(seen.before.states[need] != "done" for need in before)
         for at, needs, before in zip(
-            seen.before.at,
-            seen.monitor.wave.dependencies[: len(seen.before.at)],
+            seen.before.states,
+            seen.monitor.wave.dependencies[: len(seen.before.states)],
             seen.before.wave.dependencies,
             strict=True,
         )
@@ -367,9 +367,9 @@ def a_reservation_ends_because_a_human_has_to_come_before_what_is_waited_for(see
     """By a change, or at the beginning of a chain."""
     monitor = seen.monitor
     return _a_reservation_ends(seen) and any(
-        monitor.at[one] == "queued"
+        monitor.states[one] == "queued"
         and not isinstance(seen.event, ReservationEnded | OrderPlanned)
-        and not any(monitor.at[need] == "parked" for need in monitor.wave.dependencies[one])
+        and not any(monitor.states[need] == "parked" for need in monitor.wave.dependencies[one])
         for one in seen.before.reservations
     )
 
@@ -411,7 +411,7 @@ def a_plan_lets_an_issue_go_before_one_that_came_before_it(seen: Seen) -> bool:
         and any(
             seen.monitor.wave.repo_of[earlier]
             == seen.monitor.wave.repo_of[seen.monitor.wave.position[one.issue]]
-            and seen.monitor.at[earlier] == "queued"
+            and seen.monitor.states[earlier] == "queued"
             and not seen.monitor.wave.dependencies[earlier]
             for earlier in range(seen.monitor.wave.position[one.issue])
         )

@@ -328,10 +328,10 @@ def state_findings(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
     yield from map(str, broken(state))
     yield from _otherwise_than_monitored(state, monitor)
     for at, record in enumerate(state.records):
-        if record.state != monitor.at[at] or record.open != (monitor.open[at] is not None):
+        if record.state != monitor.states[at] or record.open != (monitor.open[at] is not None):
             yield (
                 f"announced: {state.issue_id(record)} is {record.state}, open: {record.open}; "
-                f"by the monitor: {monitor.at[at]}, {monitor.open[at]}"
+                f"by the monitor: {monitor.states[at]}, {monitor.open[at]}"
             )
         name = state.issue_id(record)
         if may_start(state, name, record.session) is monitor.revoked(at):
@@ -390,12 +390,12 @@ def _untrue_reasons(state: WaveState, monitor: RuleMonitor, record: Record) -> I
     name = state.issue_id(record)
     reason = why(state, name)
     waits = monitor.started and not monitor.ended and monitor.open[record.position] is None
-    at = monitor.at[record.position]
+    at = monitor.states[record.position]
     needs = state.wave.dependencies[record.position]
     true: dict[ReasonCode, bool] = {
         "not_started": not monitor.started,
         "ended": monitor.ended,
-        "dependencies": any(monitor.at[needed] != "done" for needed in needs),
+        "dependencies": any(monitor.states[needed] != "done" for needed in needs),
         "postponed": monitor.waking[record.position],
         "stopping": waits and monitor.stopping,
         "paused": waits and monitor.level == 0,
@@ -421,7 +421,7 @@ def _in_flight_beside(state: WaveState, monitor: RuleMonitor, name: str) -> set[
     """The issues in flight in the repo of another."""
     return {
         issue.id
-        for issue, at in zip(state.wave.issues, monitor.at, strict=True)
+        for issue, at in zip(state.wave.issues, monitor.states, strict=True)
         if at in IN_FLIGHT and issue.repo == state.wave[name].repo and issue.id != name
     }
 

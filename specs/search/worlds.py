@@ -7,7 +7,7 @@ started, stopping, the outcome; of each issue its state, whether its session is 
 implemented, postponed, had a reservation, the four counters and the asked-for end; of each repo the
 holder of its lane, the rework that waits for it, its merge queue and who has the turn; the order in
 which startable sessions are to start; the plan and the reservations. `RuleMonitor`
-(specs/monitor.py) is added to it; with a correct model it is a function of the key and adds
+(specs/monitor) is added to it; with a correct model it is a function of the key and adds
 no state.
 
 # Atomic actions
