@@ -1,6 +1,7 @@
-"""How the calls of a pipeline may end: all kinds of values and exceptions, right and wrong.
+"""How sessions end: outcomes and recovery findings of each kind, and endings of pipeline calls.
 
-The first ending of each step is the one of a call that goes well.
+Calls end with all kinds of values and exceptions, right and wrong. The first ending of each step is
+that of a call that goes well.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from specs.monitor import ALLOWED
+from specs.monitor import ALLOWED, RecoveryFinding
 from specs.observers import Step
+from wavelane_model.events import AttemptDiscarded, AttemptResumed, AttemptUnclear, MergeFound
 from wavelane_model.outcomes import (
     Approved,
     Blocked,
@@ -21,7 +23,22 @@ from wavelane_model.outcomes import (
     Merged,
     Outcome,
     Postponed,
+    Stopped,
 )
+
+OUTCOMES: Final[tuple[Outcome, ...]] = (
+    Implemented(),
+    Approved(),
+    Merged(),
+    Checkpoint("half"),
+    ChangesRequested("again"),
+    Conflicted("a.txt"),
+    Blocked("a question"),
+    Postponed(),
+    Failed("it broke"),
+    Stopped(),
+)
+"""One outcome of each kind."""
 
 ENDINGS: Final[dict[Step, list[object]]] = {
     "implement": [
@@ -57,3 +74,13 @@ def counts_as(step: Step, ending: object) -> type[Outcome]:
     if ending is None:
         return _NONE_MEANS.get(step, Failed)
     return next((kind for kind in ALLOWED[step] if type(ending) is kind), Failed)
+
+
+def findings_of(issue: str) -> tuple[RecoveryFinding, ...]:
+    """One recovery finding of each kind about an issue."""
+    return (
+        AttemptDiscarded(issue),
+        AttemptResumed(issue),
+        MergeFound(issue),
+        AttemptUnclear(issue, "its branch is gone"),
+    )

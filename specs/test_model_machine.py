@@ -7,8 +7,6 @@ everything else about it, the observer has to find out by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,6 +21,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from specs.endings import OUTCOMES, findings_of
 from specs.observers import Observer, Step
 from wavelane.journal import decode_event, encode_event
 from wavelane.testing.strategies import lane_releases, limits, waves
@@ -38,9 +37,7 @@ from wavelane_model.effects import (
     StartReviewing,
 )
 from wavelane_model.events import (
-    AttemptDiscarded,
     AttemptResumed,
-    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
@@ -60,15 +57,9 @@ from wavelane_model.lifecycle import IN_FLIGHT, LaneRelease, State
 from wavelane_model.limits import Limits
 from wavelane_model.outcomes import (
     Approved,
-    Blocked,
-    ChangesRequested,
-    Checkpoint,
-    Conflicted,
-    Failed,
     Implemented,
     Merged,
     Outcome,
-    Postponed,
     Stopped,
 )
 from wavelane_model.properties import broken
@@ -82,29 +73,8 @@ STEPS: dict[type[Effect], Step] = {
     StartReviewing: "review",
     StartMerging: "merge",
 }
-OUTCOMES: tuple[Outcome, ...] = (
-    Implemented(),
-    Implemented(),
-    Checkpoint(),
-    Approved(),
-    Approved(),
-    ChangesRequested("again"),
-    Merged(),
-    Merged(),
-    Conflicted("a.py"),
-    Blocked("a question"),
-    Postponed(),
-    Failed("it broke"),
-    Stopped(),
-)
-FINDINGS: tuple[Callable[[str], Event], ...] = (
-    AttemptDiscarded,
-    AttemptResumed,
-    AttemptResumed,
-    MergeFound,
-    lambda issue: AttemptUnclear(issue, "its branch is gone"),
-)
-
+SMOOTH = (Implemented(), Approved(), Merged())
+"""They end every second session or so, so that waves come far enough."""
 HAPPY: dict[State, Outcome] = {
     "running": Implemented(),
     "review": Approved(),
@@ -205,7 +175,9 @@ class ModelMachine(RuleBasedStateMachine):
         record = self.state.find(issue)
         allowed = outcomes_of(record.state)
         outcome = data.draw(
-            st.sampled_from([one for one in OUTCOMES if isinstance(one, (*allowed, Stopped))]),
+            st.sampled_from(
+                [one for one in (*SMOOTH, *OUTCOMES) if isinstance(one, (*allowed, Stopped))]
+            ),
             "outcome",
         )
         taken = self.take(SessionEnded(issue, record.session, outcome))
@@ -251,17 +223,17 @@ class ModelMachine(RuleBasedStateMachine):
 
     @between_runs
     @precondition(lambda self: self.state.flight)
-    @rule(data=st.data(), kind=st.sampled_from(FINDINGS))
-    def a_recovery_finding_comes(self, data: st.DataObject, kind: Callable[[str], Event]) -> None:
-        at = data.draw(st.sampled_from(sorted(self.state.flight)), "issue")
-        assert self.take(kind(self.wave.issues[at].id))
+    @rule(data=st.data())
+    def a_recovery_finding_comes(self, data: st.DataObject) -> None:
+        position = data.draw(st.sampled_from(sorted(self.state.flight)), "issue")
+        findings = findings_of(self.wave.issues[position].id)
+        assert self.take(data.draw(st.sampled_from(findings), "finding"))
 
     @running
-    @rule(data=st.data(), kind=st.sampled_from(FINDINGS))
-    def no_recovery_finding_is_taken_while_the_run_is_under_way(
-        self, data: st.DataObject, kind: Callable[[str], Event]
-    ) -> None:
-        assert not self.take(kind(data.draw(st.sampled_from(self.wave.issues)).id))
+    @rule(data=st.data())
+    def no_recovery_finding_is_taken_while_the_run_is_under_way(self, data: st.DataObject) -> None:
+        findings = findings_of(data.draw(st.sampled_from(self.wave.issues)).id)
+        assert not self.take(data.draw(st.sampled_from(findings)))
 
     @rule(data=st.data(), number=st.integers(1, 3), target=tickets)
     def a_ticket_joins_the_merge_queue(

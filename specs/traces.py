@@ -28,6 +28,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, get_args
 
+from specs.endings import OUTCOMES
 from specs.forgeries import FORGERIES, Base, Forger, forge
 from specs.monitored import broken_rules
 from specs.results import Result
@@ -63,12 +64,8 @@ from wavelane_model.outcomes import (
     ChangesRequested,
     Checkpoint,
     Conflicted,
-    Failed,
-    Implemented,
-    Merged,
     Outcome,
     Postponed,
-    Stopped,
 )
 from wavelane_model.state import WaveState
 from wavelane_model.step import IllegalEvent
@@ -79,14 +76,6 @@ ENDINGS: Final[dict[str, list[object]]] = {
     "review": [Approved(), ChangesRequested("again"), Blocked("a question"), Postponed()],
     "merge": [None, Conflicted("a.py"), Blocked("a question"), OSError("no disk")],
 }
-OUTCOMES: Final[list[Outcome]] = [
-    Implemented(),
-    Approved(),
-    Merged(),
-    Conflicted("b.py"),
-    Failed("so it says"),
-    Stopped(),
-]
 
 
 def run(nightly: bool = False) -> list[Result]:
@@ -180,15 +169,10 @@ def _what_may_happen(random: Random, state: WaveState) -> Iterator[Event]:
 
 
 _HOW_SESSIONS_END: Final[tuple[Outcome, ...]] = (
-    Implemented(),
-    Approved(),
-    Merged(),
-    Checkpoint("half"),
-    ChangesRequested("again"),
-    Conflicted("b.py"),
+    *(one for one in OUTCOMES if not isinstance(one, Postponed)),
     Postponed(0.0, "quota"),
-    Stopped(),
 )
+"""What is postponed is due at once: the events of a history do not wait."""
 _MOVES: Final = [move for move in get_args(CapMove) if move != "set"]
 
 

@@ -47,6 +47,14 @@ end          the run ends exactly when it should, and with the right outcome; be
 """
 
 from specs.monitor.rule_monitor import RuleMonitor
-from specs.monitor.tables import ALLOWED, MEANT, WAYS_BACK, RecoveryFinding, Step
+from specs.monitor.tables import ALLOWED, FINDING_TRIGGERS, MEANT, WAYS_BACK, RecoveryFinding, Step
 
-__all__ = ["ALLOWED", "MEANT", "WAYS_BACK", "RecoveryFinding", "RuleMonitor", "Step"]
+__all__ = [
+    "ALLOWED",
+    "FINDING_TRIGGERS",
+    "MEANT",
+    "WAYS_BACK",
+    "RecoveryFinding",
+    "RuleMonitor",
+    "Step",
+]

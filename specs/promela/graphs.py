@@ -30,8 +30,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from specs.endings import OUTCOMES
 from specs.promela.spin import Answer, SpinError
-from specs.search.actions import OUTCOMES
 from specs.search.watchdog import watched
 from specs.search.worlds import World
 from wavelane_model.cap import Cap

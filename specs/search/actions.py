@@ -22,16 +22,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from specs.endings import OUTCOMES, findings_of
 from specs.monitor import RecoveryFinding, RuleMonitor
 from specs.search.worlds import World
 from wavelane_model.events import (
-    AttemptDiscarded,
-    AttemptResumed,
-    AttemptUnclear,
     CancelRequested,
     CapMoved,
     Event,
-    MergeFound,
     MergeTurnRequested,
     MergeTurnReturned,
     OrderPlanned,
@@ -48,32 +45,10 @@ from wavelane_model.events import (
     WaveStarted,
 )
 from wavelane_model.outcomes import (
-    Approved,
-    Blocked,
-    ChangesRequested,
-    Checkpoint,
-    Conflicted,
-    Failed,
     Implemented,
-    Merged,
-    Outcome,
     Postponed,
     Stopped,
 )
-
-OUTCOMES: tuple[Outcome, ...] = (
-    Implemented(),
-    Approved(),
-    Merged(),
-    Checkpoint("half"),
-    ChangesRequested("again"),
-    Conflicted("a.txt"),
-    Blocked("a question"),
-    Postponed(),
-    Failed("it broke"),
-    Stopped(),
-)
-
 
 Due = tuple[str, ...]
 """Something that must happen in the end: what, and of which issue, or in which repo for whom.
@@ -212,7 +187,7 @@ def _about_issues(world: World) -> Iterator[Action]:
         yield action(PostponementEnded(one), True)
         for until in _untils(world):
             yield action(ReservationEnded(one, until), bool(world.plans))
-        yield from (action(event, type(event) in world.findings) for event in _findings_of(one))
+        yield from (action(event, type(event) in world.findings) for event in findings_of(one))
         yield action(ParkRequested(one, "a question"), one in world.parks)
         yield action(UnparkRequested(one), one in world.unparks)
         yield action(CancelRequested(one), one in world.cancels)
@@ -221,15 +196,6 @@ def _about_issues(world: World) -> Iterator[Action]:
 def _untils(world: World) -> set[float]:
     """When reservations are to end, and when none is."""
     return {3_000.0, *(one.until for plan in world.plans for one in plan.reservations)}
-
-
-def _findings_of(issue: str) -> tuple[RecoveryFinding, ...]:
-    return (
-        AttemptDiscarded(issue),
-        AttemptResumed(issue),
-        MergeFound(issue),
-        AttemptUnclear(issue, "its branch is gone"),
-    )
 
 
 def _about_the_cap(world: World) -> Iterator[Action]:
@@ -259,7 +225,7 @@ def _about_nothing() -> Iterator[Action]:
     yield action(ReservationEnded(unknown, 1_000.0))
     yield action(OrderPlanned((unknown,)))
     yield action(OrderPlanned((), (Reservation(unknown, 1_000.0),)))
-    yield from map(action, _findings_of(unknown))
+    yield from map(action, findings_of(unknown))
     yield action(ParkRequested(unknown, "a question"))
     yield action(UnparkRequested(unknown))
     yield action(CancelRequested(unknown))

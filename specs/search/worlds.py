@@ -43,12 +43,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from specs.monitor import RecoveryFinding
+from specs.monitor import FINDING_TRIGGERS, MEANT, RecoveryFinding
 from wavelane_model.cap import CapMove
 from wavelane_model.events import (
     AttemptDiscarded,
     AttemptResumed,
-    AttemptUnclear,
     MergeFound,
     OrderPlanned,
     Reservation,
@@ -72,21 +71,8 @@ from wavelane_model.state import WaveState
 from wavelane_model.wave import Issue, Wave
 
 SMOOTH: Final[tuple[type[Outcome], ...]] = (Implemented, Approved, Merged)
-ALL_OUTCOMES: Final[tuple[type[Outcome], ...]] = (
-    *SMOOTH,
-    Checkpoint,
-    ChangesRequested,
-    Conflicted,
-    Blocked,
-    Postponed,
-    Failed,
-)
-EVERY_FINDING: Final[tuple[type[RecoveryFinding], ...]] = (
-    AttemptDiscarded,
-    AttemptResumed,
-    MergeFound,
-    AttemptUnclear,
-)
+ALL_OUTCOMES: Final[tuple[type[Outcome], ...]] = tuple(MEANT)
+EVERY_FINDING: Final[tuple[type[RecoveryFinding], ...]] = tuple(FINDING_TRIGGERS)
 ONE_EACH: Final = Limits(review_rounds=1, checkpoints=2, conflicts=1, failures=1)
 """Each way back is taken once; the second time parks."""
 
