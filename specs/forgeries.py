@@ -1,9 +1,9 @@
-"""Forged journals: what the journal of a run that keeps the rules cannot say, a change each.
+"""Forged journals: each has one change that the journal of a run that keeps the rules cannot have.
 
-Every base is the journal of a real run in virtual time, or is written from a list of events, as the
-runs that are cut off. A forgery changes the file as an SQL client would, and computes its hash
-chain anew where it can, so that the rules alone have to find it. `says` is a part of the sentence
-that a user is to read.
+Every base is the journal of a real run in virtual time, or is written from a list of events, like
+those of runs that are cut off. A forgery changes the file as an SQL client would, and computes the
+hash chain anew where it can, so that only the rules can find it. `says` is a part of the sentence
+that a user has to read.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Forger:
         )
 
     def replace(self, seq: int, event: Event) -> None:
-        """Make another event of one."""
+        """Replace an event by another one."""
         self.change(seq, **dict(zip(("kind", "issue", "data"), encode_event(event), strict=True)))
 
     def change(self, seq: int, **columns: object) -> None:
@@ -231,7 +231,7 @@ class Forger:
         )
 
     def drop(self, seq: int, *, close_gap: bool = True) -> None:
-        """Take an event out."""
+        """Remove an event."""
         self.db.execute("DELETE FROM event WHERE seq = ?", (seq,))
         if close_gap:
             self.db.execute("UPDATE event SET seq = -seq + 1 WHERE seq > ?", (seq,))

@@ -1,7 +1,7 @@
-"""The rule monitor over whole runs: a journal's events, and the effects that the step has for them.
+"""The rule monitor over whole journals: their events, and the effects that the step has for them.
 
-`wavelane verify` folds a journal through the step, so that it finds what a run may not have done by
-the model. Whether the model itself is right is judged here: the monitor knows the rules without it.
+`wavelane verify` folds a journal through the step, and finds what the model does not allow. This
+module judges the model itself: the monitor knows the rules without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BrokenRule(NamedTuple):
 
 
 def broken_rules(path: Path) -> list[BrokenRule]:
-    """What the first event of a journal that breaks a rule breaks; nothing if none does.
+    """The properties that the first offending event of a journal breaks; empty if there is none.
 
     Raises `JournalError` and `IllegalEvent` for a journal that cannot be folded.
     """

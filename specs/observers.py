@@ -1,8 +1,8 @@
-"""Observers: they see sessions and merges start and end, and the moves of the cap; nothing else.
+"""The observer sees how sessions and merges start and end, and the moves of the cap; nothing else.
 
-They know neither the model nor the scheduler's state. Whatever drives them reports what an operator
-or an outcome took out of flight, and when the process that ran the wave is gone, with all sessions.
-What they complain about is a rule that was broken in the world.
+It knows neither the model nor the scheduler's state. Its driver reports which issue an operator or
+an outcome took out of flight, and when the process that ran the wave is gone, with all sessions. It
+raises `RuleBroken` when a rule is broken in the world.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Observer:
         self.stopping = False
 
     def run_cut_off(self) -> None:
-        """The process is gone, and with it all sessions and all others who merge."""
+        """The process is gone, and with it all sessions and all tickets."""
         self.over = True
         self.stopping = False
         self.lost = set(self.open)
@@ -66,7 +66,7 @@ class Observer:
             self.queues[repo] = [who for who in queue if who in self.wave]
 
     def recovered(self, issue_id: str, *, merged: bool) -> None:
-        """What is left of an issue is reported. `merged`: its merge is in."""
+        """A recovery finding about an issue is reported. `merged`: its merge is in."""
         self.lost.discard(issue_id)
         if merged:
             self.left_flight(issue_id)

@@ -1,4 +1,4 @@
-"""Each mutant fits the code, stands in the table, and is noticed by who has to notice it."""
+"""Each mutant fits the code, is in the table, and is noticed by the layers that have to."""
 
 from __future__ import annotations
 

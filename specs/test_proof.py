@@ -1,4 +1,4 @@
-"""The proof holds of the tables as they are, and finds what is wrong with others."""
+"""The proof holds for the tables as they are, and finds what is wrong with changed ones."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def without(row: Row, guard: Guard) -> Row:
 
 
 def proved(rows: tuple[Row, ...], cap_rows: tuple[CapRow, ...] = ()) -> Iterator[Verdict]:
-    """What is found of tables of these rows alone; what does not hold is given up soon."""
-    with patch.object(induction, "PATIENCE", 2_000):
+    """The verdicts on tables of these rows alone, with a short time limit for each obligation."""
+    with patch.object(induction, "TIMEOUT", 2_000):
         yield from induction.proved(rows, cap_rows)
 
 

@@ -1,4 +1,4 @@
-"""The search holds on the model as it is, and finds what is wrong with one that is not."""
+"""The search passes on the model as it is, and finds what is wrong with a changed one."""
 
 from __future__ import annotations
 

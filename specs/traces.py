@@ -1,9 +1,9 @@
-"""Layer 4: journals are judged by `wavelane verify`, and the model that they follow by the monitor.
+"""Layer 4: `wavelane verify` judges journals, and the rule monitor judges their model.
 
     believes   the journals of random runs of the real executor keep the rules, and end as reported
-    goes on    so do those of random waves whose runs are cut off and followed by others
-    rejects    every forgery of `specs.forgeries` is found, by its rule and with its sentence
-    notices    random damage without a new hash chain is always found
+    goes on    the journals of random waves with runs that are cut off and continued keep the rules
+    rejects    verify finds every forgery of `specs.forgeries`, by its rule and with its sentence
+    notices    verify always finds random damage without a new hash chain
     survives   random damage with a new hash chain ends in a verdict, never in an error
 
 Where `verify` finds nothing, the rule monitor (specs/monitor) looks at the same events and at
@@ -121,7 +121,7 @@ def random_run(path: Path, seed: int) -> Report:
 
 
 def random_history(path: Path, seed: int) -> int:
-    """What may happen to a wave over several runs, with its journal at `path`.
+    """A random wave over several runs, with its journal at `path`.
 
     Returns how often it was cut off.
     """
@@ -192,7 +192,7 @@ def random_wave(random: Random) -> Wave:
 
 
 def random_damage(random: Random, path: Path) -> Callable[[Forger], object]:
-    """A change of a journal's events that makes them others."""
+    """A random change of a journal's events."""
     with closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT kind, issue, data FROM event ORDER BY seq").fetchall()
     at, other = random.randint(1, len(rows)), random.randint(1, len(rows))
@@ -252,7 +252,7 @@ def _rejects(folder: Path) -> Iterator[str]:
     for number, forgery in enumerate(FORGERIES):
         base = _base(folder, forgery.base, bases)
         if not verify(base).keeps_the_rules:
-            yield f"what {forgery} is a forgery of breaks a rule itself"
+            yield f"{forgery}: its base breaks a rule by itself"
         path = Path(shutil.copy(base, folder / f"forged{number}.db"))
         forgery.apply(path)
         found = verify(path).findings

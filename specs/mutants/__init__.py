@@ -1,13 +1,13 @@
-"""Small changes to the code, each of which a check has to notice: a check that cannot fail proves
+"""Small changes to the code. A check has to notice each, because a check that cannot fail proves
 nothing.
 
 `python -m specs.mutants` applies each mutant to a copy of the code, lets the layers judge the copy,
-and says who noticed, by which property, after how many steps (specs/README.md has the table).
+and reports which layer noticed it, by which property, after how many steps (table.md).
 
 - of_table.py: mutants of every row of the tables, made from the tables;
-- of_model.py: of a guard's meaning, of the step and the state, and of what is to happen in the end;
+- of_model.py: of the meaning of guards, of the step and the state, and of liveness;
 - of_executor.py: of the scheduler, its sessions and its journal;
-- of_recovery.py: of what they do with a journal that is continued;
+- of_recovery.py: of the recovery from a journal that is continued;
 - specs/promela/mutants.py: of the Promela model.
 """
 
@@ -31,4 +31,4 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *EXECUTOR,
     *RECOVERY,
 )
-"""All mutants of the code; those of the Promela model are beside it."""
+"""All mutants of the code; those of the Promela model are in specs/promela/mutants.py."""

@@ -1,10 +1,10 @@
 """`python -m specs.mutants`: apply each mutant to a copy of the code, and see which layer notices.
 
-`--all` tries every mutant: the nightly form. `--changed` tries those whose source, or whose text,
-is another one than the recorded table has (specs/mutants/table.json), and a sample of the others.
+`--all` tries every mutant: the nightly form. `--changed` tries those whose source or text differs
+from the recorded table (specs/mutants/table.json), and a sample of the others.
 
-Prints a line a mutant. Status 1 where one is not noticed by all layers that have to notice it, or
-is noticed where nothing can be noticed.
+Prints a line for each mutant. The status is 1 if a layer that has to notice a mutant does not, or
+if one notices a mutant that changes nothing it can see.
 """
 
 from __future__ import annotations

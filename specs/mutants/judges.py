@@ -1,7 +1,7 @@
 """Each layer as a judge of a mutant: the first thing that it finds broken, or nothing.
 
-A judge runs in a copy of the code, in which the mutant is applied (specs/mutants/trial.py). It
-looks where something is found soon, and to the end only where nothing is.
+A judge runs in a copy of the code with the mutant applied (specs/mutants/trial.py). It looks first
+where it is likely to find something, and searches to the end only if it finds nothing.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from wavelane_model.cap import CAP_TABLE
 from wavelane_model.lifecycle import TABLE
 
 FIRST_LOOK: Final = 300
-"""So many states of each world are searched before any world is searched to its end."""
+"""How many states of each world are searched before any world is searched to its end."""
 SOONER: Final = 100
-"""So many schedules are simulated before anything is crashed."""
+"""How many schedules are simulated before the crashes."""
 SCHEDULES: Final = 1_500
-"""So many schedules are simulated before an executor counts as right, unless asked otherwise."""
-PROOF_PATIENCE: Final = 3_000
+"""After how many schedules an executor counts as right, unless asked otherwise."""
+PROOF_TIMEOUT: Final = 3_000
 """Milliseconds for one question to z3: what is true is settled in a tenth of them."""
 RUNS: Final = 40
-"""So many journals are verified before an executor counts as right."""
+"""After how many verified journals an executor counts as right."""
 SHARED: Final = (STRICT, PIPE, REWORK, CUT_OFF, PLANNED)
 """The worlds in which layer 3 looks at what the mutant's step reaches."""
 _BY_SIZE: Final = sorted(
@@ -47,7 +47,7 @@ _BY_SIZE: Final = sorted(
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a judge has to know beside the code in its copy.
+    """What a judge needs beside the code in its copy.
 
     `rows` are those of the tables without the mutant, written out; `lines` is a file with what
     spin reaches in the worlds of `SHARED`; after so many `schedules` an executor counts as right.
@@ -68,7 +68,7 @@ def by_proof(brief: Brief) -> Kill | None:
     places = {(row.trigger, row.source) for row in rows}
     kin = tuple(row for row in TABLE if (row.trigger, row.source) in places)
     if rows or cap_rows:
-        with patch.object(induction, "PATIENCE", PROOF_PATIENCE):
+        with patch.object(induction, "TIMEOUT", PROOF_TIMEOUT):
             verdicts = chain(
                 induction.proved(kin, cap_rows),
                 examples.found(TABLE, CAP_TABLE),
@@ -145,7 +145,7 @@ def _kill_of(world: World, violation: Violation) -> Kill:
 
 
 def by_spin(brief: Brief) -> Kill | None:
-    """Where the step reaches other states, or by other transitions, than the Promela model."""
+    """A difference between the states and transitions of the step and of the Promela model."""
     of_spin: dict[str, Lines] = pickle.loads(Path(brief.lines).read_bytes())
     for model in SHARED:
         if found := differences(by_step(model.world), of_spin[model.file]):
@@ -189,7 +189,7 @@ def _by_crashes() -> Kill | None:
 
 
 def by_traces(brief: Brief) -> Kill | None:
-    """The first journal of a random run that breaks a rule, or whose run does by the monitor."""
+    """The first random run that breaks a rule by its journal or by the monitor."""
     from specs.monitored import broken_rules
     from specs.traces import random_run
     from wavelane.verify import verify

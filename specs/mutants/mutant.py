@@ -15,7 +15,7 @@ HAVE_TO_NOTICE: Final[dict[Kind, tuple[Layer, ...]]] = {
     "executor": ("simulation", "traces"),
     "promela": ("promela",),
 }
-"""Who judges the mutants of a kind. All of them have to notice, and of an executor one at least."""
+"""The layers that judge the mutants of a kind. All have to notice; of the executor's, one."""
 MAY_NOTICE: Final[dict[Kind, tuple[Layer, ...]]] = {
     "row": (),
     "step": ("promela",),
@@ -23,16 +23,16 @@ MAY_NOTICE: Final[dict[Kind, tuple[Layer, ...]]] = {
     "executor": (),
     "promela": (),
 }
-"""Who is asked as well: layer 3 sees only what changes the states that its worlds reach."""
+"""The layers that may notice: layer 3 sees only changes of the states that its worlds reach."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """Replace `old` by `new` in `file`; `old` stands there exactly once.
 
-    `harmless` is the reason of a mutant that changes nothing that can be seen; then no layer may
-    notice it. `unseen_by` are layers that cannot notice it, for the reason `because`; then they
-    may not, and the others have to.
+    `harmless` is the reason why a mutant changes nothing that can be seen; then no layer may
+    notice it. `unseen_by` are layers that cannot notice it, for the reason `because`; they must
+    not notice it, and the others must.
     """
 
     name: str
@@ -46,16 +46,16 @@ class Mutant:
 
     @property
     def judges(self) -> tuple[Layer, ...]:
-        """The layers that look at it."""
+        """The layers that judge it."""
         return (*HAVE_TO_NOTICE[self.kind], *MAY_NOTICE[self.kind])
 
     @property
     def silent(self) -> tuple[Layer, ...]:
-        """The layers that are not to notice it."""
+        """The layers that must not notice it."""
         return self.judges if self.harmless else self.unseen_by
 
     def is_silent_for(self, layer: Layer) -> bool:
-        """Whether the layer is not to notice it."""
+        """Whether the layer must not notice it."""
         return layer in self.silent
 
     def applied(self, text: str) -> str:

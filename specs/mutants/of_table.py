@@ -1,6 +1,6 @@
 """Mutants of every row of both tables: each guard dropped, each guard inverted, a wrong target.
 
-They are made from the tables, so a new row has its mutants as soon as it stands there.
+They are made from the tables, so a new row has its mutants at once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _mutant(name: str, file: str, old: str, new: str) -> Mutant:
 
 
 def written(row: Row | CapRow) -> str:
-    """A row as it stands in its file, the comma behind it included."""
+    """A row as written in its file, with the comma behind it."""
     values = list(row)
     while values[-1] == () and isinstance(row, Row):
         values.pop()

@@ -1,4 +1,4 @@
-"""What the trials say: a line each, as JSON, and as the page for people."""
+"""The results of trials: a line each, as JSON, and as the page for people."""
 
 from __future__ import annotations
 

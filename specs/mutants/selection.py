@@ -1,8 +1,8 @@
 """Which mutants a change has to run: those whose source it touches, and a sample of all others.
 
-A mutant's source is touched where its digest is another one than the recorded table has. The
-sample has one mutant of each kind for each layer that has to notice it, or may: that every layer
-can still fail is seen in every run.
+A mutant's source is touched if its digest differs from the recorded one. The sample has one mutant
+of each kind for each layer that has to notice it, or may: so every run shows that every layer can
+still fail.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from specs.mutants.trials import AnyMutant, kind_of
 def selected(mutants: Sequence[AnyMutant], table: Recorded) -> list[AnyMutant]:
     """The sample first, then those whose source is touched, in an order without a bias.
 
-    The order follows from the digests: it is the same in every clone, and another one after each
-    change, so that where time is short it is not always the same mutants that are left out.
+    The order follows from the digests: it is the same in every clone, but differs after each
+    change, so that a short run does not always leave out the same mutants.
     """
     first = sample(mutants, table)
     known = {key_of(one) for one in first}
@@ -27,13 +27,13 @@ def selected(mutants: Sequence[AnyMutant], table: Recorded) -> list[AnyMutant]:
 
 
 def is_touched(mutant: AnyMutant, table: Recorded) -> bool:
-    """Whether the mutant, or the text that it changes, is another one than was recorded."""
+    """Whether the mutant, or the text that it changes, differs from what was recorded."""
     entry = table.get(key_of(mutant))
     return entry is None or entry.source != source_of(mutant)
 
 
 def sample(mutants: Iterable[AnyMutant], table: Recorded) -> list[AnyMutant]:
-    """One mutant of each kind for each layer that noticed one, as is recorded."""
+    """One mutant of each kind for each layer that is recorded to have noticed one."""
     found: dict[tuple[Kind, Layer], AnyMutant] = {}
     for mutant in sorted(mutants, key=source_of):
         kind = kind_of(mutant)

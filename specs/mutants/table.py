@@ -1,9 +1,9 @@
-"""The recorded table: which layer noticed each mutant, and of which source that is said.
+"""The recorded table: which layer noticed each mutant, and of which source.
 
-It stands in table.json, one line a mutant, and for people in table.md. A mutant's `source` is a
-digest of the text that it changes and of the change itself: where it is another one today, what is
-recorded is of the past, and the mutant has to be tried again. So what is out of date follows from
-the files alone, in any clone.
+table.json has one line for each mutant, and table.md is the same for people. The `source` of a
+mutant is a digest of the text that it changes and of the change itself. If the digest differs
+today, the entry is out of date and the mutant has to be tried again. So the files alone, in any
+clone, say what is out of date.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Key = tuple[Kind, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is recorded of one mutant: the digest of its source, and who noticed it."""
+    """The entry of one mutant: the digest of its source, and the layers that noticed it."""
 
     source: str
     kills: Kills
@@ -44,7 +44,7 @@ def key_of(mutant: AnyMutant) -> Key:
 
 
 def source_of(mutant: AnyMutant) -> str:
-    """The digest of the text that the mutant changes, and of the change."""
+    """The digest of the text that the mutant changes and of the change."""
     if isinstance(mutant, Mutant):
         said = (ROOT / mutant.file).read_text(encoding="utf-8"), mutant.old, mutant.new
         silent: object = mutant.silent
@@ -55,7 +55,7 @@ def source_of(mutant: AnyMutant) -> str:
 
 
 def recorded(text: str) -> Recorded:
-    """What table.json says."""
+    """The entries of table.json."""
     return {
         (kind, name): Entry(one["source"], {at: k and Kill(**k) for at, k in one["kills"].items()})
         for kind, entries in json.loads(text).items()
@@ -90,7 +90,7 @@ def as_page(table: Recorded, mutants: Iterable[AnyMutant]) -> str:
 
 
 def write(trials: Iterable[Trial], mutants: Iterable[AnyMutant]) -> None:
-    """Record trials; what is recorded of other mutants stays, and what is no mutant's goes."""
+    """Record trials; the entries of other mutants stay, and those without a mutant go."""
     every = tuple(mutants)
     table = with_trials(recorded(FILE.read_text(encoding="utf-8")), trials)
     FILE.write_text(as_text(table, every), encoding="utf-8")

@@ -1,9 +1,8 @@
 """The trial of one mutant, by the interpreter that runs in its copy of the code.
 
-Standard input says as JSON where the copy is, which layers judge, and what they have to know
+Standard input has, as JSON, the place of the copy, the layers that judge, and what they need
 (`Brief`). Each verdict is one line of JSON on standard output: the layer, and how it noticed. A
-judge that fails with an error has noticed something, and says so; but a package that is missing is
-no mutant's doing.
+judge that fails with an error has noticed the mutant, unless a package is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any, Final
 from specs.mutants.mutant import Kill, Layer
 
 PROCESSOR_SECONDS: Final = 180
-"""Processor time for all judges of a mutant. Who uses it up is ended by the system."""
+"""Seconds of processor time for all judges of a mutant; then the system ends them."""
 
 
 def main() -> None:
@@ -46,7 +45,7 @@ def _judged(layer: Layer, asked: dict[str, Any]) -> Kill | None:
 
 
 class NotTheCopy(RuntimeError):
-    """What is judged is not the copy."""
+    """The judged code is not the copy."""
 
 
 def require_copy(copy: Path) -> None:

@@ -1,7 +1,7 @@
 """Trials: mutants are applied to a copy of the code, and the layers judge the copy.
 
-A copy is judged in a process of its own, which can be ended when a step goes on for ever. That a
-judge never ends is one way to notice a mutant.
+A process of its own judges each copy, so that it can be ended when a step never returns. A judge
+that never ends has noticed the mutant.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from wavelane_model.lifecycle import TABLE
 
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("model", "executor", "specs")
-PATIENCE: Final = 600
+TRIAL_TIMEOUT: Final = 600
 """Seconds for the judges of one copy; a judge that waits for ever uses no processor time."""
 ENDLESS: Final = Kill("never ends", "")
 
 Result = TypeVar("Result")
 AnyMutant = Mutant | PromelaMutant
 Kills = dict[Layer, Kill | None]
-"""By layer how it noticed a mutant, or None. A layer after one that never ends is missing."""
+"""By layer, how it noticed a mutant, or None. A layer after one that never ends is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the layers said of a mutant."""
+    """The verdicts of the layers on a mutant."""
 
     mutant: AnyMutant
     kills: Kills
@@ -58,7 +58,7 @@ class Trial:
 
     @property
     def error(self) -> str:
-        """What is wrong with the outcome; empty where all is as it should be."""
+        """What is wrong with the trial; empty if nothing is."""
         noticed = {layer for layer, kill in self.kills.items() if kill is not None}
         silent = set(_silent(self.mutant))
         if wrong := noticed & silent:
@@ -88,10 +88,10 @@ def tried(
     schedules: int = SCHEDULES,
     seconds: float | None = None,
 ) -> Iterator[Trial]:
-    """Try the mutants, `jobs` at a time, and say of each in its turn how it went.
+    """Try the mutants, `jobs` at a time, and yield each trial in order.
 
-    After so many `schedules` without a failure an executor counts as right. After so many `seconds`
-    no further trial begins; those that have not begun are left out.
+    An executor counts as right after `schedules` without a failure. No trial begins after
+    `seconds`; those that have not begun are left out.
     """
     of_code = [one for one in mutants if isinstance(one, Mutant)]
     end = inf if seconds is None else monotonic() + seconds
@@ -138,7 +138,7 @@ def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _alone(mutant: AnyMutant, bench: Bench) -> Kills:
-    """What the layers say that are to notice the mutant, or may."""
+    """The verdicts of the layers that have to notice the mutant, or may."""
     if isinstance(mutant, PromelaMutant):
         kill = Kill(mutant.property, f"{mutant.how}, {mutant.model.file}")
         return {"promela": kill if judge(mutant).killed else None}
@@ -147,7 +147,7 @@ def _alone(mutant: AnyMutant, bench: Bench) -> Kills:
 
 
 def _expected_to_be_silent(mutants: Sequence[Mutant]) -> Iterator[tuple[Layer, list[Mutant]]]:
-    """By layer the mutants that it is not to notice, in groups that fit into one copy."""
+    """By layer, the mutants that it must not notice, in groups that fit into one copy."""
     for layer in JUDGES:
         silent = [one for one in mutants if one.is_silent_for(layer)]
         for group in _groups(silent):
@@ -184,10 +184,10 @@ def _bench(mutants: Sequence[Mutant], schedules: int) -> Iterator[Bench]:
 
 
 class Bench:
-    """The code, ready to be copied, and what a judge has to know beside it."""
+    """The code, ready to be copied, and what a judge needs beside it."""
 
     def __init__(self, folder: Path, with_spin: bool, schedules: int) -> None:
-        """`with_spin`: layer 3 is to judge, which has to know what spin reaches."""
+        """`with_spin`: layer 3 judges, which needs the states that spin reaches."""
         self._code = folder / "code"
         self._schedules = schedules
         self._lines = folder / "lines"
@@ -199,11 +199,11 @@ class Bench:
             self._lines.write_bytes(pickle.dumps({one.file: _reached(one) for one in SHARED}))
 
     def silence(self, layer: Layer, group: Sequence[Mutant]) -> dict[str, Kill | None]:
-        """What a layer notices of mutants that it is not to notice, by their names.
+        """By name, what a layer notices of mutants that it must not notice.
 
-        They are judged all at once, for it takes a whole search to find nothing: each only takes
-        away what never stands in the way of anything, so that all together change nothing if none
-        does. Where something is noticed, each is judged by itself.
+        They are judged all at once, because finding nothing takes a whole search: each only takes
+        away what never prevents anything, so all together change nothing if none does. If something
+        is noticed, each is judged by itself.
         """
         if self.judged(group, (layer,))[layer] is None:
             return dict.fromkeys((one.name for one in group), None)
@@ -246,7 +246,7 @@ def _apply(mutant: Mutant, copy: Path) -> None:
 
 
 def _in_copy(copy: Path, asked: str) -> tuple[int, str, str]:
-    """The trial in a process of its own: how it ended, and what it said."""
+    """Run the trial in a process of its own; its status and output."""
     roots = os.pathsep.join(str(copy / one) for one in ("model", "executor", "."))
     with subprocess.Popen(
         [sys.executable, "-m", "specs.mutants.trial"],
@@ -258,7 +258,7 @@ def _in_copy(copy: Path, asked: str) -> tuple[int, str, str]:
         text=True,
     ) as process:
         try:
-            said, errors = process.communicate(asked, PATIENCE)
+            said, errors = process.communicate(asked, TRIAL_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             said, errors = process.communicate()

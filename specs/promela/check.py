@@ -1,9 +1,9 @@
-"""What spin says of the Promela model, and whether it is the same scheduler as the real step.
+"""Checks the Promela model with spin, and compares it with the real step.
 
 - `always`: the rules, as assertions, in every state and at every start;
 - `eventually`: LTL properties, of runs in which each session ends in the end (weak fairness);
-- `sometimes`: examples that must exist: spin has to refute that there is none. A run that is not
-  fair is one of them: without fairness `progress` must not hold, or it would say nothing;
+- `sometimes`: examples that must exist: spin has to refute that there is none. An unfair run is one
+  of them: without fairness `progress` must not hold, or the property would be vacuous;
 - `same as the step`: both reach the same states by the same transitions (specs/promela/graphs.py).
 
 An example that is not expected in a world must not exist there either: in the strict policy

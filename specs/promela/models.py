@@ -1,7 +1,7 @@
 """The worlds that are written in Promela, and how each is compiled.
 
-The rules stand in wave.pml. A world's issues stand twice, on purpose: in its .pml file, and as a
-`World` for the real step. If the two do not say the same, the states differ.
+The rules are in wave.pml. The issues of a world are written twice, on purpose: in its .pml file,
+and as a `World` for the real step. If the two differ, so do the states.
 """
 
 from __future__ import annotations

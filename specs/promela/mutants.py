@@ -1,4 +1,4 @@
-"""Small changes to the Promela model, each of which spin has to notice: the check can fail.
+"""Small changes to the Promela model. Spin has to notice each, which shows that the check can fail.
 
 A mutant is noticed in one of three ways:
 
@@ -6,7 +6,7 @@ A mutant is noticed in one of three ways:
 - `ltl`: spin finds a fair run that refutes the LTL property;
 - `graph`: no rule is broken, but other states or transitions are reached than by the real step.
 
-The named property itself has to be violated; that something or other fails is not enough.
+The named property itself has to be violated; another failure is not enough.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SAME: Final = "same as the step"
 class Mutant:
     """Replace each old text of `edits` by its new one in wave.pml; each stands there once.
 
-    `property` is what is violated then in `model`, and `how` says in which way spin notices.
+    `property` is then violated in `model`, and `how` says in which way spin notices.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """Spin and its verifier: how a model is compiled and run, and what its answers mean.
 
-`spin -a` makes a verifier, pan, from a model; gcc compiles it; its answer is read from its words,
-because its exit code says nothing. An answer that cannot be read, or a search that was cut off, is
-an error and never "no violation". Partial-order reduction is off, so that every state and every
-transition is looked at.
+`spin -a` makes a verifier, pan, from a model, and gcc compiles it. The exit code of pan is the same
+for success and failure, so its answer is read from its output. An answer that cannot be read, or a
+search that was cut off, is an error and never "no violation". Partial-order reduction is off, so
+spin visits every state and every transition.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WHOLE: Final = ("-o1", "-o2")
 """The options of spin: no variable is left out of the state, dead or never read."""
 DEPTH: Final = 100_000
 """Steps after which pan cuts a path off; that it did so is an error."""
-PATIENCE: Final = 900.0
+TOOL_TIMEOUT: Final = 900.0
 """Seconds for one call of a tool."""
 HELP: Final[dict[str, str]] = {
     "spin": "install spin, e.g. with `apt-get install spin` or `brew install spin`",
@@ -55,7 +55,7 @@ class Answer:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing at all was found."""
+        """Whether pan found no violation."""
         return not self.violated and not self.refuted
 
 
@@ -84,17 +84,17 @@ class Verifier:
         self._call(_tool("gcc"), "-w", "-O0", "-DNOREDUCE", *FLAGS[purpose], "-o", "pan", "pan.c")
 
     def safety(self) -> Answer:
-        """Look at all states, to the end, whatever is violated on the way."""
+        """Visit all states, whatever is violated on the way."""
         return self._answer("-c0")
 
     def ltl(self, name: str, *, fair: bool = True) -> Answer:
-        """Look for a run that refutes the LTL property `name`; `fair`: that is weakly fair."""
+        """Search for a run, weakly fair if `fair`, that refutes the LTL property `name`."""
         return self._answer("-a", "-N", name, *(["-f"] if fair else []))
 
     def trace(self, name: str = "") -> str:
         """How the first violation comes about: states and what happens between them, a line each.
 
-        `name`: that of the LTL property that the latest search refuted.
+        `name` is that of the LTL property that the latest search refuted.
         """
         if self.purpose == "safety":
             self._answer()
@@ -124,11 +124,13 @@ class Verifier:
                 cwd=self.folder,
                 capture_output=True,
                 text=True,
-                timeout=PATIENCE,
+                timeout=TOOL_TIMEOUT,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise SpinError(f"{command[0]} was not ready after {PATIENCE:.0f} seconds") from None
+            raise SpinError(
+                f"{command[0]} was not ready after {TOOL_TIMEOUT:.0f} seconds"
+            ) from None
         said = done.stdout + done.stderr
         if done.returncode or re.search(r"^spin: .*Error|^pan: error", said, re.M):
             raise SpinError(f"{' '.join(command)} failed:\n{_without_states(said)}")

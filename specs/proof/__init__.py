@@ -1,15 +1,14 @@
 """Layer 1: a proof for any number of issues, repos and dependencies, by z3.
 
-The rows, guard names and lane states are those of the model's tables. Only what a guard means
-(guards.py) and what a move does (moves.py) are written a second time, in logic, on sorts of which
-nothing is known (moment.py). Shown are:
+The rows, guard names and lane states are those of the model's tables. Only the meaning of each
+guard (guards.py) and the effect of each move (moves.py) are written a second time, in logic, on
+uninterpreted sorts (moment.py). The layer shows:
 
 - `always`: every rule (rules.py) holds at first, and every move keeps it (induction.py);
-- `always one row`: of the rows of one trigger and source at most one applies at a time;
-- `sometimes`: nothing is proved from nothing (examples.py);
-- `same`: the second meaning agrees with the model's in states that the real step reaches, and
-  what the step does is what the moves say (agreement.py; it reads the formulas as Python by
-  reading.py).
+- `always one row`: at most one row of each trigger and source applies at a time;
+- `sometimes`: the rules are not vacuous: every move, guard and state has an example (examples.py);
+- `same`: guards and moves agree with the model's in states that the real step reaches
+  (agreement.py, which evaluates the formulas as Python by reading.py).
 """
 
 from __future__ import annotations

@@ -1,22 +1,22 @@
-"""What the proof says a second time is what the model says: compared on what the real step does.
+"""Compares the guards and moves of the proof with those of the model, on what the real step does.
 
 Random walks with fixed seeds go through the worlds of the search, by both lane policies, and take
-any event that the step takes. Beside each walk goes a moment of the proof. From the first moment on
-it is moved by nothing but the moves of the proof: the event and the orders of the step say which.
+any event that the step takes. A moment of the proof accompanies each walk. Only the moves of the
+proof change it; the event and the effects of the step select which.
 
-- `same moves`: each move that the step makes is allowed by the proof, and after each step all that
-  the state and the moment both have is equal. So a run of the model is a run of the proof.
-- `same guards`: each guard of both tables answers alike, and each target of the cap is the same,
-  for every issue and every level after every step.
-- `same rules`: each rule holds of every such moment, which the proof says of all moments.
+- `same moves`: the proof allows each move that the step makes, and after each step all fields that
+  the state and the moment share are equal. So a run of the model is a run of the proof.
+- `same guards`: after every step, each guard of both tables answers alike for every issue, and each
+  target of the cap is the same for every level.
+- `same rules`: each rule holds of every such moment, as the proof shows of all moments.
 
-What a plan reserves is not said a second time: the proof is for any plan, and the moment takes
-it from the state after each step. What was admitted in it was not in a lane reserved for another
-at that time.
+The proof does not repeat what a plan reserves: it holds for any plan, and the moment takes the
+reservations from the state after each step. No issue that the step admitted was admitted into a
+lane that was reserved for another one.
 
-Each move has to be made, and each guard to answer both ways, or the walks show nothing. A turn is
-given as soon as it is free, so after a step no issue "has_merge_turn"; that it answers yes is shown
-by the merges that begin.
+The walks have to make each move, and get both answers from each guard, or they show nothing. A turn
+is given as soon as it is free, so no issue "has_merge_turn" after a step; the merges that begin
+show that the guard answers yes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ PROPERTIES: Final = ("same moves", "same guards", "same rules")
 
 
 class Disagreement(Exception):
-    """The model and the proof do not say the same: of which property, and what."""
+    """The model and the proof disagree: on which property, and how."""
 
     def __init__(self, name: str, what: str) -> None:
         super().__init__(what)
@@ -127,7 +127,7 @@ class Second:
 
 
 def _changes(before: Moment, after: Moment) -> dict[str, Asked]:
-    """Of each field that is not as it was, what it is."""
+    """The fields that have changed, with their new values."""
     return {
         name: asked_of_each(new, sorts[0]) if len(sorts) == 2 else asked_of(new)
         for name, sorts in SORTS.items()

@@ -1,4 +1,4 @@
-"""Nothing is proved from nothing: the rules leave room for every move, guard and state.
+"""The rules are not vacuous: they leave room for every move, guard and state.
 
 - Each move has an example: a moment that keeps all rules and in which the move is allowed, by one
   lane policy at least. In it every guard of a row holds in the row's source state.
@@ -30,7 +30,7 @@ _WORLD: Final = SIZES[-1]
 
 
 class Room:
-    """What is possible in a small world where all rules hold, by one of the lane policies."""
+    """What is possible in a small world in which all rules hold, by either lane policy."""
 
     def __init__(self) -> None:
         self.now: Moment = any_moment()
@@ -112,7 +112,7 @@ def _of_guard(guard: Guard | CapGuard, holds: bool, began: float) -> Verdict:
 
 
 def _alone(room: Room, row: Row, guard: Guard) -> Iterator[Formula]:
-    """The guard stands in the way of the row, and nothing else does."""
+    """Only this guard prevents the row from applying."""
     without = row._replace(
         guards=tuple(one for one in row.guards if one != guard),
         unless=tuple(one for one in row.unless if one != guard),

@@ -1,7 +1,7 @@
-"""Small worlds: a few named issues, repos and tickets, in which examples are looked for.
+"""Small worlds for examples: a few named issues, repos and tickets.
 
-Over them every formula is expanded into one without quantifiers, so that z3 finds an example at
-once. What is found is an example of the formula as it stands. What is not found proves nothing.
+Every formula is expanded over them into one without quantifiers, so that z3 finds an example at
+once. An example that is found satisfies the original formula. Finding none proves nothing.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from specs.proof.moment import Moment, Setting
 from specs.proof.moves import WHO, WHOSE
 
 MOST: Final = 3
-"""No level, limit or count of an example is higher, so that one can read it."""
+"""The highest level, limit or count in an example, so that a person can read it."""
 
 
 @dataclass(frozen=True)
 class SmallWorld:
-    """So many issues and repos, and one ticket."""
+    """A number of issues and repos, and one ticket."""
 
     issues: int
     repos: int
 
     @cached_property
     def elements(self) -> dict[Sort, list[Term]]:
-        """Of each sort, what it has."""
+        """The elements of each sort."""
         return {
             ISSUE: [z3.Const(name, ISSUE) for name in "ABC"[: self.issues]],
             REPO: [z3.Const(name, REPO) for name in ("api", "web")[: self.repos]],
@@ -54,7 +54,7 @@ class SmallWorld:
         return formula.decl()(*parts)
 
     def closed(self, setting: Setting, now: Moment) -> Formula:
-        """There is nothing but the elements, and the numbers are small."""
+        """Nothing exists beside the elements, and the numbers are small."""
         issues, repos, tickets = (self.elements[one] for one in (ISSUE, REPO, TICKET))
         counters = (now.checkpoints, now.rounds, now.conflicts, now.failures, now.joined)
         numbers = (
@@ -78,7 +78,7 @@ class SmallWorld:
 
 
 SIZES: Final = (SmallWorld(1, 1), SmallWorld(2, 1), SmallWorld(2, 2), SmallWorld(3, 2))
-"""From the smallest, so that the first example is the one to read."""
+"""The smallest comes first, so that the first example is the easiest to read."""
 
 
 def one_of(term: Term, elements: Sequence[Term]) -> Formula:

@@ -1,7 +1,7 @@
-"""What each guard of the tables means, written a second time, in logic.
+"""The meaning of each guard of the tables, written a second time, in logic.
 
-The first time is `wavelane_model.guards` and `wavelane_model.cap`. That the two say the same is
-checked in states that the real step reaches (specs/proof/agreement.py).
+The first time is `wavelane_model.guards` and `wavelane_model.cap`. specs/proof/agreement.py checks
+that both mean the same, in states that the real step reaches.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every rule holds of the first moment, and every move keeps it: one obligation each.
 
-An obligation that z3 does not settle within `PATIENCE` counts as failed. Where one fails, a
-counterexample is looked for in small worlds and put into words.
+An obligation that z3 does not settle within `TIMEOUT` counts as failed. For a failed one, a
+counterexample is searched for in small worlds and put into words.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from specs.proof.words import Describer
 from wavelane_model.cap import CapRow
 from wavelane_model.lifecycle import LaneRelease, Row
 
-PATIENCE: Final = 10_000
+TIMEOUT: Final = 10_000
 """Milliseconds for one question to z3."""
 POLICIES: Final[tuple[LaneRelease, ...]] = get_args(LaneRelease)
 
@@ -30,13 +30,13 @@ POLICIES: Final[tuple[LaneRelease, ...]] = get_args(LaneRelease)
 def asked(*formulas: Formula) -> Any:
     """A solver that knows the formulas."""
     solver = z3.Solver()
-    solver.set("timeout", PATIENCE)
+    solver.set("timeout", TIMEOUT)
     solver.add(*formulas)
     return solver
 
 
 def proved(table: tuple[Row, ...], cap_table: tuple[CapRow, ...]) -> Iterator[Verdict]:
-    """Rule by rule and move by move, in both lane policies; and that rows exclude each other."""
+    """The verdict on each rule and move in both lane policies, and on each pair of rows."""
     for policy in POLICIES:
         setting, now = Setting(policy), any_moment()
         yield from _at_first(setting)
@@ -100,7 +100,7 @@ def _counterexample(setting: Setting, move: Move, rule: Rule, answer: str) -> st
 
 
 def _exclusive(table: tuple[Row, ...], cap_table: tuple[CapRow, ...]) -> Iterator[Verdict]:
-    """Of the rows of one trigger and source, and of one move of the cap, one applies at a time."""
+    """At most one row of a trigger and source, and of a move of the cap, applies at a time."""
     setting, now = Setting("review"), any_moment()
     solver = asked(all_rules(setting, now))
     for one, other in combinations(table, 2):

@@ -1,8 +1,8 @@
-"""The few words of logic that the proof is written in, and the z3 solver behind them.
+"""The vocabulary of logic in which the proof is written, and the z3 solver behind it.
 
-Issues, repos and tickets are sorts of which nothing is known, not even how many elements they
-have; what is proved of them holds for any number. z3 has no types of its own for a checker, so
-that terms are `Any` here and everywhere in this package.
+Issues, repos and tickets are uninterpreted sorts: nothing is assumed about them, not even how many
+elements they have, so a proof holds for any number. z3 has no static types, so terms are `Any` in
+this whole package.
 """
 
 from __future__ import annotations

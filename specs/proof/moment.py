@@ -1,7 +1,7 @@
 """What the proof knows of a wave: its setting, which never changes, and a moment of it.
 
-A moment has the fields of `wavelane_model.state` as functions on issues and tickets. Three things
-are added, so that what is claimed can be said without counting:
+A moment has the fields of `wavelane_model.state` as functions on issues and tickets. Three fields
+are added, so that the rules can be stated without counting:
 
 - `slot` and `at` number the issues in flight: they are inverse to each other between the issues in
   flight and 0 … in_flight - 1. That ties the counter to the size of the set.
@@ -50,7 +50,7 @@ class Setting:
     failure_limit: ClassVar[Any] = z3.Int("failure_limit")
 
     def facts(self) -> Formula:
-        """What `Cap` and `Limits` make sure of."""
+        """What `Cap` and `Limits` ensure."""
         return z3.And(
             self.ceiling >= 1,
             self.round_limit >= 0,
@@ -62,7 +62,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a wave stands. A field is annotated with the sort of its value, after that of its
+    """The state of a wave at one moment.
+
+    A field is annotated with the sort of its value, after that of its
     argument if it has one.
     """
 
@@ -113,7 +115,7 @@ SORTS: Final[dict[str, tuple[Sort, ...]]] = {
 
 
 def any_moment() -> Moment:
-    """A moment of which nothing is known."""
+    """A moment about which nothing is assumed."""
     return Moment(
         **{
             name: z3.Function(name, *sorts) if len(sorts) == 2 else z3.Const(name, sorts[0])

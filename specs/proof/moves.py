@@ -1,4 +1,4 @@
-"""What each move does to a moment, written a second time, in logic.
+"""The effect of each move on a moment, written a second time, in logic.
 
 A row of the issue table does what `WaveState.move` and the notes of `wavelane_model.step` do; from
 its source and target follow slots, lanes and queues, from its trigger the notes. The rest are the
@@ -40,7 +40,7 @@ _TAKES_OUT: Final[frozenset[Trigger]] = frozenset(("block", "cancel"))
 _AT_ANY_TIME: Final[frozenset[Trigger]] = frozenset(("block", "cancel", "unpark"))
 """People may ask for these before, during and between runs."""
 RECOVERY_FINDINGS: Final[frozenset[Trigger]] = frozenset(("reset", "resume", "find_merged"))
-"""What recovery may find between runs; `block` and `cancel` come of that as well."""
+"""What recovery may find between runs; it may also lead to `block` and `cancel`."""
 _STARTS_SESSION: Final[frozenset[Trigger]] = frozenset(("begin", "begin_review"))
 
 WHO: Final[Term] = z3.Const("who", ISSUE)
@@ -64,7 +64,7 @@ class Move:
 
 
 def row_name(row: Row) -> str:
-    """How a row of the issue table is called."""
+    """The name of a row of the issue table."""
     return f"{row.trigger} {row.source} → {row.target}"
 
 
@@ -118,7 +118,7 @@ def end_of_run(setting: Setting, now: Moment) -> Move:
 
 
 def cut_off(setting: Setting, now: Moment) -> Move:
-    """The run is cut off: sessions stay as they are, and all others who merge are gone."""
+    """The run is cut off: sessions stay as they are, and all tickets are gone."""
     after = replace(
         now,
         ended=z3.BoolVal(True),
@@ -193,7 +193,7 @@ EVENTS: Final = (
     turn_granted,
     turn_returned,
 )
-"""What happens beside the two tables."""
+"""The events that are in neither table."""
 
 
 def all_moves(
@@ -233,7 +233,7 @@ def _only_start(now: Moment) -> Formula:
 
 
 def _with_state(now: Moment, row: Row) -> Moment:
-    """The state, the session, and the slot: a gap is filled by the last."""
+    """Set the state, the session and the slot; the last slot fills a gap."""
     opens = (row.trigger, row.target) in OPENS
     after = replace(
         now,
@@ -313,7 +313,7 @@ def _with_merges(setting: Setting, now: Moment, row: Row) -> Moment:
 
 
 def _takes(setting: Setting, whose: Function) -> Function:
-    """`WHO` takes what one issue of a repo can have, whoever had it before."""
+    """`WHO` takes what only one issue of a repo can have, from any other one."""
     others = _without(setting.repo, setting.repo(WHO), whose)
     return changed(others, WHO, z3.BoolVal(True))
 
@@ -323,7 +323,7 @@ def _without(repo_of: Function, repo: Term, has: Function) -> Function:
 
 
 def _with_notes(now: Moment, row: Row) -> Moment:
-    """What is noted of an issue besides: the flags and the counters."""
+    """Set the flags and counters of the issue."""
 
     def note(field: str, value: Term) -> Moment:
         return replace(now, **{field: changed(getattr(now, field), WHO, value)})

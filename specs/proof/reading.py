@@ -1,8 +1,8 @@
-"""A formula as Python, to be asked of a moment that is known.
+"""Formulas as Python functions, to be evaluated for a known moment.
 
-The very formula that z3 is given is written as a Python expression and looked up in a *reading*: a
-value for each name, and for each sort the elements that it has. So the meanings of the proof can be
-compared with those of the model hundreds of thousands of times in a few seconds.
+The same formula that z3 gets is written as a Python expression and evaluated in a *reading*: a
+value for each name, and the elements of each sort. So the meanings of the proof can be compared
+with those of the model hundreds of thousands of times in a few seconds.
 """
 
 from __future__ import annotations

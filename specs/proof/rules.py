@@ -1,10 +1,10 @@
-"""The rules, in logic: what holds of every moment, and what holds of every move.
+"""The rules, in logic: invariants of every moment, and conditions on every move.
 
-`always` is shown to be inductive: it holds of the first moment, and each move keeps it. All of
-them together are what may be assumed before a move. `at_moves` is shown of each move alone.
+The proof shows that `always` is inductive: it holds of the first moment, and each move keeps it,
+where all rules are assumed before the move. It shows `at_moves` of each move alone.
 
-The first rules are promises to users. `size` and `bookkeeping` are what makes them inductive: that
-a counter is the size of a set, and that the indexes agree with the states.
+The first rules are promises to users. `size` and `bookkeeping` make them inductive: a counter is
+the size of a set, and the indexes agree with the states.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ TRUE: Final[Formula] = z3.BoolVal(True)
 
 
 def nothing_always(setting: Setting, now: Moment) -> Formula:
-    """The rule says nothing of a moment."""
+    """The rule has no invariant."""
     return TRUE
 
 
 def nothing_at_moves(setting: Setting, move: Move) -> Formula:
-    """The rule says nothing of a move."""
+    """The rule has no condition on moves."""
     return TRUE
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: in a sentence, of every moment, and of every move."""
+    """One rule: its sentence, its invariant of moments, and its condition on moves."""
 
     sentence: str
     always: Callable[[Setting, Moment], Formula] = nothing_always
@@ -313,7 +313,7 @@ def ends_idle(setting: Setting, now: Moment) -> Formula:
 def ends_and_starts_in_order(setting: Setting, move: Move) -> Formula:
     """No session is open when a run starts, and none when it ends by itself; a stop is for one run.
 
-    What a run that is cut off leaves open stays so until there is a recovery finding.
+    A session that is open when its run is cut off stays open until there is a recovery finding.
     """
     before, after = move.before, move.after
     ended, started = _comes(before.ended, after.ended), _comes(under_way(before), under_way(after))
@@ -417,7 +417,7 @@ def keeps_books(setting: Setting, now: Moment) -> Formula:
 
 
 def admits_nothing_against_a_reservation(setting: Setting, move: Move) -> Formula:
-    """Whatever a plan reserves."""
+    """This holds for any plan."""
     admits = move.row is not None and move.row.source == "queued" and move.row.target in IN_FLIGHT
     return z3.Not(move.before.reserved(WHO)) if admits else TRUE
 

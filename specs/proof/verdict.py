@@ -1,4 +1,4 @@
-"""One obligation, and what was found of it."""
+"""The verdict on one obligation, and the result of a property."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from specs.results import Result
 
 SHOWN = 12
-"""How many names of failed obligations are shown; of the rest, their number is."""
+"""How many failed obligations are named; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of one obligation of a property: whether it holds, and where not, why.
+    """Whether one obligation of a property holds, and why not.
 
-    `unit` is what is counted when the verdicts of a property are put together.
+    `unit` names what is counted when the verdicts of a property are summed up.
     """
 
     property: str

@@ -31,7 +31,7 @@ _COUNTERS: Final = ("checkpoints", "rounds", "conflicts", "failures")
 
 
 class Describer:
-    """Reads a model of z3 out, in one small world."""
+    """Puts a model of z3 into words, in one small world."""
 
     def __init__(self, model: Any, world: SmallWorld, setting: Setting) -> None:
         self.model = model
@@ -39,7 +39,7 @@ class Describer:
         self.setting = setting
 
     def describe(self, move: Move) -> str:
-        """The move, and the moments before and after it; of the latter only what is new."""
+        """The move, the moment before it, and what is new in the moment after it."""
         before = list(self._moment(move.before))
         after = [line for line in self._moment(move.after) if line not in before]
         return "\n".join(

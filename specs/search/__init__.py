@@ -1,11 +1,11 @@
 """Layer 2: exhaustive search of the real `step` on small worlds.
 
-Every state that a world can reach is reached, every event that is legal there is taken and every
-other one is tried. Properties have names:
+The search visits every state that a world can reach, takes every event that is legal there and
+tries every other one. Properties have names:
 
-- `always`: what holds of every state and every transition (`ALWAYS` here says them in a sentence);
+- `always`: invariants of every state and every transition (`ALWAYS` has a sentence for each);
 - `sometimes`: examples that must exist (specs/search/examples.py);
-- `eventually`: what must come to pass, under assumptions (specs/search/fairness.py);
+- `eventually`: what must happen in the end, under assumptions (specs/search/fairness.py);
 - `count`: how many states, transitions and ends there are (specs/search/pinned.py).
 
 A violation is shown by its shortest trace, as a script that runs (specs/search/script.py).
@@ -62,7 +62,7 @@ GIVE_UP_AT: Final = 3
 
 @dataclass
 class Findings:
-    """What the search of some worlds found."""
+    """The findings of the search of some worlds."""
 
     examples: Examples = field(default_factory=Examples)
     counts: list[Result] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Findings:
     fair_seconds: float = 0.0
 
     def search(self, world: World, pinned: Counts | None, to_the_end: bool) -> None:
-        """Search one world and take down what is found."""
+        """Search one world and record its findings."""
         began = perf_counter()
         most = GIVE_UP_AT * pinned.states if pinned else TOO_MANY
         graph = explore(world, self.examples, most=most, to_the_end=to_the_end)
@@ -156,6 +156,8 @@ def _count(graph: Graph, pinned: Counts | None, seconds: float) -> Result:
     elif pinned is None:
         detail = f"nothing is pinned for this world; found: {found}"
     elif found != pinned:
-        detail = f"pinned: {pinned}; found: {found}. Look why, then change specs/search/pinned.py"
+        detail = (
+            f"pinned: {pinned}; found: {found}. Find out why, then change specs/search/pinned.py"
+        )
     title = f"count of {graph.world.name}"
     return Result("search", title, not detail, len(graph), "states", seconds, detail)

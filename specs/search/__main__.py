@@ -1,4 +1,4 @@
-"""`python -m specs.search [--nightly] [WORD …]`: search the worlds whose names hold a WORD.
+"""`python -m specs.search [--nightly] [WORD …]`: search the worlds whose names contain a WORD.
 
 Prints a table, then the first violation of each property as a script. Status 1 when one failed.
 """

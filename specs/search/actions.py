@@ -1,11 +1,11 @@
-"""The actions of a world: every kind of event, about everything it can be about.
+"""The actions of a world: every kind of event, about every issue, repo and level.
 
-Session numbers are not part of an action: an action is made into an event by the number that the
-surroundings know. That is what lets states with other numbers be one state.
+Session numbers are not part of an action: an action becomes an event with the number that the
+surroundings know. So states that differ only in session numbers are one state.
 
 How an event counts for progress:
 
-- It may *settle* what is *due*: what must happen in the end if it can all the while. A session
+- It may *settle* what is *due*: what must happen in the end if it stays possible. A session
   that is open ends, or there is a recovery finding once the run was cut off; a postponement and a
   reservation end at their time; a turn that was given is returned; the wave is started, for the
   first time and after a run that was cut off.
@@ -13,8 +13,8 @@ How an event counts for progress:
   for (park, unpark, cancel, stop, a merge turn), the end of a run by being cut off.
 - Neither: it may happen for ever, or never. The cap's moves, and new plans.
 
-Failures, change requests, conflicts and checkpoints are ends of a session like any other: that
-they stop is the model's business.
+Failures, change requests, conflicts and checkpoints are ends of a session like any other: the model
+has to make sure that they stop.
 """
 
 from __future__ import annotations

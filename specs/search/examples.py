@@ -1,6 +1,6 @@
-"""What must be possible: `sometimes` properties. An example of each must turn up in the search.
+"""What must be possible: `sometimes` properties. The search must find an example of each.
 
-A model that does nothing breaks no rule. So each of these is a failure when no world has it: all
+A model that does nothing breaks no rule. So each of these without an example is a failure: all
 rows of the table, all rows of the cap's table, all reasons, all ends, and the situations that the
 rules are about.
 """
@@ -44,7 +44,7 @@ from wavelane_model.why import ReasonCode, why
 
 
 class Seen(NamedTuple):
-    """One transition: what was, the event, its effects, and the state after it."""
+    """One transition: the state before it, the event, its effects, and the state after it."""
 
     world: World
     before: RuleMonitor
@@ -119,7 +119,7 @@ def a_review_waits_for_the_cap(seen: Seen) -> bool:
 
 
 def one_move_starts_two(seen: Seen) -> bool:
-    """A cap that goes up is used at that instant, as far as it goes."""
+    """A cap that goes up is used in the same step, up to its level."""
     return isinstance(seen.event, CapMoved) and seen.starts() >= 2
 
 
@@ -139,7 +139,7 @@ def three_repos_at_once(seen: Seen) -> bool:
 
 
 def merged_though_it_was_to_be_taken_out(seen: Seen) -> bool:
-    """Git is the truth: what is merged is done, even where its cancellation was asked for."""
+    """Git decides: a merged issue is done, even if its cancellation was asked for."""
     return (
         isinstance(seen.event, SessionEnded)
         and isinstance(seen.event.outcome, Merged)
@@ -204,7 +204,7 @@ def others_lose_their_turn_with_the_run(seen: Seen) -> bool:
 
 
 def a_run_that_goes_on_with_an_attempt_is_cut_off_too(seen: Seen) -> bool:
-    """Nothing but a resumption brings an issue back to work in a world without ways back."""
+    """Only a resumption brings an issue back to work in a world without ways back."""
     return (
         isinstance(seen.event, RunCutOff)
         and not set(WAYS_BACK) & set(seen.world.outcomes)
@@ -350,7 +350,7 @@ def a_reservation_ends_with_its_issue(seen: Seen) -> bool:
 
 
 def a_reservation_ends_because_its_time_has_come(seen: Seen) -> bool:
-    """And what waited for that starts at once."""
+    """The issue that waited for it starts at once."""
     return isinstance(seen.event, ReservationEnded) and seen.starts() > 0
 
 

@@ -66,8 +66,8 @@ ENDS_A_SESSION: Final[frozenset[Trigger]] = frozenset((*MEANT.values(), "withhol
 class Violation:
     """A property that does not hold, and the shortest way there.
 
-    `events` lead to it; the last of them is what breaks it, or is refused, or is not. `cycle` are
-    events that may follow for ever, for a property that says "eventually".
+    `events` lead to it; the last of them breaks it, because it is taken, refused or crashes.
+    `cycle` are events that may follow for ever, for a property that says "eventually".
     """
 
     property: str
@@ -141,7 +141,7 @@ def explore(
     """Search a world to its end, or to `most` states, or to the first thing that is broken.
 
     With `to_the_end` the search goes on behind a violation, and finds the first one of each
-    property. An event that is refused, taken or failed with against the rules is not followed.
+    property. An event that is refused or taken against the rules, or crashes, is not followed.
     """
     search = _Search(world, examples)
     with watched(lambda: search.taken):
@@ -187,7 +187,7 @@ class _Search:
         self._refuse(here, refused, state, monitor)
 
     def _happens(self, event: Event, monitor: RuleMonitor) -> bool:
-        """Whether the surroundings do it at this time: before, during or between runs."""
+        """Whether the surroundings report the event now: before, during or between runs."""
         if not monitor.started:
             return self.world.early or isinstance(event, WaveStarted)
         if monitor.cut_off:
@@ -278,7 +278,7 @@ def digest(state: WaveState, monitor: RuleMonitor) -> bytes:
 
 
 def counters(state: WaveState) -> tuple[int, ...]:
-    """What a step counts, and could count wrongly."""
+    """The counters of a step, which it could get wrong."""
     return (
         state.in_flight,
         state.open_sessions,
@@ -291,7 +291,7 @@ def counters(state: WaveState) -> tuple[int, ...]:
 
 
 def everything(state: WaveState) -> tuple[object, ...]:
-    """All that a refused event must leave as it was: the key, and what the key leaves out."""
+    """Everything that a refused event must not change: the key, and what it leaves out."""
     return (
         state.key(),
         tuple(
@@ -341,7 +341,7 @@ def state_findings(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
 
 
 def _otherwise_than_monitored(state: WaveState, monitor: RuleMonitor) -> Iterator[str]:
-    """Where the run and the merge queues differ from those of the monitor."""
+    """Where run and merge queues differ from those of the monitor."""
     if state.outcome != monitor.outcome:
         yield f"end: the outcome is {state.outcome}; by the monitor: {monitor.outcome}"
     if state.highest_cap != monitor.highest:
@@ -356,9 +356,9 @@ def _otherwise_than_monitored(state: WaveState, monitor: RuleMonitor) -> Iterato
 
 
 def _loose_rows(state: WaveState, record: Record) -> Iterator[str]:
-    """Of a trigger one row may apply at most; and none that ends a session applies without one.
+    """At most one row of a trigger may apply; none that ends a session applies without one.
 
-    Only guards that two rows do not share can keep them apart, whatever the others say.
+    Only guards that two rows do not share can exclude one of them, whatever the others answer.
     """
     name = state.issue_id(record)
     for trigger, rows in ROWS_FROM[record.state].items():
@@ -386,7 +386,7 @@ def _applies(
 
 
 def _untrue_reasons(state: WaveState, monitor: RuleMonitor, record: Record) -> Iterator[str]:
-    """A reason is given for every issue, and is true."""
+    """Every issue has a reason, and it is true."""
     name = state.issue_id(record)
     reason = why(state, name)
     waits = monitor.started and not monitor.ended and monitor.open[record.position] is None

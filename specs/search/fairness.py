@@ -20,9 +20,9 @@
 
 A run that goes on for ever ends up in one strongly connected part of the graph without the rare
 actions, each state taken as a part by itself in which nothing may happen for ever. Such a part
-has a run that keeps to the assumptions exactly when all that may be due in it is, somewhere in
-it, settled or not due: these conditions are met by a run through all of it, and if one of them is
-not met by the whole part, it is by no part of the part. So one pass over the strongly connected
+has a run that keeps to the assumptions exactly when everything that may be due in it is, somewhere
+in it, settled or not due: a run through the whole part meets these conditions, and if the whole
+part fails one of them, every part of it does. So one pass over the strongly connected
 parts (Tarjan's algorithm, without recursion) decides.
 
 progress    such a part with the cap above 0 somewhere and without an end is a wave that never ends

@@ -1,4 +1,4 @@
-"""How large each world is. A count that changes is a change of what may happen, to be looked at.
+"""The size of each world. A count that changes means that other things may happen: find out why.
 
 `views` are the states that differ when seen from outside (`worlds.view`), for the worlds that
 layer 3 has too.

@@ -1,7 +1,7 @@
 """A violation as a Python script that a person can run, and what such a script calls.
 
-The script names the wave, the settings and the events, and nothing of the search. It ends with
-status 1 where the property is broken, and with 0 where it is not (any more).
+The script names the wave, the settings and the events; it does not need the search. It exits with
+status 1 if the property is broken, and with 0 if it no longer is.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def replay(
 def _goes_round(
     state: WaveState, monitor: RuleMonitor, cycle: Sequence[Event], breaks: str
 ) -> bool:
-    """Take the events of the cycle; whether they may follow each other for ever, and nothing else.
+    """Take the events of the cycle; whether they may follow each other for ever.
 
-    So it is when they lead back to where they began, and nothing stays due all the way.
+    They may if they lead back to where they began, and nothing stays due all the way.
     """
     print("from here on, again and again:" if cycle else "from here on, nothing:")
     before = digest(state, monitor)

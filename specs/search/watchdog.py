@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-PATIENCE: Final = 1.0
+STALL_LIMIT: Final = 1.0
 """Seconds of processor time in which a search takes at least one event."""
 
 
@@ -41,7 +41,7 @@ def watched(progress: Callable[[], int]) -> Iterator[None]:
         seen = now
 
     before = signal.signal(signal.SIGVTALRM, look)
-    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE, PATIENCE)
+    signal.setitimer(signal.ITIMER_VIRTUAL, STALL_LIMIT, STALL_LIMIT)
     try:
         yield
     finally:
