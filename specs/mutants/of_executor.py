@@ -116,7 +116,7 @@ EXECUTOR: Final = (
     ),
     _in(
         _SESSION_TASKS,
-        "whoever cancels, the session counts as stopped",
+        "any cancellation counts as a stopped session",
         "            if self._is_abandoned():\n                raise\n",
         "            if self._is_abandoned():\n                return Stopped()\n",
     ),
@@ -146,13 +146,13 @@ EXECUTOR: Final = (
     ),
     _in(
         _RUN_JOURNAL,
-        "where the issues stand is not written",
+        "standings are not written",
         _ROWS,
         _ROWS.replace("list(standings.items())", "[]"),
     ),
     _in(
         _REPLAY,
-        "the report misses what happens",
+        "the report misses events",
         "        self.recorder.note(at, event, effects)\n",
         "",
     ),
@@ -221,7 +221,7 @@ EXECUTOR: Final = (
     ),
     _in(
         _PLANNER,
-        "it is planned twice at once",
+        "two plans are computed at once",
         "            and self._planning is None\n",
         "",
     ),

@@ -39,17 +39,17 @@ ROWS: Final = (
         'Row("implemented", "running", "merging", ("session_open",)),',
     ),
     _row(
-        "what is approved is reviewed again",
+        "an approved issue is reviewed again",
         'Row("approve", "review", "merging", ("session_open",)),',
         'Row("approve", "review", "review", ("session_open",)),',
     ),
     _row(
-        "what is merged goes back to work",
+        "a merged issue goes back to work",
         'Row("merged", "merging", "done", ("session_open",)),',
         'Row("merged", "merging", "admitted", ("session_open",)),',
     ),
     _row(
-        "what is postponed keeps its slot",
+        "a postponed issue keeps its slot",
         'Row("postpone", "running", "queued", ("session_open",)),',
         'Row("postpone", "running", "admitted", ("session_open",)),',
     ),
@@ -59,17 +59,17 @@ ROWS: Final = (
         'Row("withhold", "running", "admitted", ("session_open", "start_revoked", "untouched")),',
     ),
     _row(
-        "what is blocked stays in flight",
+        "a blocked issue stays in flight",
         'Row("block", "running", "parked"),',
         'Row("block", "running", "review"),',
     ),
     _row(
-        "what is unparked is in flight at once",
+        "an unparked issue is in flight at once",
         'Row("unpark", "parked", "queued"),',
         'Row("unpark", "parked", "admitted"),',
     ),
     _row(
-        "what is done can be reset",
+        "a done issue can be reset",
         'Row("reset", "merging", "queued"),',
         'Row("reset", "merging", "queued"),\n    Row("reset", "done", "queued"),',
     ),
@@ -96,7 +96,7 @@ ROWS: Final = (
         "        return not self.stopping\n",
     ),
     Mutant(
-        "a stop is not heard",
+        "sessions start after a stop",
         "row",
         _STATE,
         "        return self.cap.level > 0 and not self.stopping\n",
@@ -108,15 +108,15 @@ ROWS: Final = (
         "state.lanes[record.lane].holder is not None",
     ),
     _guard(
-        "whoever holds the lane, it is held",
+        "the holder of a lane is not compared",
         "state.lanes[record.lane].holder == record.position",
         "state.lanes[record.lane].holder is not None",
     ),
     _guard("one dependency may be missing", "record.unmet == 0", "record.unmet <= 1"),
-    _guard("what is postponed is due", "not record.postponed", "True"),
+    _guard("a postponed issue is due", "not record.postponed", "True"),
     _guard("nothing is ever implemented", "record.implemented", "False"),
     _guard(
-        "the turn is everybody's",
+        "any issue of the lane has the turn",
         "lane.turn is None and lane.next_merge() == record.position",
         "lane.turn is None",
         unseen_by=("search",),
@@ -295,7 +295,7 @@ STEPS: Final = (
         "if state.in_flight == 0 and state.queue.count == 0:",
     ),
     Mutant(
-        "what is cancelled counts as complete",
+        "a cancelled issue counts as complete",
         "step",
         _STEP,
         '    if state.done == len(state.records):\n        return "complete"',
@@ -357,7 +357,7 @@ BETWEEN_RUNS: Final = (
         "    record.pending_removal = None\n    record.reason = reason",
     ),
     Mutant(
-        "what was discarded counts as implemented",
+        "a discarded attempt counts as implemented",
         "step",
         _STEP,
         '    if record.state == "queued":\n        record.implemented = False',
@@ -371,7 +371,7 @@ BETWEEN_RUNS: Final = (
         "    if False:\n        raise",
     ),
     Mutant(
-        "others keep their place when the run is cut off",
+        "tickets keep their place when the run is cut off",
         "step",
         _STEP,
         "    state.lanes.drop_tickets()\n",
@@ -385,7 +385,7 @@ BETWEEN_RUNS: Final = (
         "                del lane.merges[who]\n        self.tickets = 0",
     ),
     Mutant(
-        "others who are gone are still counted",
+        "dropped tickets are still counted",
         "step",
         _LANES,
         "                self.leave_merges(number, who)\n        self.tickets = 0",
@@ -455,7 +455,7 @@ BETWEEN_RUNS: Final = (
         '_end_run(state, "stopped")',
     ),
     Mutant(
-        "what is found merged leaves its dependents waiting",
+        "an issue that is found merged leaves its dependents waiting",
         "step",
         _STATE,
         '        if target == "done":\n            self._settle_dependents(record)',
@@ -479,7 +479,7 @@ PLANS: Final = (
         "        place[planned] = len(plan) - 1 - at",
     ),
     Mutant(
-        "a lane is reserved against what comes before, too",
+        "a reservation also stops earlier issues of the plan",
         "step",
         _RESERVATIONS,
         "if rank[one] < own and self._records[one].lane == record.lane]",
@@ -544,14 +544,14 @@ PLANS: Final = (
         "            self.records[position].had_reservation = False\n",
     ),
     Mutant(
-        "what a human has queued again is never reserved for again",
+        "an unparked issue never gets a reservation again",
         "step",
         _STEP,
         "    record.implemented = record.had_reservation = False",
         "    record.implemented = False",
     ),
     Mutant(
-        "a lane is reserved for what waits for a human",
+        "a lane is reserved for an issue that waits for a human",
         "step",
         _RESERVATIONS,
         "            if self.may_be_made_for(self._records[position])\n            and",
@@ -648,7 +648,7 @@ LIVENESS: Final = (
         "        self.postponed -= 1\n        if False:",
     ),
     Mutant(
-        "what is resumed does not start in the next run",
+        "a resumed issue does not start in the next run",
         "liveness",
         _STATE,
         "        self._update_startable_index(record)\n        if target",
@@ -657,7 +657,7 @@ LIVENESS: Final = (
         "        if target",
     ),
     Mutant(
-        "a turn that is given back is not given on",
+        "a returned turn is not given to the next",
         "liveness",
         _LANES,
         "        if lane.turn is None and lane.merges:\n",

@@ -27,11 +27,11 @@ RECOVERY: Final = (
         "for issue in ():",
     ),
     _continuation(
-        "what is queued is asked about, too",
+        "recovery also asks about queued issues",
         _EACH_IN_FLIGHT,
         "for issue in [one.id for one in state.wave.issues]:",
     ),
-    _continuation("each is asked about twice", _ASK, f"{_ASK}\n                {_ASK}"),
+    _continuation("recovery asks about each issue twice", _ASK, f"{_ASK}\n                {_ASK}"),
     _continuation(
         "a cut-off is not recorded",
         "for event in missing_events(replay):",
@@ -48,12 +48,12 @@ RECOVERY: Final = (
         "",
     ),
     _continuation(
-        "the cap is where it was first, and not where it was left",
+        "the cap starts at its first level, not at its last",
         "if self._cap_given and settings.ceiling < replay.state.cap.level:",
         "if self._cap_given:",
     ),
     _continuation(
-        "a run that is not to plan follows the plan of the one before",
+        "a run without planning follows the plan of the run before",
         "        if self._planner.wanted is False and is_planned(replay.state):\n",
         "        if False:\n",
     ),
@@ -63,7 +63,7 @@ RECOVERY: Final = (
         "            return AttemptResumed(issue_id)\n",
     ),
     _recovery(
-        "what was thrown away is gone on with",
+        "a discarded attempt is resumed",
         "            return AttemptDiscarded(issue_id)\n",
         "            return AttemptResumed(issue_id)\n",
     ),

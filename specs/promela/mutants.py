@@ -149,7 +149,7 @@ MUTANTS: Final = (
         "rework takes a lane that is held",
         (_REWORK, _REWORK.replace("lane[r] == NO_ISSUE && ", "")),
     ),
-    _breaks("cap", STRICT, "the cap is not asked", (_ADMIT, _ADMIT.replace("slots", "0"))),
+    _breaks("cap", STRICT, "the cap is not checked", (_ADMIT, _ADMIT.replace("slots", "0"))),
     _breaks(
         "cap",
         STRICT,
@@ -163,11 +163,13 @@ MUTANTS: Final = (
         ("    is[me] = review;\n", "    is[me] = review;\n    slots--;\n"),
         (_LEFT, _LEFT.replace("    slots--;\n", "")),
     ),
-    _breaks("order", STRICT, "needs are not asked", (_ADMIT, _ADMIT.replace("met", "true"))),
+    _breaks(
+        "order", STRICT, "dependencies are not checked", (_ADMIT, _ADMIT.replace("met", "true"))
+    ),
     _breaks(
         "order",
         STRICT,
-        "what is approved counts as done",
+        "an approved issue counts as done",
         ("is[j] != done -> met = false", "is[j] != done && is[j] != merging -> met = false"),
     ),
     _breaks("pause", REWORK, "rework begins while paused", (_BEGIN, _BEGIN.replace("0", "-1"))),
@@ -202,12 +204,12 @@ MUTANTS: Final = (
             "    od\n",
         ),
     ),
-    _refutes("progress", STRICT, "what is done keeps its slot", (_LEFT, "    leave_lane(me)\n")),
-    _refutes("progress", STRICT, "what is done keeps its lane", (_LEFT, "    slots--\n")),
+    _refutes("progress", STRICT, "a done issue keeps its slot", (_LEFT, "    leave_lane(me)\n")),
+    _refutes("progress", STRICT, "a done issue keeps its lane", (_LEFT, "    slots--\n")),
     _refutes(
         "progress",
         REWORK,
-        "what is parked keeps its slot",
+        "a parked issue keeps its slot",
         (_PARK, _PARK.replace("leave_flight", "leave_lane")),
     ),
     _refutes("progress", REWORK, "change requests are not counted", ("    rounds[me]++;\n", "")),
@@ -249,7 +251,7 @@ MUTANTS: Final = (
     _refutes(
         "progress",
         CUT_OFF,
-        "what is discarded keeps its slot",
+        "a discarded attempt keeps its slot",
         (_DISCARDED, _DISCARDED.replace("leave_flight", "leave_lane")),
     ),
     _differs(
@@ -301,7 +303,7 @@ MUTANTS: Final = (
     _breaks(
         "reservation",
         PLANNED,
-        "reservations are not asked",
+        "reservations are not checked",
         (_ADMIT, _ADMIT.replace(" && !back", "")),
     ),
     _breaks(
@@ -362,7 +364,7 @@ MUTANTS: Final = (
     ),
     _differs(
         PLANNED,
-        "what comes before it in the plan has to wait, too",
+        "earlier issues of the plan have to wait, too",
         (_RESERVED, _RESERVED.replace("BEFORE(j, one)", "j != one")),
     ),
     _differs(
