@@ -2,8 +2,8 @@
 
 A row of the issue table does what `WaveState.move` and the notes of `wavelane_model.step` do; from
 its source and target follow slots, lanes and queues, from its trigger the notes. The rest are the
-events that are not in the table: the cap's moves, a stop, the start and end of a run, that it is
-cut off, a time that comes, and the merge turns of others.
+events that are not in the table: the cap's moves, a stop, the start, the end and the cut-off of a
+run, the end of a postponement, and the merge turns of tickets.
 
 `Move.allowed` is no stricter than the step, with one exception that the agreement checks: while
 an issue is `starting`, nothing happens but the start of its session.

@@ -2,18 +2,18 @@
 
 # What a state is made of
 
-`WaveState.key()`: the cap (level, ceiling, level before the pause), the highest level in force,
-started, stopping, the outcome; of each issue its state, whether its session is open, untouched,
-implemented, postponed, had a reservation, the four counters and the asked-for end; of each repo the
-holder of its lane, the rework that waits for it, its merge queue and who has the turn; the order in
-which startable sessions are to start; the plan and the reservations. `RuleMonitor`
-(specs/monitor) is added to it; with a correct model it is a function of the key and adds
-no state.
+A state is `WaveState.key()`: the cap (level, ceiling, level before the pause), the highest level in
+force, started, stopping, the outcome; for each issue its state, whether its session is open,
+untouched, implemented, postponed, had a reservation, the four counters and the pending removal; for
+each repo the holder of its lane, the rework that waits for it, its merge queue and its merge turn;
+the order in which startable sessions start; the plan and the reservations. The key of the
+`RuleMonitor` (specs/monitor) belongs to it, too; with a correct model, it is a function of the
+state's key and adds no state.
 
 # Atomic actions
 
-One action is one event and all that `step` answers with: the dispatch to a fixpoint is part of
-it, and orders are obeyed at once (a session that was ordered is open). The first state is the
+One action is one event and its effects: the dispatch to a fixpoint is part of it, and effects are
+carried out at once (a session that was ordered is open). The first state is the
 wave before `WaveStarted`, whose only action is `WaveStarted` (but see `World.early`). A run that
 has ended does nothing more (but see `World.restarts` and `World.between`). A run that was cut off
 goes on: recovery findings about its issues are recorded, and the next run starts.
@@ -81,22 +81,22 @@ ONE_EACH: Final = Limits(review_rounds=1, checkpoints=2, conflicts=1, failures=1
 class World:
     """A wave, its settings, and which events its surroundings may report.
 
-    outcomes    what sessions may end with, where the step allows it; ordered ends are always met
+    outcomes    the outcomes of sessions, where the step allows them; an ordered end always comes
     moves       the moves of the cap; `levels` are the ones asked for by "set"
     until       when a timed pause may end
-    adds        what may be added to the wave or changed in it at any time, as long as it can be
+    adds        issues that may be added to the wave or changed at any time, where that is legal
     plans       orders of admission that may be planned at any time
     withholds   ordered sessions may be reported withheld wherever `may_start` says no
-    parks, unparks, cancels    ids of the issues to which it may happen at any time
-    tickets     (repo, ticket) of the others who want to merge
+    parks, unparks, cancels    ids of the issues that people may park, unpark, cancel at any time
+    tickets     (repo, ticket): merges from outside that may ask for a turn
     stops       a stop may be asked for at any time
     cuts        the run may be cut off at any time, the next one too
     findings    what recovery may find, between runs, of each issue that was in flight
     restarts    a run that has ended by itself may be started again
-    early       what may be reported before the start is reported then, too
-    between     what may be reported between runs is reported then, too
+    early       events that are legal before the start come then, too
+    between     events that are legal between runs come then, too
     nightly     too large for CI
-    viewed      layer 3 has it too: its views are counted as well
+    viewed      layer 3 has it, too, so its views are counted
     """
 
     name: str
