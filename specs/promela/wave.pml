@@ -48,14 +48,14 @@ mtype is[ISSUES] = queued;
 bool open[ISSUES];
 byte rounds[ISSUES];
 
-/* What was planned: the place of each issue in the plan, and until when its lane is reserved for it.
-   No issue is unparked here, so that what had a reservation once had it for ever. */
+/* The plan: the place of each issue in it, and until when its lane is reserved for it. No issue is
+   unparked here, so an issue that had a reservation gets no other one. */
 byte place[ISSUES] = NONE;
 byte reserved[ISSUES];
 bool had_reservation[ISSUES];   /* its lane is or was reserved for it */
 
-/* What the scheduler keeps: slots in use; of each repo who holds the lane, who waits for it to
-   work once more, who merges, and who waits to merge. */
+/* The state of the scheduler: slots in use; of each repo the holder of its lane, the rework that waits
+   for the lane, the issue that has the merge turn, and those that wait for it. */
 byte slots;
 byte lane[REPOS] = NO_ISSUE;
 chan rework[REPOS] = [ISSUES] of { byte };
@@ -68,12 +68,12 @@ byte before_pause = CEILING;
 bool started;
 mtype outcome = under_way;
 
-/* What the judge keeps: the highest level since the run began; and, of each issue that is approved, the issues
-   of its repo that were approved before it and are not in yet, one bit each. */
+/* The state of the judge: the highest level since the run began; and, for each approved issue, the issues
+   of its repo that were approved before it and have not merged yet, one bit each. */
 byte highest = CEILING;
 byte earlier[ISSUES];
 
-/* Scratch paper: no part of the state, written before it is read in each step. */
+/* Scratch variables: no part of the state; each step writes them before it reads them. */
 hidden byte i, j, k, n, r, who, asked, met, back, idle, stuck, needed, all_done, could_go;
 hidden byte flight, at_work, merges, ran, runs;
 hidden byte lane_rule, cap_rule, merge_rule, order_rule, pause_rule, bound_rule, glide_rule;
@@ -105,7 +105,7 @@ hidden byte reservation_rule, plan_rule;
 
 /* ---- The scheduler: all that may start starts ---------------------------------------------- */
 
-/* A merge turn that is free goes to the first who was approved, paused or not. */
+/* A free merge turn goes to the issue that was approved first, paused or not. */
 inline give_turns() {
     for (r : 0 .. REPOS - 1) {
         if
@@ -119,7 +119,7 @@ inline give_turns() {
     }
 }
 
-/* A lane that is free goes to rework, before a new admission can have it. */
+/* A free lane goes to rework, before a new admission can take it. */
 inline give_lanes() {
     for (r : 0 .. REPOS - 1) {
         if
@@ -153,7 +153,7 @@ inline look_at_needs(one) {
     }
 }
 
-/* What waits for a human: who is taken out, and who needs such a one, directly or not. */
+/* The issues that wait for a human: those taken out, and those that need such a one, directly or not. */
 inline look_at_stuck() {
     for (n : 1 .. ISSUES) {
         for (i : 0 .. ISSUES - 1) {
@@ -165,7 +165,7 @@ inline look_at_stuck() {
     }
 }
 
-/* A reservation ends when its issue goes, and when what that needs waits for a human. */
+/* A reservation ends when its issue leaves the queue, and when an issue that it needs waits for a human. */
 inline end_reservations() {
     stuck = 0;
     if :: COUNT(IS_RESERVED) > 0 -> look_at_stuck() :: else fi;
@@ -182,7 +182,7 @@ inline end_all_reservations() {
     for (i : 0 .. ISSUES - 1) { reserved[i] = 0 }
 }
 
-/* What comes after an issue waits while its lane is reserved for that. */
+/* While a lane is reserved for an issue, the issues after it in the order wait. */
 inline look_at_reservations(one) {
     back = false;
     for (j : 0 .. ISSUES - 1) {
@@ -190,7 +190,7 @@ inline look_at_reservations(one) {
     }
 }
 
-/* The first in the order of those that were not asked yet. */
+/* The first in the order among the issues that were not looked at yet. */
 inline next_in_order() {
     i = NO_ISSUE;
     for (j : 0 .. ISSUES - 1) {
@@ -199,7 +199,7 @@ inline next_in_order() {
     asked = asked | (1 << i)
 }
 
-/* Issues are admitted in their order: all that they need is done, their lane is free and not reserved
+/* Issues are admitted in their order: every issue that they need is done, their lane is free and not reserved
    for another, and fewer are in flight than the cap allows. Their first session starts at once. */
 inline admit() {
     asked = 0;
@@ -220,7 +220,7 @@ inline admit() {
 }
 
 /* The wave ends when all is done, or when nothing is in flight and nothing can be admitted. Then all
-   that is left waits for a human, and no lane is reserved. */
+   remaining issues wait for a human, and no lane is reserved. */
 inline end_when_over() {
     all_done = true;
     could_go = false;
@@ -258,7 +258,7 @@ inline count_flight() {
     }
 }
 
-/* What is admitted waits for no reservation, and is the first in the order of all that could be. */
+/* An admitted issue waits for no reservation, and is the first in the order of all that could be admitted. */
 inline judge_admission(one) {
     count_flight();
     KEEP(cap_rule, flight < level);
@@ -311,11 +311,11 @@ inline judge() {
     }
 }
 
-/* The state in one line, for whoever replays a trace, and to be compared with the real step:
+/* The state in one line, for replays of traces and for the comparison with the real step:
    started, outcome, level, level before the pause, highest level; of each issue where it is, open,
    change requests, its place in the plan (255: none), until when its lane is reserved for it (0: it is
-   not), and whether it is or was; of each repo who has the lane and the turn (255: no issue), and who
-   waits for them. */
+   not), and whether it is or was; of each repo which issues have the lane and the turn (255: no issue), and
+   which wait for them. */
 inline print_state() {
     printf(" %d ", started);
     printm(outcome);
