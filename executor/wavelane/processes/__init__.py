@@ -9,13 +9,13 @@ from wavelane.processes.command import (
     CommandResult,
     Exit,
     ask,
-    execute,
     run,
     uninterrupted,
 )
 from wavelane.processes.groups import end_group, group_is_alive
-from wavelane.processes.leftovers import TOKEN, SessionRegistry
+from wavelane.processes.leftovers import SessionRegistry
 from wavelane.processes.logs import last_line, tail
+from wavelane.processes.tokens import TOKEN
 
 __all__ = [
     "TOKEN",
@@ -25,7 +25,6 @@ __all__ = [
     "SessionRegistry",
     "ask",
     "end_group",
-    "execute",
     "group_is_alive",
     "last_line",
     "run",

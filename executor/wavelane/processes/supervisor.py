@@ -41,9 +41,10 @@ def main(arguments: list[str]) -> int:
     status_fd, grace = int(arguments[0]), float(arguments[1])
     if not _may_begin():
         return 0
+    os.set_inheritable(status_fd, False)
     wake = _listen()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    command = _start(arguments[2:], status_fd, wake)
+    command = _start(arguments[2:])
     ended = _wait_for_an_end(command, wake)
     left, ended = _end_all(command, ended, grace)
     lines = [_status_line(ended), *(f"left {pid}" for pid in left)]
@@ -80,7 +81,7 @@ def _prctl(option: int, value: int) -> bool:
     return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
 
 
-def _start(argv: list[str], status_fd: int, wake: int) -> int:
+def _start(argv: list[str]) -> int:
     """Fork and become the command there; its process id."""
     supervisor = os.getpid()
     pid = os.fork()
@@ -96,9 +97,7 @@ def _start(argv: list[str], status_fd: int, wake: int) -> int:
             signal.signal(number, signal.SIG_DFL)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
             signal.signal(number, signal.SIG_DFL)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.closerange(3, 256)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.execvp(argv[0], argv)
     except OSError as error:
         os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
@@ -202,7 +201,7 @@ def _parent(pid: str) -> int | None:
 
 def _status_line(status: int | None) -> str:
     if status is None:
-        return "unknown"
+        return "signal 9"
     code = os.waitstatus_to_exitcode(status)
     return f"exit {code}" if code >= 0 else f"signal {-code}"
 
