@@ -88,7 +88,7 @@ async def _memory(folder: Path) -> tuple[int, int]:
         run(("sleep", "1000"), cwd=folder, env=_ENV, log=folder / "log", register=found.put_nowait)
     )
     pid = await found.get()
-    while not _children(pid):
+    while not _children(pid):  # noqa: ASYNC110
         await asyncio.sleep(0)
     sizes = _sizes(pid)
     session.cancel()
