@@ -388,14 +388,14 @@ FORGERIES: Final = (
         TIMED,
         lambda f: f.insert(1, PauseEnded(1_000_000_120.0)),
         "pause",
-        "event 2 (PauseEnded): a pause ended by itself that was not to end then",
+        "event 2 (PauseEnded): a pause ended by itself that was not due to end then",
     ),
     Forgery(
         "a pause that ends before its time",
         TIMED,
         lambda f: f.change(4, data='{"until":1000009999.0}'),
         "pause",
-        "event 4 (PauseEnded): a pause ended by itself that was not to end then",
+        "event 4 (PauseEnded): a pause ended by itself that was not due to end then",
     ),
     Forgery(
         "a reservation that is cut short",
@@ -453,7 +453,7 @@ FORGERIES: Final = (
         AMENDED,
         lambda f: f.insert(3, WaveAmended((Issue("web#1", "web", title="other"),))),
         "wave",
-        'issue "web#1" is review and has begun: what has begun cannot be changed',
+        'issue "web#1" is review and has begun; only issues that have not begun can be changed',
     ),
     Forgery(
         "an addition that was taken out",
@@ -855,7 +855,7 @@ FORGERIES: Final = (
         STRICT,
         lambda f: f.drop_standing("app#1"),
         "standing",
-        "no row says where app#1 stands: it was taken out",
+        "no row says where app#1 stands: it was removed",
     ),
     Forgery(
         "an issue's reason edited",

@@ -1,4 +1,4 @@
-"""A pipeline over one real repo, whose commands a test can change as it goes."""
+"""A pipeline over one real repo, with commands that a test can change on the way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ISSUE = Assignment("api#1", "api", title="Say more", body="All of it.")
 
 
 class Bench:
-    """A pipeline over repo api, whose commands can be changed as the test goes."""
+    """A pipeline over repo api, with commands that the test can change on the way."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.tmp_path = tmp_path
@@ -31,7 +31,7 @@ class Bench:
     def another_pipeline(
         self, gate_attempts: int = 3, *, git_wait: float = 60.0
     ) -> CommandPipeline:
-        """The pipeline as a second process would make it when the first one is gone."""
+        """The pipeline as a second process would make it after the first one died."""
         if pipeline := getattr(self, "pipeline", None):
             pipeline._state_dir.release()
         return CommandPipeline(

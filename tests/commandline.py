@@ -1,4 +1,4 @@
-"""The command as a person starts it: a process of its own, on real repos."""
+"""The command as a user starts it: in its own process, on real repos."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Every journal that a test writes is verified.
 
-Each is verified when it is closed, and what is left of them in the test's folder once more when the
-test has ended well: that takes in those that other processes wrote. A test that writes journals by
-hand or damages them is marked `broken_journals`.
+Each is verified when it is closed. After a successful test, those in its folder are verified again,
+which includes journals written by other processes. A test that writes journals by hand or damages
+them is marked `broken_journals`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def complaints(path: Path) -> list[str]:
-    """What is wrong with a journal; nothing, if it is none."""
+    """What is wrong with a journal; nothing if the file is not a journal."""
     try:
         verdict = verify(path)
     except JournalError:

@@ -1,4 +1,4 @@
-"""Real git repos for tests, made and looked at without the code under test."""
+"""Real git repos for tests, made and inspected without the code under test."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def commit(directory: Path, files: Mapping[str, str], message: str = "a commit")
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:
-    """Every file of a checkout, its index and HEAD, but for what git keeps of refs and objects."""
+    """Every file of a checkout, its index and HEAD, but not git's refs and objects."""
     inside_git = ("index", "HEAD", "config", "ORIG_HEAD", "MERGE_HEAD")
     paths = [path for path in directory.rglob("*") if ".git" not in path.parts and path.is_file()]
     paths += [directory / ".git" / name for name in inside_git]
@@ -47,7 +47,7 @@ def snapshot(directory: Path) -> dict[str, bytes]:
 
 
 def without_identity(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """Let git know nothing of this machine's user."""
+    """Hide this machine's user from git."""
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -59,7 +59,7 @@ def without_identity(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 def hook(repo: Path, name: str, script: str) -> None:
-    """Give the repo a git hook of the user's."""
+    """Give the repo a user's git hook."""
     path = repo / ".git" / "hooks" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")

@@ -1,4 +1,5 @@
-"""What the tests of model and executor share: waves in a line, and a model that speaks in words."""
+"""Shared by the tests of model and executor: waves as lines of text, and a model whose effects are
+text."""
 
 from __future__ import annotations
 
@@ -37,9 +38,9 @@ GOOD: dict[State, Outcome] = {
 
 
 def wave_of(*lines: str, repos: list[str] | None = None) -> Wave:
-    """A wave, an issue a line: "web#1 !2 < api#1 api#2" has priority 2 and two dependencies.
+    """A wave, one issue per line: "web#1 !2 < api#1 api#2" has priority 2 and two dependencies.
 
-    The repo is what stands before the "#".
+    The repo is the part before the "#".
     """
     issues = []
     for line in lines:
@@ -52,7 +53,7 @@ def wave_of(*lines: str, repos: list[str] | None = None) -> Wave:
 
 
 def scheduler_of(wave: Wave, pipeline: Any = None, **settings: Any) -> Scheduler:
-    """A scheduler in virtual time; without a pipeline each step takes a minute and goes well."""
+    """A scheduler in virtual time; by default each step takes a minute and succeeds."""
     return Scheduler(wave, pipeline or ScriptedPipeline(), **{"clock": virtual_clock, **settings})
 
 
@@ -69,7 +70,7 @@ LATER_AT_CAP_3 = Wave(
 
 
 class Model:
-    """A state that is fed events and answers its orders in words, e.g. "implement api#1".
+    """A state that takes events and returns its effects as text, e.g. "implement api#1".
 
     After every event all properties of the model hold.
     """
@@ -88,18 +89,18 @@ class Model:
         self.first = self.take(WaveStarted()) if started else []
 
     def take(self, event: Event) -> list[str]:
-        """Step an event; what it orders."""
+        """Step an event; its effects."""
         effects = step(self.state, event)
         assert broken(self.state) == []
         return [said for effect in effects if (said := in_words(effect))]
 
     def end(self, issue_id: str, outcome: Outcome | None = None) -> list[str]:
-        """End the session of an issue, well if nothing else is said."""
+        """End the session of an issue, by default successfully."""
         record = self.state.find(issue_id)
         return self.take(SessionEnded(issue_id, record.session, outcome or GOOD[record.state]))
 
     def finish(self, issue_id: str) -> list[str]:
-        """Take an issue from where it is to done, well; the orders of the last step."""
+        """Take an issue from its state to done; the effects of the last step."""
         orders: list[str] = []
         while self.state.find(issue_id).state != "done":
             orders = self.end(issue_id)
@@ -116,7 +117,7 @@ class Model:
 
 
 def in_words(effect: Effect) -> str | None:
-    """An order in words; None for what is only announced."""
+    """An effect as text; None for an announcement."""
     match effect:
         case StartImplementing(issue, _):
             return f"implement {issue}"

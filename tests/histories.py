@@ -1,4 +1,4 @@
-"""Histories of real runs in virtual time, whose steps take a minute each."""
+"""Histories of real runs in virtual time; each step takes a minute."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def history(
     deeds: tuple[Deed, ...] = (),
     **settings: Any,
 ) -> History:
-    """What a real run recorded: a step takes a minute, and each deed is done at its minute."""
+    """What a real run recorded: a step takes a minute, and each deed is done in its minute."""
     journal = path / "journal.db"
     scheduler = scheduler_of(
         wave or wave_of(*lines), ScriptedPipeline(script or {}), journal=journal, **settings

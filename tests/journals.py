@@ -1,4 +1,4 @@
-"""Journals of runs that were killed, and a pipeline that is asked what is left of them."""
+"""Journals of killed runs, and a pipeline that is asked what is left of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAVE = wave_of("a#1", "a#2", "b#1 < a#1", "c#1")
 
 
 class Killed:
-    """A run that wrote its journal up to some event and was killed there."""
+    """A run that was killed after it wrote its journal up to some event."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Killed:
 
 
 class Asked(ScriptedPipeline):
-    """A pipeline that knows what is left of each issue, and remembers what it was asked."""
+    """A pipeline that knows what is left of each issue, and records what it was asked."""
 
     def __init__(self, found: Any = None, **known: Any) -> None:
         super().__init__()

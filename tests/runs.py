@@ -1,4 +1,4 @@
-"""Runs under test: how one is started and let go on, and a pipeline one step of which is played."""
+"""Runs under test: how to start one and let it continue, and a pipeline with one custom step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wavelane.testing import ScriptedPipeline
 
 
 class Overridden(ScriptedPipeline):
-    """A scripted pipeline one step of which is a function, for one issue."""
+    """A scripted pipeline that runs a function as one step of one issue."""
 
     def __init__(
         self, step: Step, play: Callable[[Assignment], Awaitable[object]], issue: str = "a#1"
@@ -31,7 +31,7 @@ class Overridden(ScriptedPipeline):
 
 
 async def started(scheduler: Scheduler, seconds: float = 0) -> asyncio.Task[Report]:
-    """Start a run, and let this much time pass, and a moment."""
+    """Start a run, and let this much time and a moment pass."""
     run = asyncio.create_task(scheduler.run())
     await asyncio.sleep(seconds)
     for _ in range(10):

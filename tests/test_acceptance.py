@@ -1,4 +1,4 @@
-"""Each acceptance criterion of the issue that the project was created from, on a real scheduler."""
+"""Each acceptance criterion of the project's founding issue, on a real scheduler."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def overlap(one: Call, other: Call) -> bool:
 
 
 def most_at_once(calls: list[Call]) -> int:
-    """How many of these calls were under way at once, at most."""
+    """The largest number of these calls under way at once."""
     return max(sum(overlap(call, other) for other in calls) for call in calls)
 
 

@@ -1,4 +1,4 @@
-"""Issues that are added to a wave on its way, or changed before they start."""
+"""Issues that are added to a running wave, or changed before they start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wavelane_model.wave import Finished, Issue
 
 
 def amended(*lines: str, repos: list[str] | None = None, done: tuple[str, ...] = ()) -> WaveAmended:
-    """Issues as lines; what they depend on need not be among them."""
+    """Issues as lines; their dependencies need not be among them."""
     issues = []
     for line in lines:
         head, _, needed = line.partition("<")
@@ -109,7 +109,10 @@ def test_a_wave_that_has_ended_goes_on_with_the_next_run() -> None:
 @pytest.mark.parametrize(
     ("event", "says"),
     [
-        (amended("a#1"), 'issue "a#1" is running and has begun: what has begun cannot be changed'),
+        (
+            amended("a#1"),
+            'issue "a#1" is running and has begun; only issues that have not begun can be changed',
+        ),
         (amended("c#1"), 'issue "c#1" is in repo "c", which is not one of the'),
         (amended("a#3 < x#1"), 'issue "a#3" depends on "x#1", which is not in the wave'),
         (amended("a#2 < b#2", "b#2 < a#2"), "these issues wait for each other: a#2 → b#2 → a#2"),
@@ -151,7 +154,7 @@ def test_while_paused_an_added_issue_waits() -> None:
 def test_the_indexes_are_those_of_a_wave_that_had_the_issues_from_the_start(
     added: list[str], before: int
 ) -> None:
-    """`Model.take` looks at every property of the model after every step."""
+    """`Model.take` checks every property of the model after every step."""
     model = Model(wave_of("a#1", "a#2", "b#1", "b#2", repos=["a", "b", "c"]), cap=2)
     for _ in range(before):
         running = [one for one in model.state.records if one.open]

@@ -48,7 +48,7 @@ def installed(name: Name) -> Name:
 
 
 class Watched(NoOpSessions):
-    """Sessions that count what is under way, and note when a rule was broken."""
+    """Sessions that count what is under way, and record breaches of rules."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ def test_a_wave_that_is_not_done_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
         measured("time", "wavelane", 200)
 
 
-# What is made of the runs
+# What the runs show
 
 
 def test_rates_and_ratios_are_those_of_the_medians() -> None:
@@ -304,7 +304,7 @@ def test_a_goal_that_is_missed_is_told_and_fails_no_check_within_its_bound(
 
 
 def times(contestant: Name, size: int, factor: float) -> Gauges:
-    """The counted gauges, but that this contestant takes `factor` times as long and as much."""
+    """The counted gauges, except that this contestant takes `factor` times the time and memory."""
 
     def gauge(quantity: Quantity, name: Name, of: int, limit: int) -> Measurement:
         found = counted(quantity, name, of)
@@ -456,7 +456,7 @@ def test_a_plot_of_one_size_has_points_without_lines() -> None:
     assert not [one for one in picture.findall("{*}line") if "line" in one.get("class", "")]
 
 
-# Going on after a kill
+# Continuing after a kill
 
 
 def test_the_journal_to_go_on_with_keeps_the_rules_and_is_half_done(tmp_path: Path) -> None:

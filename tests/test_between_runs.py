@@ -55,7 +55,7 @@ def cut_off(state: str, lane_release: LaneRelease = "done") -> Model:
 
 
 def start_again(model: Model) -> list[str]:
-    """Record that b#1 was discarded and start the next run; its orders."""
+    """Record that b#1 was discarded and start the next run; its effects."""
     model.take(AttemptDiscarded("b#1"))
     return model.take(WaveStarted())
 
@@ -76,7 +76,7 @@ def test_no_run_starts_before_each_session_has_a_recovery_finding() -> None:
     model = cut_off("running")
     model.take(AttemptResumed("a#1"))
 
-    with pytest.raises(IllegalEvent, match=r"there is no recovery finding yet about: b#1$"):
+    with pytest.raises(IllegalEvent, match=r"there is no recovery finding yet for: b#1$"):
         step(model.state, WaveStarted())
 
 
@@ -263,7 +263,7 @@ def test_a_finding_about_an_issue_that_was_not_in_flight_is_refused(finding: Fin
 def test_a_recovery_finding_during_a_run_is_refused(finding: Finding) -> None:
     model = Model(wave_of("a#1"))
 
-    with pytest.raises(IllegalEvent, match="is for what a run that was cut off has left"):
+    with pytest.raises(IllegalEvent, match="is only for after a run was cut off"):
         step(model.state, finding("a#1"))
 
 

@@ -93,7 +93,7 @@ def test_no_move_leaves_the_scale(cap: Cap) -> None:
 
 
 class _Case:
-    """A cap as the machine's model: it answers `asks_2` and `was_3`."""
+    """A cap as the machine's model, with the conditions `asks_2` and `was_3`."""
 
     def __init__(self, before: int, asked: int) -> None:
         self.case = {f"was_{before}", f"asks_{asked}"}

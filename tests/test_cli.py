@@ -1,4 +1,4 @@
-"""The command, as a person meets it: a real process, real git repos, real signals."""
+"""The command as a user meets it: a real process, real git repos, real signals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wavelane.wavefile import load
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Two repos and a wave file over them."""
+    """Two repos and a wave file for them."""
     make_repo(tmp_path / "api")
     make_repo(tmp_path / "web")
     (tmp_path / "wave.yaml").write_text(
@@ -175,7 +175,7 @@ def test_a_plan_without_estimates_counts_sessions(project: Path) -> None:
     done = wavelane("plan", project / "wave.yaml")
 
     assert "2 sessions" in done.stdout
-    assert "no issue has an estimate: it counts sessions" in done.stdout
+    assert "no issue has an estimate: these are numbers of successive sessions" in done.stdout
 
 
 def test_a_plan_says_how_many_estimates_are_given_and_how_many_learned(project: Path) -> None:
@@ -231,7 +231,7 @@ def test_what_nothing_can_be_learned_from_is_bad_input(project: Path, command: s
     assert (missing.returncode, damaged.returncode) == (2, 2)
     assert missing.stderr.startswith("error: there is no ")
     assert "gone.db" in missing.stderr
-    assert "text.db is no journal" in damaged.stderr
+    assert "text.db is not a journal" in damaged.stderr
     assert not (project / ".wavelane").exists()
 
 
@@ -241,7 +241,7 @@ def test_a_run_does_not_learn_from_its_own_journal_twice(project: Path) -> None:
     done = wavelane("run", project / "wave.yaml", "--learn", project / "wave.yaml")
 
     assert done.returncode == 2
-    assert "is that of this wave, which learns from it by itself" in done.stderr
+    assert "is this wave's own, from which it learns anyway" in done.stderr
 
 
 def test_a_plan_says_that_nothing_is_learned_where_nothing_is_finished(project: Path) -> None:
@@ -316,7 +316,7 @@ BAD_FILES: dict[str, tuple[str, str, str]] = {
         "wait for each other: api#1 → web#1 → api#1",
     ),
     "an unknown id": ('["api#1"]', '["api#9"]', 'depends on "api#9", which is not in the wave'),
-    "a duplicate id": ('"web#1"', '"api#1"', 'issue "api#1" is there twice'),
+    "a duplicate id": ('"web#1"', '"api#1"', 'issue "api#1" is listed twice'),
     "an unknown repo": ("repo: web", "repo: wob", "wob"),
     "a path that is no repo": ("web: web", "web: nowhere", "nowhere"),
     "a missing branch": ("web: web", "web: {path: web, base: trunk}", "trunk"),
@@ -399,7 +399,7 @@ def test_a_journal_that_cannot_be_made_is_one_clear_error(project: Path, journal
 
 
 def start(project: Path, implement: str) -> subprocess.Popen[str]:
-    """A run whose first session has begun, and waits."""
+    """A run whose first session has begun and waits."""
     edit(project, 'echo "$WAVELANE_ISSUE" > "$WAVELANE_REPO-$WAVELANE_ATTEMPT.txt"', implement)
     process = subprocess.Popen(
         [sys.executable, "-m", "wavelane", "run", str(project / "wave.yaml")],
@@ -487,8 +487,8 @@ def test_ctrl_c_before_the_wave_goes_on_says_so_and_exits_with_130(project: Path
 
     assert (process.returncode, out) == (130, ""), err
     assert err == (
-        "error: interrupted before the wave went on; what an earlier run left running "
-        "is not ended, the next run does that\n"
+        "error: interrupted before the wave went on; processes left by an earlier run are still "
+        "there, the next run ends them\n"
     )
     assert fingerprint(project) == before
 

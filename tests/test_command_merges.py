@@ -93,7 +93,7 @@ async def test_what_a_crash_left_of_a_merge_is_put_right_first(bench: Bench) -> 
 
 
 async def two_that_conflict(bench: Bench) -> Assignment:
-    """Issue api#1 is implemented; api#2, which does otherwise, is merged."""
+    """Issue api#1 is implemented; api#2, which makes a different change, is merged."""
     other = Assignment("api#2", "api")
     bench.does("echo mine > README; echo a > a")
     bench.does("echo other > README", issue="api#2")

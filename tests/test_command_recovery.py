@@ -1,4 +1,4 @@
-"""What the command pipeline finds after a crash: git is the truth, and nothing lives on."""
+"""What the command pipeline finds after a crash: git is the truth, and no process survives."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ async def bench(repo: Path, tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 async def after_a_crash(bench: Bench) -> None:
-    """The next process makes a pipeline of its own."""
+    """The next process makes its own pipeline."""
     bench.pipeline = bench.another_pipeline()
     await bench.pipeline.prepare()
 
 
-# What git says of an issue
+# What git says about an issue
 
 
 async def test_an_implementing_session_that_died_is_discarded_with_branch_and_worktree(
@@ -239,7 +239,7 @@ async def test_a_review_that_fails_leaves_no_mark(bench: Bench) -> None:
     assert git(bench.api, "for-each-ref", "refs/wavelane") == ""
 
 
-# What is left running
+# Surviving processes
 
 RUNS_A_SESSION = textwrap.dedent(
     """
@@ -397,7 +397,7 @@ async def test_each_run_is_refused_while_a_git_command_of_an_earlier_one_does_no
     fcntl.flock(git_lock, fcntl.LOCK_EX)
     try:
         for _ in range(2):
-            with pytest.raises(PipelineError, match="a git command of the run before is still"):
+            with pytest.raises(PipelineError, match="a git command of the last run is still"):
                 await bench.another_pipeline(git_wait=0.1).prepare()
     finally:
         os.close(git_lock)
@@ -455,7 +455,7 @@ async def test_where_starts_cannot_be_told_a_process_is_never_signalled_but_name
     record = {"pid": sleeper.pid, "started": "", "boot": _boot(), "token": "x"}
     (tmp_path / "x").write_text(json.dumps(record))
 
-    with pytest.raises(OSError, match="it may be a session of the run before; end it"):
+    with pytest.raises(OSError, match="it may be a session of the last run; end it"):
         await SessionRegistry(tmp_path).end_leftovers(1.0)
 
     assert sleeper.poll() is None

@@ -368,7 +368,7 @@ async def test_work_that_does_not_continue_the_branch_fails(bench: Bench) -> Non
 async def test_a_session_that_deletes_its_own_git_file_never_reaches_the_repo_around_it(
     repo: Path, tmp_path: Path
 ) -> None:
-    """The worktree lies inside the user's checkout, which git would take for it."""
+    """The worktree is inside the user's checkout, which git might use instead."""
     (repo / "README").write_text("changed by the user\n")
     pipeline = CommandPipeline(
         "w",
@@ -498,7 +498,7 @@ async def test_worktrees_of_one_repo_are_made_one_after_the_other(bench: Bench, 
 
 
 async def test_two_repos_side_by_side_do_not_meet(bench: Bench) -> None:
-    """Each session waits for the other one to have started."""
+    """Each session waits until the other one has started."""
     bench.repos["web"] = RepoSettings(make_repo(bench.tmp_path / "web"))
     web = Assignment("web#1", "web")
     meet = (
@@ -620,7 +620,7 @@ async def test_a_fix_that_fails_puts_everything_back_to_before_the_first(bench: 
     assert bench.tip() == git(bench.api, "rev-parse", "main")
 
 
-# Being cancelled
+# Cancellation
 
 
 async def test_a_time_out_ends_the_session_and_leaves_nothing(bench: Bench) -> None:

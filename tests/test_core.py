@@ -1,4 +1,4 @@
-"""The core of a run: its phases go one way, and what is applied waits until it is taken."""
+"""The core of a run: its phases go one way, and applied events wait until they are taken."""
 
 from __future__ import annotations
 

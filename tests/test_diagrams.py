@@ -96,7 +96,7 @@ def ways_of_mermaid(mermaid: str) -> Ways:
 
 @pytest.fixture(scope="module", autouse=True)
 def drawn_once() -> Iterator[None]:
-    """One picture of one source is drawn once, and the code is read once for the architecture."""
+    """Each picture of each source is drawn once, and the code is read once for the architecture."""
     pipe = graphviz.Source.pipe
     known: dict[tuple[str, str, str], bytes] = {}
 
@@ -121,7 +121,7 @@ def written_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def written(tmp_path: Path, written_once: Path) -> Path:
-    """A folder with all files as the code says, to be edited by one test."""
+    """A folder with all files as generated from the code, for one test to edit."""
     return shutil.copytree(written_once, tmp_path / "diagrams")
 
 

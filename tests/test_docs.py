@@ -1,23 +1,29 @@
-"""The docs say what is so: the tutorial runs, examples are valid, lists are complete."""
+"""The docs are true: the tutorial runs, examples are valid, lists are complete."""
 
 from __future__ import annotations
 
 import ast
+import asyncio
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from textwrap import dedent
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from docs.generate import PARTS, tree
+from tests.helpers import scheduler_of, wave_of
 
 import wavelane
 import wavelane.testing
+from wavelane import Finished, Issue, Scheduler, Wave
 from wavelane.cli.outputs import OUTPUTS
+from wavelane.testing import ScriptedPipeline, run_virtual, virtual_clock
 from wavelane.wavefile import parse
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +33,7 @@ READ_TOO = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "specs/READ
 
 
 class Block(NamedTuple):
-    """A fenced block of a page: its language, the file that it is, and its text."""
+    """A fenced block of a page: its language, its file name, and its text."""
 
     language: str
     title: str
@@ -58,7 +64,7 @@ def matches(expected: str, printed: str) -> bool:
 
 @pytest.mark.git
 def test_the_tutorial_runs_as_printed(tmp_path: Path) -> None:
-    """Files are written, commands are run, and what they print is what the page says."""
+    """The files are written, the commands run, and they print what the page says."""
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"} | {
         "PATH": os.pathsep.join((str(tmp_path / ".bin"), os.environ["PATH"])),
         "PYTHONPATH": os.pathsep.join((str(ROOT / "model"), str(ROOT / "executor"))),
@@ -129,6 +135,18 @@ WAVE_FILES = [
 @pytest.mark.parametrize("text", WAVE_FILES)
 def test_every_whole_wave_file_is_one(text: str) -> None:
     assert parse(text).to_wave().issues
+
+
+def test_the_page_on_the_journal_has_every_key_of_its_meta_table(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    wave = Wave([Issue("api#1", "api")], experience=[Finished("api", (), 60.0)])
+    run_virtual(Scheduler(wave, ScriptedPipeline(), journal=path, clock=virtual_clock).run)
+    with closing(sqlite3.connect(path)) as db:
+        keys = {key for (key,) in db.execute("SELECT key FROM meta")}
+
+    page = (DOCS / "reference" / "journal.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| `meta` |"))
+    assert set(re.findall(r"`(\w+)`", row)) - {"meta"} == keys
 
 
 def test_the_reference_has_every_public_name() -> None:
@@ -221,6 +239,29 @@ def test_the_engine_of_the_how_to_runs(tmp_path: Path) -> None:
     (tmp_path / "engine.py").write_text(program_named("engine.py"))
 
     assert run_python(tmp_path, "engine.py").splitlines() == ["api#1 done 2", "web#1 done 1"]
+
+
+def test_the_monitor_of_the_how_to_steps_the_cap_down_and_up_again() -> None:
+    page = DOCS / "how-to" / "engine.md"
+    program = next(block.text for block in blocks(page) if "async def follow" in block.text)
+    scheduler = scheduler_of(wave_of("api#1", "app#1", "web#1"))
+    readings = iter([0, 30, 60, 85, 85, 0])
+    levels: list[int] = []
+
+    async def read_meter() -> float:
+        levels.append(scheduler.cap.level)
+        return next(readings)
+
+    names: dict[str, Any] = {}
+    exec(program, names)
+
+    async def main() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(names["follow"](scheduler, read_meter), 5 * 300 + 1)
+
+    run_virtual(main)
+
+    assert [*levels, scheduler.cap.level] == [3, 3, 2, 1, 0, 0, 3]
 
 
 def test_the_tests_of_an_engine_in_the_how_to_pass(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What earlier schedulers of this kind got wrong: each as the situation in which they did."""
+"""The mistakes of earlier schedulers of this kind, each as a situation."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_two_repos_may_both_have_an_issue_of_the_same_number() -> None:
 
 
 def work_of(issues: int) -> tuple[int, int]:
-    """For a wave of so many issues: the loop's callbacks, and the calls of Python functions."""
+    """The loop's callbacks and the Python function calls for a wave of so many issues."""
     wave = Wave([Issue(f"i{n}", f"r{n % 50}") for n in range(issues)])
     scheduler = scheduler_of(wave, ScriptedPipeline(seconds=1), cap=16)
     callbacks = calls = 0

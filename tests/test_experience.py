@@ -1,4 +1,4 @@
-"""What finished issues have taken is learned from journals, of real runs in virtual time."""
+"""Lengths of finished issues are learned from journals of real runs in virtual time."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ MINUTE = 60.0
 
 
 def issue(one: str, *labels: str, needs: Sequence[str] = (), **others: Any) -> Issue:
-    """An issue whose repo is what stands before the "#"."""
+    """An issue; its repo is the part before the "#"."""
     return Issue(one, one.partition("#")[0], needs, labels=labels, **others)
 
 
 def minutes_of(lengths: Mapping[str, float]) -> ScriptedPipeline:
-    """Implementing takes so many minutes, or one; the rest is done at once."""
+    """Implementing takes so many minutes, or one; all else takes no time."""
 
     def seconds(step: Step, handed: Assignment) -> float:
         return lengths.get(handed.id, 1.0) * MINUTE if step == "implement" else 0.0
@@ -214,11 +214,11 @@ def test_a_wave_without_estimates_is_planned_by_what_was_learned(tmp_path: Path)
     assert (planned.ended_at - planned.started_at) / MINUTE == 110
 
 
-# Going on with a wave
+# Continuing a wave
 
 
 def stopped(path: Path, wave: Wave) -> None:
-    """The first issue has begun, and the rest has not."""
+    """The first issue has begun, the others have not."""
 
     async def for_a_moment() -> None:
         scheduler = scheduler_of(wave, journal=path, cap=1)

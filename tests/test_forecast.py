@@ -1,4 +1,4 @@
-"""A forecast goes as the real scheduler would go, and says what decides its end."""
+"""A forecast runs as the real scheduler would, and says what determines its end."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_each_session_may_take_no_time_at_all() -> None:
     assert forecast(wave_of("api#1", "api#2 < api#1"), [0, 0], 1).end == 0
 
 
-# What decides the end
+# What determines the end
 
 
 def test_the_chain_leads_through_a_dependency_a_lane_and_a_slot() -> None:
@@ -90,7 +90,7 @@ def test_a_merge_that_waits_for_its_turn_is_a_link_of_the_chain() -> None:
     assert chain(found) == ["api#1 start", "api#2 turn"]
 
 
-# Who stands idle
+# Idle repos
 
 
 def test_a_repo_stands_idle_while_it_has_more_to_do_and_not_after() -> None:
@@ -176,7 +176,7 @@ def test_a_cap_below_1_is_refused() -> None:
         forecast(wave_of("a#1"), [1], 0)
 
 
-# It goes as the scheduler goes
+# It runs as the scheduler does
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Journals with random damage: whatever reads, continues or steers one ends, and in words.
+"""Journals with random damage: reading, continuing or steering one ends, with a clear error.
 
 Wave files with random bytes and random structure are in test_wavefile.py, commands in
 test_requests.py and test_inbox.py.
@@ -60,7 +60,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def used_in_every_way(path: Path) -> None:
-    """Use a journal in each way; nothing but the errors that are meant for people may come out."""
+    """Use a journal in each way; only errors that are meant for people may be raised."""
     for use in USES:
         with suppress(JournalError, IllegalEvent):
             use(path)

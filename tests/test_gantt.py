@@ -39,7 +39,7 @@ def parsed(picture: str) -> ElementTree.Element:
 
 
 def texts(picture: str) -> list[str]:
-    """What is written in a picture, without what is said when one points at it."""
+    """The text in a picture, without tooltips."""
     return [
         "".join([one.text or "", *(child.tail or "" for child in one)])
         for one in parsed(picture).iter(f"{NAME}text")
@@ -60,7 +60,7 @@ def classes(picture: str) -> set[str]:
     }
 
 
-# Of a history
+# Histories
 
 
 def test_the_picture_of_a_run_has_a_bar_for_each_session(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_the_same_journal_gives_the_same_picture(tmp_path: Path) -> None:
     assert len(pictures) == 1
 
 
-# Of a forecast
+# Forecasts
 
 
 @given(wave=waves(max_issues=9), cap=st.integers(1, 4))
@@ -169,7 +169,7 @@ def test_a_forecast_shows_what_decides_its_end_and_what_it_counts() -> None:
 
     assert "decides the end" in texts(picture)
     assert "predicted end 2 sessions" in texts(picture)
-    assert "No issue has an estimate: sessions are counted, and no time." in texts(picture)
+    assert "No issue has an estimate: lengths are numbers of sessions, not times." in texts(picture)
 
 
 def test_a_forecast_says_from_how_many_issues_it_was_learned() -> None:
@@ -180,7 +180,7 @@ def test_a_forecast_says_from_how_many_issues_it_was_learned() -> None:
     assert "Estimates: 0 given, 1 learned from 1 finished issue." in texts(picture)
 
 
-# What stays legible
+# Legibility
 
 
 def chart(count: int, lanes: int = 1, length: float = 1.0) -> Chart:
@@ -216,7 +216,7 @@ def test_too_many_repos_are_left_out_and_the_picture_says_so() -> None:
     picture = svg(chart(1, lanes=300))
 
     assert bars(picture) == 200
-    assert "Of 300 repos the first 200 are drawn; the others are in --json." in texts(picture)
+    assert "Only the first 200 of 300 repos are drawn; the others are in --json." in texts(picture)
 
 
 def test_a_long_wait_is_not_lost_among_too_many_short_ones() -> None:

@@ -1,4 +1,4 @@
-"""A history tells what a journal tells, over time: sessions, waits and why, the cap, the runs."""
+"""A history is a journal over time: sessions, waits and their reasons, the cap, the runs."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def issue(found: History, issue_id: str) -> IssueHistory:
 
 
 def waited(found: History, issue_id: str) -> dict[str, float]:
-    """What an issue waited, in minutes."""
+    """The waits of an issue, in minutes."""
     return {code: seconds / MINUTE for code, seconds in issue(found, issue_id).waited.items()}
 
 
-# What goes well
+# Success
 
 
 def test_a_wave_that_goes_well_is_told_session_by_session(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_an_issue_says_how_long_it_worked_and_what_it_waited_for(tmp_path: Path)
     assert waited(found, "c#1") == {"cap": 3}
 
 
-# What does not go well
+# Trouble
 
 
 def test_an_issue_whose_lane_is_held_for_another_says_so(tmp_path: Path) -> None:

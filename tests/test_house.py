@@ -1,4 +1,4 @@
-"""How large a thing may grow: what one reads in a sitting."""
+"""How large files, classes and functions may grow: readable in one sitting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands from outside: sent to a run, to one that is down, and in between."""
+"""Commands from other processes: during a run, between runs, and at their edges."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def an_hour_later() -> float:
 
 
 def put(path: Path, request: Request | str | bytes, at: float = 0.0) -> None:
-    """Write a command, and wait for nothing."""
+    """Write a command without waiting."""
     text = request if isinstance(request, (str, bytes)) else encode_request(request)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO command (at, request) VALUES (?, ?)", (at, text))
@@ -261,7 +261,7 @@ def test_a_table_of_commands_that_is_gone_does_not_end_the_run(tmp_path: Path) -
     assert run_with_requests(path, act=remove).outcome == "complete"
 
 
-# Sent to a run that is down
+# Sent while no run is under way
 
 
 def test_commands_to_a_run_that_is_down_apply_when_it_comes_back(tmp_path: Path) -> None:
@@ -272,9 +272,9 @@ def test_commands_to_a_run_that_is_down_apply_when_it_comes_back(tmp_path: Path)
     report = run_virtual(scheduler_of(WAVE, journal=path).run)
 
     assert capped
-    assert capped.text.endswith("; no run is under way: it holds in the next one")
+    assert capped.text.endswith("; no run is under way: it takes effect in the next one")
     assert parked == Answer(
-        True, "a#2 is parked: which footer?; no run is under way: it holds in the next one"
+        True, "a#2 is parked: which footer?; no run is under way: it takes effect in the next one"
     )
     assert report.highest_cap == 1
     assert report.issues["a#2"].why.text == "parked: which footer?"
@@ -386,7 +386,7 @@ def test_a_pause_whose_time_has_come_while_no_run_was_under_way_ends_at_the_star
     assert run_virtual(scheduler_of(WAVE, journal=path).run).ended_at == 1e9 + 2 * 180
 
 
-# Races and deaths
+# Races and crashes
 
 
 def test_a_run_that_starts_meanwhile_waits_for_the_command(tmp_path: Path) -> None:
@@ -497,7 +497,7 @@ def test_a_missing_file_or_one_that_is_no_journal_takes_no_command(tmp_path: Pat
 
     with pytest.raises(JournalError, match="there is no journal"):
         give(tmp_path / "none.db", StopRequested())
-    with pytest.raises(JournalError, match="is no journal"):
+    with pytest.raises(JournalError, match="is not a journal"):
         give(tmp_path / "wave.yaml", StopRequested())
     assert not (tmp_path / "none.db").exists()
     assert [*tmp_path.iterdir()] == [tmp_path / "wave.yaml"]

@@ -122,7 +122,7 @@ def test_every_kind_of_event_and_outcome_is_among_those() -> None:
 
 
 def test_a_plan_and_the_end_of_a_reservation_stand_under_their_first_names_on_disk() -> None:
-    """Journals that are there already say "holds" and "HoldEnded"."""
+    """Existing journals say "holds" and "HoldEnded"."""
     plan = OrderPlanned(("web#1",), (Reservation("web#1", 9.0),))
     stored = ("OrderPlanned", None, '{"order":["web#1"],"holds":[{"issue":"web#1","until":9.0}]}')
 
@@ -132,7 +132,7 @@ def test_a_plan_and_the_end_of_a_reservation_stand_under_their_first_names_on_di
 
 
 def columns_of(event: Event) -> list[str]:
-    """What of an event goes into columns of its own: ids and repos, which a wave has checked."""
+    """The parts of an event with their own columns: ids and repos, which a wave has checked."""
     if isinstance(event, WaveAmended):
         return [text for issue in event.issues for text in (issue.id, issue.repo)]
     return [getattr(event, "issue", "")]
@@ -226,7 +226,7 @@ def test_an_experience_that_cannot_be_read_is_said_to_be_wrong(
 
 
 class ReadsItsJournal(ScriptedPipeline):
-    """Each call looks into the journal with a connection of its own, as it begins."""
+    """At its beginning each call reads the journal with its own connection."""
 
     def __init__(self, path: Path, script: Any = None) -> None:
         super().__init__(script)
@@ -367,7 +367,7 @@ asyncio.run(Scheduler(Wave([Issue("a#1", "a")]), Dies(), journal={str(tmp_path /
     assert Report.from_journal(tmp_path / "j.db").issues["a#1"].state == "review"
 
 
-# What can be read from it
+# Readers
 
 
 SCRIPT: dict[tuple[Step, str], list[object]] = {
@@ -539,7 +539,8 @@ def test_a_file_that_is_there_already_is_never_overwritten(tmp_path: Path, conte
     path = tmp_path / "j.db"
     path.write_bytes(content)
 
-    assert refused(path) == f"{path} is no journal (file is not a database); give the path of one"
+    reason = "file is not a database"
+    assert refused(path) == f"{path} is not a journal ({reason}); give the path of one"
     assert path.read_bytes() == content
 
 
@@ -549,13 +550,13 @@ def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
         database.execute("CREATE TABLE other (x)")
     before = path.read_bytes()
 
-    assert refused(path) == f"{path} is no journal (no such table: meta); give the path of one"
+    assert refused(path) == f"{path} is not a journal (no such table: meta); give the path of one"
     assert path.read_bytes() == before
     assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    assert refused(tmp_path) == f"{tmp_path} is no journal but a folder; name another file"
+    assert refused(tmp_path) == f"{tmp_path} is a folder, not a journal; name another file"
 
 
 def test_an_empty_file_is_a_place_for_a_journal(tmp_path: Path) -> None:
@@ -611,7 +612,7 @@ def test_a_folder_that_is_read_only_is_named(tmp_path: Path) -> None:
 
 
 class SmallDisk:
-    """A folder in which a file can be no larger than `size`, and later can."""
+    """A folder in which no file can be larger than `size`, until the limit is lifted."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder = folder
@@ -640,7 +641,8 @@ class SmallDisk:
 
 @pytest.fixture(params=["a full disk", "a file that may grow no more"])
 def small_disks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes small disks by a limit for files where the machine mounts none, and once anyhow."""
+    """Makes small disks: by a limit on file sizes where mounting is impossible, and once in any
+    case."""
     if request.param != "a full disk":
         monkeypatch.setattr(f"{__name__}.mounted", lambda folder, options: False)
 
@@ -736,7 +738,7 @@ def test_an_error_of_the_journal_is_not_hidden_by_a_cancelled_run(
 def merges_late(
     seconds: float | Callable[[Step, Assignment], float] = 60,
 ) -> ScriptedPipeline:
-    """A pipeline whose merges are in when they are cancelled."""
+    """A pipeline whose merges have gone in when they are cancelled."""
 
     class MergesLate(ScriptedPipeline):
         async def merge(self, issue: Assignment) -> Merged:
@@ -767,7 +769,7 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     path.write_bytes(b"garbage" * 1000)
 
-    assert unreadable(path).startswith(f"{path} is no journal (file is not a database)")
+    assert unreadable(path).startswith(f"{path} is not a journal (file is not a database)")
 
 
 def test_a_database_that_is_no_journal_is_named(tmp_path: Path) -> None:
@@ -775,7 +777,7 @@ def test_a_database_that_is_no_journal_is_named(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE other (x)")
 
-    assert unreadable(path).startswith(f"{path} is no journal (no such table: meta)")
+    assert unreadable(path).startswith(f"{path} is not a journal (no such table: meta)")
 
 
 def changed(path: Path, *statements: str) -> Path:

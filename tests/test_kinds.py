@@ -1,4 +1,4 @@
-"""Which tests a run chooses by their kind, and what it says of those that it leaves out."""
+"""Which tests a run chooses by their kind, and what it says about those it leaves out."""
 
 from __future__ import annotations
 

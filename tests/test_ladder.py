@@ -28,7 +28,7 @@ ladders = even_ladders | uneven_ladders
 
 
 def readings_of(ladder: UsageLadder) -> st.SearchStrategy[float]:
-    """Readings, many of them just where a step is reached or released, or beside that."""
+    """Readings, many of them exactly where a step is reached or released, or next to that."""
     marks = [*ladder.steps, *ladder.releases]
     beside = [math.nextafter(mark, end) for mark in marks for end in (0, 1000)]
     return (
@@ -47,7 +47,7 @@ def asked(draw: st.DrawFn) -> tuple[UsageLadder, float, int]:
 
 
 def levels_after(ladder: UsageLadder, readings: Iterable[float], start: int) -> list[int]:
-    """The levels that a monitor sets, with the one that it begins at in front."""
+    """The levels that a monitor sets, starting with its initial one."""
     return list(
         itertools.accumulate(
             readings, lambda level, reading: ladder.level(reading, level), initial=start
@@ -56,7 +56,7 @@ def levels_after(ladder: UsageLadder, readings: Iterable[float], start: int) -> 
 
 
 def changes(levels: list[int]) -> list[int]:
-    """By how much the level changes, each time that it does."""
+    """The changes of the level."""
     return [after - before for before, after in itertools.pairwise(levels) if after != before]
 
 
@@ -144,7 +144,7 @@ def test_a_reading_above_a_hundred_is_full() -> None:
     assert ladder.level(130, 1) == ladder.level(math.inf, 1) == 0
 
 
-# What is refused
+# Refusals
 
 
 @pytest.mark.parametrize("utilisation", [math.nan, -1, -0.001, -math.inf])

@@ -1,4 +1,4 @@
-"""A thousand issues, observed from outside: by the calls of the pipeline and the cap alone."""
+"""A thousand issues, observed from outside: only by the pipeline's calls and the cap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What an issue is expected to take: its estimate, or what those took that are most like it."""
+"""How long an issue is expected to take: its estimate, or the lengths of the most similar
+issues."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def took(repo: str, seconds: float, *labels: str) -> Finished:
 
 
 def length(issue: Issue, *finished: Finished, others: tuple[Issue, ...] = ()) -> Length:
-    """Of an issue in a wave with others, after these have finished in earlier waves."""
+    """The length of an issue in a wave with others, after these finished issues of earlier
+    waves."""
     return lengths(Wave([issue, *others], experience=finished))[0]
 
 

@@ -190,7 +190,7 @@ def assert_machine_and_step_agree(state: WaveState) -> None:
 
 
 def events_of(state: WaveState, draw: Callable[[st.SearchStrategy[Any]], Any]) -> Event:
-    """Any event: mostly of what is under way, sometimes of what the model must refuse."""
+    """Any event: mostly about what is under way, sometimes one that the model must refuse."""
     issue = draw(st.sampled_from(state.wave.issues)).id
     record = state.find(issue)
     repo = state.wave.repos[record.lane]

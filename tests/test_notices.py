@@ -1,4 +1,4 @@
-"""The notices of a run, while it goes on."""
+"""The notices of a run while it is under way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands print with --json is what its schema says, no key more and none less."""
+"""The commands' JSON output has exactly the keys of its schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Speak = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Speak:
-    """Runs a command with --json beside two repos, and gives what it prints."""
+    """Runs a command with --json beside two repos, and returns its output."""
     for repo in ("api", "web"):
         make_repo(tmp_path / repo)
     monkeypatch.chdir(tmp_path)
@@ -48,7 +48,7 @@ def write_wave(*issues: str) -> None:
 
 
 def strict(schema: Any) -> Any:
-    """The schema, and no key beside those that it names."""
+    """The schema, with no other keys allowed."""
     if isinstance(schema, list):
         return [strict(one) for one in schema]
     if not isinstance(schema, dict):

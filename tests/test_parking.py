@@ -1,4 +1,4 @@
-"""Issues that are parked, unparked or cancelled, and runs that are stopped, as they go."""
+"""Issues that are parked, unparked or cancelled, and runs that are stopped, while under way."""
 
 from __future__ import annotations
 

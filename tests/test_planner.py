@@ -43,7 +43,7 @@ def seconds_of(wave: Wave) -> list[float]:
 
 
 def end_in_the_model(wave: Wave, cap: int, order: Sequence[int] = ()) -> float:
-    """When the wave ends if every session takes what was estimated, and all else no time."""
+    """The end of the wave if every session takes its estimate and all else takes no time."""
     state = WaveState(wave, cap=Cap.at(cap))
     step(state, OrderPlanned(tuple(wave.issues[at].id for at in order)))
     clock = 0.0

@@ -1,4 +1,4 @@
-"""What `CommandPipeline.prepare` finds out before it changes anything."""
+"""What `CommandPipeline.prepare` checks before it changes anything."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_a_path_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert await problem_of_repo(tmp_path, RepoSettings(tmp_path / "file")) == (
-        f'repo "api": {tmp_path}/file is no folder; give the top folder of a git repo'
+        f'repo "api": {tmp_path}/file is not a folder; give the top folder of a git repo'
     )
 
 
@@ -80,7 +80,7 @@ async def test_a_folder_that_is_no_git_repo(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
 
     assert await problem_of_repo(tmp_path, RepoSettings(tmp_path / "plain")) == (
-        f'repo "api": {tmp_path}/plain is no git repo; '
+        f'repo "api": {tmp_path}/plain is not a git repo; '
         "give the top folder of one, or run git init there"
     )
 
@@ -90,7 +90,7 @@ async def test_a_folder_inside_a_repo_is_not_taken_for_the_repo(tmp_path: Path, 
 
     found = await problem_of_repo(tmp_path, RepoSettings(repo / "inside"))
 
-    assert f"{repo}/inside is no git repo" in found
+    assert f"{repo}/inside is not a git repo" in found
 
 
 async def test_a_link_into_a_repo_is_not_taken_for_the_repo(tmp_path: Path, repo: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_link_into_a_repo_is_not_taken_for_the_repo(tmp_path: Path, repo
 
     found = await problem_of_repo(tmp_path, RepoSettings(tmp_path / "link"))
 
-    assert "is no git repo" in found
+    assert "is not a git repo" in found
 
 
 async def test_the_git_folder_of_a_checkout(tmp_path: Path, repo: Path) -> None:
@@ -148,7 +148,7 @@ async def test_a_head_that_names_a_branch_without_commits(tmp_path: Path, repo: 
     git(repo, "symbolic-ref", "HEAD", "refs/heads/master")
 
     assert await problem_of_repo(tmp_path, RepoSettings(repo)) == (
-        'repo "api": its HEAD names branch "master", which is not there; give base; there is main'
+        'repo "api": its HEAD names branch "master", which does not exist; give base; there is main'
     )
 
 
@@ -195,7 +195,7 @@ async def test_a_wave_whose_name_makes_no_branch(tmp_path: Path, repo: Path) -> 
     named = pipeline(tmp_path, {"api": RepoSettings(repo)}, name="a..b")
 
     assert await problems(named) == [
-        'wave "a..b": "wavelane/a..b/agent" is no valid name of a branch; '
+        'wave "a..b": "wavelane/a..b/agent" is not a valid branch name; '
         "name the wave with letters, digits, - and _"
     ]
 
@@ -246,7 +246,7 @@ async def test_a_command_that_does_not_exist(
 async def test_a_command_that_the_shell_cannot_read(tmp_path: Path, repo: Path) -> None:
     found = await problem_of_command(tmp_path, "echo 'never closed")
 
-    assert 'issue "api#1": "echo \'never closed" is no valid shell command: ' in found
+    assert 'issue "api#1": "echo \'never closed" is not a valid shell command: ' in found
 
 
 async def test_a_shell_command_that_lies_beside_the_wave_file(tmp_path: Path, repo: Path) -> None:

@@ -166,7 +166,7 @@ async def test_a_process_of_another_group_is_left_alone(tmp_path: Path) -> None:
 
 
 async def test_many_commands_run_side_by_side(tmp_path: Path) -> None:
-    """Each waits for all others to have started, so none may wait in line."""
+    """Each waits until all others have started, so none may queue."""
     everyone = 20
     command = f'touch started-$0; until [ "$(ls | grep -c ^started-)" = {everyone} ]; do :; done'
 

@@ -1,4 +1,4 @@
-"""Each property can fail: it gets a state that was broken by hand."""
+"""Each property can fail, on a state that was broken by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is importable from `wavelane` is all that a signature of it mentions."""
+"""Everything that a public signature mentions is importable from `wavelane`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def is_ours(name: str, module: ModuleType) -> bool:
 
 
 def missing(module: ModuleType, known: set[str]) -> dict[str, set[str]]:
-    """Names that the public things of a module mention and that are not known, with where."""
+    """Unknown names that the public things of a module mention, and where."""
     found: dict[str, set[str]] = {}
     for public in (getattr(module, name) for name in module.__all__):
         for where, annotation, around in annotations_of(public):

@@ -1,4 +1,4 @@
-"""A wave goes on from its journal, whatever became of the run before."""
+"""A wave continues from its journal, whatever became of the previous run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def killed_in(tmp_path: Path, state: State) -> Path:
     return killed.dies()
 
 
-# What was in flight is asked about, and nothing else
+# Only issues in flight are asked about
 
 
 def test_the_pipeline_is_asked_about_each_issue_in_flight_and_about_no_other(
@@ -198,7 +198,7 @@ def test_the_number_asked_never_exceeds_the_highest_cap_that_was_in_force(tmp_pa
     assert report.recovered.asked == len(pipeline.asked) == 2
 
 
-# The run goes on as it was
+# The run continues as before
 
 
 def test_the_cap_is_where_it_was_and_a_cancel_that_waited_holds(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_a_second_scheduler_is_told_who_has_the_journal_and_disturbs_nobody(
     assert run_virtual(both).outcome == "complete"
 
 
-# A journal of something else is left as it is
+# A journal of another wave is left alone
 
 
 def other(change: Callable[[list[Issue]], list[Issue]], **settings: Any) -> Wave:
@@ -378,10 +378,10 @@ def other(change: Callable[[list[Issue]], list[Issue]], **settings: Any) -> Wave
             wave_of("x#1", "y#1"),
             "is of another wave: its issues are a#1, a#2, b#1, c#1, and those of this one x#1, y#1",
         ),
-        (other(lambda issues: issues[:3]), "has c#1, which this wave has not; put it back"),
+        (other(lambda issues: issues[:3]), "has c#1, which this wave lacks; put it back"),
         (
             other(lambda issues: [*issues[:3], Issue("c#1", "c", title="Other")]),
-            "is of this wave before it was changed, and this change cannot be: "
+            "has an earlier version of this wave, which cannot be changed to this one: "
             'issue "c#1" is running and has begun',
         ),
         (
@@ -486,7 +486,7 @@ def test_a_time_out_may_change_from_run_to_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("DELETE FROM event WHERE seq = 2", "tells what cannot have happened: "),
+        ("DELETE FROM event WHERE seq = 2", "records what cannot have happened: "),
         ("UPDATE event SET at = at + 1 WHERE seq = 2", "was changed after it was written; "),
     ],
 )

@@ -1,4 +1,4 @@
-"""Waves whose order of admission is planned ahead, by the scheduler in virtual time."""
+"""Waves with a planned order of admission, by the scheduler in virtual time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MINUTE = 60.0
 
 
 def wave_of(lengths: Mapping[str, float | None], needs: Mapping[str, list[str]]) -> Wave:
-    """A wave whose issues are estimated in minutes; the repo is what stands before the "#"."""
+    """A wave with estimates in minutes; the repo is the part before the "#"."""
     return Wave(
         [
             Issue(
@@ -70,7 +70,7 @@ HELD = wave_of(
 def pipeline(
     wave: Wave, *, times: float = 1.0, script: Mapping[tuple[Step, str], list[object]] | None = None
 ) -> ScriptedPipeline:
-    """Sessions that implement as long as was estimated, or `times` as long; the rest is at once."""
+    """Implementing takes as long as estimated, or `times` as long; all else takes no time."""
 
     def seconds(step: Step, issue: Assignment) -> float:
         return times * (wave[issue.id].estimate or MINUTE) if step == "implement" else 0.0
@@ -81,7 +81,7 @@ def pipeline(
 def run(
     wave: Wave, path: Path, *, plan: bool | None = None, times: float = 1.0, **others: object
 ) -> tuple[Report, list[Event]]:
-    """Run a wave with a journal at cap 2; the report, and the events that were written down."""
+    """Run a wave with a journal at cap 2; the report, and the recorded events."""
     report = run_virtual(
         scheduler_of(
             wave, pipeline(wave, times=times), cap=2, journal=path, plan=plan, **others
@@ -93,7 +93,7 @@ def run(
 
 
 def stopped_after_a_minute(tmp_path: Path) -> Path:
-    """The journal of a planned run that was stopped while a lane was held."""
+    """The journal of a planned run that was stopped while a lane was reserved."""
     path = tmp_path / "j.db"
 
     async def scenario() -> None:
@@ -206,7 +206,7 @@ def test_a_plan_that_comes_after_the_end_of_the_run_is_not_told(
         scheduler = scheduler_of(HELD, pipeline(HELD), cap=2, journal=path)
         running = asyncio.create_task(scheduler.run())
         await asyncio.sleep(10.5 * MINUTE)
-        scheduler.cap.set(1)  # it is planned anew from 11.5, when that is written, until 20.5
+        scheduler.cap.set(1)  # planned again from 11.5, when that is written, until 20.5
         await asyncio.sleep(2 * MINUTE)
         scheduler.stop()  # api#1 ends at 20, and that is written at 21
         await running
@@ -222,7 +222,7 @@ def test_a_plan_that_comes_after_the_end_of_the_run_is_not_told(
 def in_a_slow_thread(
     loop: VirtualLoop, executor: object, work: Callable[..., Any], *args: Any
 ) -> asyncio.Future[Any]:
-    """A write takes a minute, and a plan takes nine."""
+    """A write takes one minute, and a plan takes nine."""
     done = loop.create_future()
 
     def end() -> None:
@@ -234,16 +234,16 @@ def in_a_slow_thread(
 
 
 def holds_web(*args: object, start_from: tuple[int, ...], **kwargs: object) -> Plan:
-    """A plan that could not be better: lane web is reserved for web#1."""
+    """An optimal plan: lane web is reserved for web#1."""
     web, span = HELD.position["web#1"], Span(50 * MINUTE, 100 * MINUTE)
     return Plan(start_from, frozenset({web}), {web: span}, span.end, sooner=span.end)
 
 
-# The replanner by itself
+# The replanner alone
 
 
 class Watched:
-    """A wave on its way, at a given time, and its replanner."""
+    """A running wave at a given time, and its replanner."""
 
     def __init__(self, wave: Wave, *, cap: int = 2, wanted: bool | None = None) -> None:
         self.replanner = Replanner(wave, wanted)
@@ -259,7 +259,7 @@ class Watched:
             self.take(at, SessionEnded(issue, self.state.find(issue).session, outcome))
 
     def end_reservations(self, at: float) -> None:
-        """End the holds whose time has come."""
+        """End the reservations whose time has come."""
         for held, until in [*self.state.reservations.items()]:
             if until <= at:
                 self.take(until, ReservationEnded(self.state.wave.issues[held].id, until))
@@ -268,7 +268,7 @@ class Watched:
         return self.replanner.question(at, self.replay)
 
     def plan(self, at: float, *, sooner: float | None = None) -> OrderPlanned | None:
-        """Ask, and tell the answer, which took no time; as if the wave ended so much `sooner`."""
+        """Solve and decide in no time, as if the wave ended so much `sooner`."""
         question = self.ask(at)
         if question is None:
             return None

@@ -1,4 +1,4 @@
-"""One replay: an event is stepped, recorded and shown to followers, or nothing of it happens."""
+"""One replay: an event is stepped, recorded and shown to followers, or not applied at all."""
 
 from __future__ import annotations
 

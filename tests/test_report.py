@@ -1,14 +1,16 @@
-"""How long issues were in each state and worked on, over any number of runs."""
+"""How long issues were in each state and under work, over any number of runs."""
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from tests.helpers import wave_of
 
 from wavelane.control.journal_status import status_of_journal
-from wavelane.journal import Journal, RecordedEvent, Settings
+from wavelane.journal import Journal, JournalError, RecordedEvent, Settings
 from wavelane.replay.recorder import Recovered
 from wavelane.replay.replay import Replay
 from wavelane.replay.report import Report, report_of
@@ -51,7 +53,7 @@ class RecordedWave:
         self.record(minute, SessionEnded(issue, self.state.find(issue).session, outcome))
 
     def worked(self, issue: str = "api#1", minute: float | None = None) -> float:
-        """How long an issue was worked on, in minutes."""
+        """The total length of an issue's sessions, in minutes."""
         now = None if minute is None else NOON + minute * MINUTE
         return self.replay.recorder.worked(issue, now) / MINUTE
 
@@ -80,6 +82,36 @@ def test_every_reader_gives_the_same_reasons_once_a_run_was_killed(tmp_path: Pat
 
     assert status.issues["a#2"].why.text == "the run has ended"
     assert status == history == Report.from_journal(path)
+
+
+@pytest.mark.broken_journals
+def test_no_report_is_made_of_a_journal_that_was_changed(tmp_path: Path) -> None:
+    path = killed_after(tmp_path / "j.db", WaveStarted())
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE event SET at = at + 1")
+
+    for read in (Report.from_journal, status_of_journal, history_of_journal):
+        with pytest.raises(JournalError, match="was changed after it was written"):
+            read(path)
+
+
+@pytest.mark.broken_journals
+def test_a_report_of_what_cannot_have_happened_is_refused_as_a_journal(tmp_path: Path) -> None:
+    path = killed_after(tmp_path / "j.db", WaveStarted(), RunCutOff())
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM event WHERE seq = 1")
+
+    with pytest.raises(JournalError, match="tells what cannot have happened"):
+        Report.from_journal(path)
+
+
+def test_a_path_of_a_journal_may_be_a_text(tmp_path: Path) -> None:
+    path = killed_after(tmp_path / "j.db", WaveStarted())
+
+    status = status_of_journal(str(path))
+
+    assert status == status_of_journal(path)
+    assert status.journal == path
 
 
 def test_what_a_run_found_is_in_its_report_after_it_was_killed(tmp_path: Path) -> None:

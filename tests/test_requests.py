@@ -1,4 +1,4 @@
-"""What is asked of a wave and what is answered, in words."""
+"""Requests to a wave and their answers, in words."""
 
 from __future__ import annotations
 
@@ -167,10 +167,10 @@ def test_between_runs_it_is_said_that_it_holds_in_the_next_one() -> None:
 
     assert asked(model, CapMoved("step_down"), live=False).text == (
         "cap 3 → 2; 3 are in flight, nothing is interrupted; "
-        "no run is under way: it holds in the next one"
+        "no run is under way: it takes effect in the next one"
     )
     assert asked(model, CancelRequested("a#1"), live=False).text.startswith(
-        "a#1 is cancelled as soon as it is known what the run before has left of it; "
+        "a#1 is cancelled as soon as it is known what the last run left of it; "
     )
 
 
@@ -286,7 +286,7 @@ def test_whatever_is_asked_is_answered(requests: list[Any], cut_off: bool, live:
         assert Answer.from_json(answer.to_json()) == answer
 
 
-# Issues that are added
+# Added issues
 
 
 def added(*issues: Issue, details: Any = None) -> Addition:

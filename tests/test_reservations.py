@@ -1,4 +1,4 @@
-"""A planned order of admission, and lanes that are reserved for an issue of it, in the model."""
+"""A planned order of admission and reserved lanes, in the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run from its start to its end, in order or not, and what is reported of it."""
+"""A run from its start to its end, orderly or not, and its report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from wavelane_model.events import SessionEnded, WaveStarted
 
 @pytest.fixture
 def collected() -> Iterator[None]:
-    """Lets asyncio complain of interrupted tasks after their own test and not during another."""
+    """Has asyncio report interrupted tasks after their own test, not during another."""
     yield
     gc.collect()
 

@@ -41,7 +41,7 @@ def failures_of(report: Report, issue_id: str = "a#1") -> str:
 def run_with(
     acts: list[object], step: Step = "implement", tmp_path: Path | None = None, **settings: Any
 ) -> Report:
-    """The report of a wave in which a step of a#1 ends like this, and b#1 goes well."""
+    """The report of a wave in which a step of a#1 ends like this, and b#1 succeeds."""
     journal = None if tmp_path is None else tmp_path / "journal"
     pipeline = ScriptedPipeline({(step, "a#1"): acts})
     scheduler = scheduler_of(wave_of("a#1", "b#1"), pipeline, journal=journal, **settings)
@@ -185,7 +185,7 @@ def test_a_step_that_is_no_coroutine_is_a_failure_that_says_so() -> None:
 
     report = run_virtual(scheduler_of(wave_of("a#1"), Plain()).run)
 
-    assert failures_of(report) == "review is no coroutine; write it with `async def`"
+    assert failures_of(report) == "review is not a coroutine; write it with `async def`"
 
 
 def test_a_plain_function_that_raises_is_a_failure_too() -> None:
@@ -272,7 +272,7 @@ def test_a_session_that_its_own_code_cancels_is_a_failure_and_does_not_vanish() 
     assert failures_of(report) == "implement was cancelled, and not by the scheduler"
 
 
-# What a session gets
+# What a session receives
 
 
 def test_a_session_gets_its_number_attempt_round_and_feedback() -> None:

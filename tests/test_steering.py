@@ -34,7 +34,7 @@ WAITING = (
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
-    """Two repos and a wave file over them, whose sessions wait for the file `go`."""
+    """Two repos and a wave file for them; its sessions wait for the file `go`."""
     make_repo(tmp_path / "api")
     make_repo(tmp_path / "web")
     (tmp_path / "wave.yaml").write_text(
@@ -70,7 +70,7 @@ def journal_of(project: Path) -> Path:
 
 
 def let_go(project: Path, process: Any) -> tuple[int, str]:
-    """Let all sessions go on; how the run exits, and what it printed."""
+    """Let all sessions continue; the run's exit code and output."""
     (project / "go").touch()
     out, err = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in err
@@ -78,7 +78,7 @@ def let_go(project: Path, process: Any) -> tuple[int, str]:
 
 
 def killed(project: Path, process: Any) -> None:
-    """Kill the run alone; its sessions go on, as after a crash."""
+    """Kill only the run; its sessions continue, as after a crash."""
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=PATIENCE)
 
@@ -231,7 +231,7 @@ def test_what_is_given_to_a_killed_run_holds_when_it_comes_back_exactly_once(
     (project / "go").touch()
     again = wavelane("run", project / "wave.yaml", "--json")
 
-    assert capped.stdout.endswith("; no run is under way: it holds in the next one\n")
+    assert capped.stdout.endswith("; no run is under way: it takes effect in the next one\n")
     assert parked.returncode == 0
     assert stopped.returncode == 1
     assert "there is nothing to stop" in stopped.stderr
@@ -251,7 +251,7 @@ def test_a_command_that_a_frozen_run_has_not_answered_holds_once_after_its_death
     project: Path,
 ) -> None:
     run = started(project)
-    run.send_signal(signal.SIGSTOP)  # it takes nothing any more
+    run.send_signal(signal.SIGSTOP)  # it accepts no more commands
 
     answer = give(journal_of(project), CapMoved("step_down"), patience=0.2)
     found = status(project)
@@ -295,7 +295,8 @@ def test_an_unparked_issue_lets_a_blocked_wave_go_on(project: Path) -> None:
     done = wavelane("unpark", project / "wave.yaml", "api#1")
     again = wavelane("run", project / "wave.yaml")
 
-    assert done.stdout == "api#1 is tried again; no run is under way: it holds in the next one\n"
+    later = "no run is under way: it takes effect in the next one"
+    assert done.stdout == f"api#1 is tried again; {later}\n"
     assert again.returncode == 0, again.stderr
 
 
@@ -366,11 +367,14 @@ def test_a_cap_on_the_command_line_is_set_when_a_run_is_continued(project: Path)
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "no such level": (("cap", "J", "many"), "give a whole number (0 is paused), or up, or down"),
-    "no such time": (("pause", "J", "--until", "soon"), "--until: 'soon' is no time; give an ISO"),
-    "a time that is past": (("pause", "J", "--until", "2020-01-01T00:00"), "give a time to come"),
-    "a start at no time": (("run", "W", "--pause-until", "x"), "--pause-until: 'x' is no time"),
+    "no such time": (
+        ("pause", "J", "--until", "soon"),
+        "--until: 'soon' is not a time; give an ISO",
+    ),
+    "a time that is past": (("pause", "J", "--until", "2020-01-01T00:00"), "give a future time"),
+    "a start at no time": (("run", "W", "--pause-until", "x"), "--pause-until: 'x' is not a time"),
     "a file that is not there": (("status", "none.yaml"), "none.yaml; give a journal, or a wave"),
-    "a wave that was not run": (("stop", "W"), "the wave was not run yet, or with --journal"),
+    "a wave that was not run": (("stop", "W"), "the wave has not been run yet, or only"),
     "a folder": (("status", "api"), "api"),
     "an addition from no wave file": (("add", "api/file.txt", "W"), "file.txt"),
     "a file that is neither": (("status", "api/file.txt"), "file.txt"),

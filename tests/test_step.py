@@ -44,7 +44,7 @@ from wavelane_model.wave import Issue, Wave
 
 
 def at(state: str, **settings: int) -> Model:
-    """One issue a#1 that is running, in review or merging, in a wave that cannot end by it."""
+    """One issue a#1 that is running, in review or merging, in a wave that does not end with it."""
     model = Model(wave_of("a#1", "b#1", "a#9"), limits=Limits(**settings))
     while model.record("a#1").state != state:
         model.end("a#1")
@@ -732,7 +732,7 @@ def test_a_stopped_run_that_is_started_again_goes_on_where_it_was() -> None:
     assert model.take(WaveStarted()) == ["review a#1"]
 
 
-# What is refused
+# Refusals
 
 
 REFUSED: list[Event] = [
@@ -795,7 +795,7 @@ def test_a_rejected_event_changes_nothing(event: Event) -> None:
             SessionEnded("a#1", 1, Approved()),
             'issue "a#1" is running, where a session cannot end with Approved',
         ),
-        (SessionEnded("a#1", 1, Stopped()), 'it was not asked to end session 1 of "a#1"'),
+        (SessionEnded("a#1", 1, Stopped()), 'no end of session 1 of "a#1" was ordered'),
         (CapMoved("set", 9), 'the cap is at 2 of 2, where "set" to 9 is not allowed'),
         (CapMoved("resume"), 'the cap is at 2 of 2, where "resume" is not allowed'),
         (WaveStarted(), "the wave has started already"),

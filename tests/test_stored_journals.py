@@ -1,4 +1,4 @@
-"""Journals that an earlier version has written still open, keep the rules, and can be continued."""
+"""Journals of an earlier version still open, keep the rules, and can be continued."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAYS_LATER: Final = 1_000_000.0
 
 
 class RecoveringPipeline(ScriptedPipeline):
-    """Everything ends well; what was in flight is gone on with, or discarded."""
+    """Every session succeeds; what was in flight is resumed or discarded."""
 
     async def recover(self, issue: Any, state: State) -> object:
         return Discarded() if issue.id == "ops#1" else Resumed()

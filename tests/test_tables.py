@@ -1,4 +1,4 @@
-"""The tables of time, as they stand on a terminal of 100 columns."""
+"""The tables of times, on a terminal of 100 columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wavelane.timeline.preview import preview
 
 
 def shown(view: RenderableType) -> str:
-    """What is printed, without the spaces at the ends of its lines."""
+    """The output without trailing spaces."""
     console = Console(file=StringIO(), width=100)
     console.print(view)
     assert isinstance(console.file, StringIO)
@@ -33,7 +33,7 @@ def row(text: str, first: str) -> list[str]:
     return next(words for line in text.splitlines() if (words := line.split())[:1] == [first])
 
 
-# How long it may take
+# Forecasts
 
 
 def test_each_cap_has_its_end_and_what_that_changes() -> None:
@@ -90,7 +90,7 @@ def test_a_long_chain_is_cut_in_its_middle() -> None:
     assert "a#0 → a#1 → a#2 → a#3 → a#4 → a#5 … 28 more … → a#34" in text.replace("\n", " ")
 
 
-# How it went
+# Histories
 
 
 def test_each_issue_has_what_it_worked_and_waited(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_the_end_is_compared_with_the_predicted_one(tmp_path: Path) -> None:
     for name, length, said in (
         ("later", 60, "predicted end: after 1:00 min; it was 2:00 min later"),
         ("earlier", 240, "predicted end: after 4:00 min; it was 1:00 min earlier"),
-        ("same", 180, "predicted end: after 3:00 min, and so it was"),
+        ("same", 180, "predicted end: after 3:00 min, which was right"),
     ):
         (tmp_path / name).mkdir()
 

@@ -1,4 +1,4 @@
-"""The search by swaps: what a move does to an order, and how good the found order is."""
+"""The tabu search: what a move does to an order, and how good the resulting order is."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_a_time_is_iso_8601_local_without_a_zone_or_a_delay(text: str, later: fl
     ],
 )
 def test_what_is_no_time_is_refused_with_what_a_time_looks_like(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time; give an ISO 8601 time such as"):
+    with pytest.raises(ValueError, match="is not a time; give an ISO 8601 time such as"):
         parse_time(text, NOW)
 
 

@@ -1,4 +1,4 @@
-"""`verify` believes every journal of a run that keeps the rules, and no other."""
+"""`verify` accepts every journal of a run that keeps the rules, and no other."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def test_a_journal_that_breaks_a_rule_fails_a_test_that_asserts_it_keeps_them(
         assert_keeps_the_rules(path)
 
 
-# What is no journal
+# Files that are not journals
 
 
 @pytest.mark.parametrize("content", [b"", b"precious", b"SQLite format 3\0" + b"x" * 4096])
@@ -418,7 +418,7 @@ def rotten(places: list[tuple[int, int]]) -> bytes:
 _sound = b""
 
 
-# What a journal keeps
+# What a journal stores
 
 
 @pytest.mark.parametrize(

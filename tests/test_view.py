@@ -1,4 +1,4 @@
-"""The view of a wave's state, and that the executor reads nothing else of it."""
+"""The view of a wave's state: the executor reads nothing else of it."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ OWN = {name for name in (*dir(WaveState), *dir(Record)) if not name.startswith("
 
 
 def trespasses(tree: ast.AST) -> Iterator[str]:
-    """What of a model's state is read that the view does not name, or set."""
+    """Attributes of a model's state that are set, or read without being in the view."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in INSIDES:
             yield node.module

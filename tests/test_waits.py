@@ -41,7 +41,7 @@ from wavelane_model.why import why
 
 
 class Followed:
-    """A wave, what its waits come to, and what `why` said of each issue, second for second."""
+    """A wave, its waits, and what `why` said about each issue in each second."""
 
     def __init__(self, state: WaveState) -> None:
         self.state = state
@@ -49,7 +49,7 @@ class Followed:
         self.said: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
 
     def take(self, event: Event, *, seconds: int = 0) -> None:
-        """Step an event, with which all is then as it is for some seconds."""
+        """Step an event, after which nothing changes for some seconds."""
         effects = step(self.state, event)
         self.waits.follow(self.state, event, effects)
         for issue in self.state.wave.issues:
@@ -125,7 +125,7 @@ def test_waits_come_to_what_why_has_said(
 
 
 def events(state: WaveState) -> Iterator[Event]:
-    """What may happen next; not all of it is legal."""
+    """Possible next events; some are illegal."""
     ids = [issue.id for issue in state.wave.issues]
     yield from (CapMoved("pause"), CapMoved("resume"), CapMoved("step_down"), StopRequested())
     yield from (CapMoved("step_up"), RunCutOff(), WaveStarted())

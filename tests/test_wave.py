@@ -94,7 +94,7 @@ def test_a_dependency_that_is_not_in_the_wave_is_named_with_what_to_do() -> None
 
 def test_an_id_that_is_there_twice_is_named() -> None:
     assert problems(Issue("api#1", "api"), Issue("api#1", "web")) == [
-        'issue "api#1" is there twice; ids are unique in a wave'
+        'issue "api#1" is listed twice; ids are unique in a wave'
     ]
 
 
@@ -138,7 +138,7 @@ def test_an_estimate_that_is_no_length_of_time_is_named(estimate: float) -> None
 @pytest.mark.parametrize("label", ["", " ", "two\nlines", "nul\0", "half \ud800", 7])
 def test_a_label_that_is_no_text_of_one_line_is_named(label: Any) -> None:
     assert problems(Issue("api#1", "api", labels=["bug", label])) == [
-        f'issue "api#1" has the label {label!r}; give a text of one line'
+        f'issue "api#1" has the label {label!r}; give one line of text'
     ]
 
 
@@ -151,13 +151,13 @@ def test_a_cycle_is_named_from_its_first_id_round_to_it_again() -> None:
 
     assert found == [
         "these issues wait for each other: api#1 → web#1 → app#1 → api#1; "
-        "take one of these dependencies away"
+        "remove one of these dependencies"
     ]
 
 
 def test_an_issue_that_depends_on_itself_is_a_cycle() -> None:
     assert problems(Issue("api#1", "api", ["api#1"])) == [
-        "these issues wait for each other: api#1 → api#1; take one of these dependencies away"
+        "these issues wait for each other: api#1 → api#1; remove one of these dependencies"
     ]
 
 
@@ -171,10 +171,8 @@ def test_two_cycles_are_both_named_and_what_waits_for_them_is_not() -> None:
     )
 
     assert found == [
-        "these issues wait for each other: api#1 → api#2 → api#1; "
-        "take one of these dependencies away",
-        "these issues wait for each other: web#1 → web#2 → web#1; "
-        "take one of these dependencies away",
+        "these issues wait for each other: api#1 → api#2 → api#1; remove one of these dependencies",
+        "these issues wait for each other: web#1 → web#2 → web#1; remove one of these dependencies",
     ]
 
 

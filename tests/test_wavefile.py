@@ -1,4 +1,4 @@
-"""The wave file: what it may say, what it comes to, and how it is refused."""
+"""The wave file: what it may contain, what it means, and how it is refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def only_problem(text: str, path: str = "wave.yaml") -> str:
     return problem
 
 
-# What a good file comes to.
+# Valid files.
 
 
 def test_the_smallest_file_gets_the_defaults(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_anchors_and_aliases_are_yaml_and_may_be_used() -> None:
     assert found.issues[1].depends_on == ("two",)
 
 
-# What is refused, and how.
+# Refusals.
 
 
 def test_all_problems_are_told_at_once_each_with_its_line() -> None:
@@ -313,11 +313,11 @@ def test_all_problems_are_told_at_once_each_with_its_line() -> None:
         'wave.yaml:18: issues[1].depends_on: issue "api#2" depends on "nix#1", which is not in '
         "the wave; add it, or list it under done",
         "wave.yaml:18: issues[1].depends_on: these issues wait for each other: "
-        "api#2 → api#3 → api#2; take one of these dependencies away",
+        "api#2 → api#3 → api#2; remove one of these dependencies",
         "wave.yaml:21: issues[2].id: is missing; add it",
         "wave.yaml:25: issues[3].priority: is 'high'; give a whole number from -1000000000 to "
         "1000000000",
-        'wave.yaml:26: issues[4].id: issue "api#3" is there twice; ids are unique in a wave',
+        'wave.yaml:26: issues[4].id: issue "api#3" is listed twice; ids are unique in a wave',
         "wave.yaml:28: issues[4].estimate: is '3 days'; give seconds, 0 or more, or a time such as "
         "90s, 30m, 2h or 1h30m",
         "wave.yaml:29: issues[4].labels[1]: is a mapping; give a text",
@@ -331,7 +331,7 @@ def test_a_key_that_is_there_twice_is_not_overridden_in_silence() -> None:
 
 
 def test_every_copy_of_an_id_is_told_at_its_own_line() -> None:
-    twice = 'issue "api#1" is there twice; ids are unique in a wave'
+    twice = 'issue "api#1" is listed twice; ids are unique in a wave'
 
     found = problems(SMALL + "  - {id: api#1, repo: api}\n" * 2)
 
@@ -381,13 +381,16 @@ def test_a_name_that_cannot_be_part_of_a_branch_is_refused() -> None:
             "review: is an empty list; give a command: a text for the shell, or a list of words "
             "with the program first",
         ),
-        ("work_dir: ''", "work_dir: is empty; fill it in (what starts with # has to be in quotes)"),
+        (
+            "work_dir: ''",
+            "work_dir: is empty; fill it in (a value that starts with # must be in quotes)",
+        ),
         ("done: {a: b}", "done: is a mapping; give a list"),
         ("done: [a, [b]]", "done[1]: is a list; give a text"),
         ("review: !!python/name:os.system x", "review: has the tag"),
         ('review: "\\0"', "review: has a NUL character in it; take it out"),
         ('review: "\\ud800"', "review: has one half of a character (\\ud800 to \\udfff)"),
-        ("? [a]\n: b", "has a key that is no text; give a text"),
+        ("? [a]\n: b", "has a key that is not a text; give a text"),
         ("verbose: yes", "verbose: is not a key of a wave file; those known here are wave, "),
         ("<<: {cap: 1}", "['<<']: is not a key of a wave file; those known here are wave, "),
     ],
@@ -399,7 +402,7 @@ def test_a_wrong_value_is_named_with_the_remedy(line: str, problem: str) -> None
 def test_a_dependency_that_yaml_takes_for_a_comment_is_explained() -> None:
     assert only_problem(SMALL + "    depends_on:\n      - #4\n") == (
         "wave.yaml:9: issues[0].depends_on[0]: is empty; "
-        "fill it in (what starts with # has to be in quotes)"
+        "fill it in (a value that starts with # must be in quotes)"
     )
 
 
@@ -565,7 +568,7 @@ def test_the_schema_helps_with_every_key_and_knows_the_short_forms() -> None:
     assert schema["$defs"]["LimitsEntry"]["properties"]["checkpoints"]["minimum"] == 1
 
 
-# Problems of the wave stand where the file says what is wrong.
+# Problems of the wave have their place in the file.
 
 OF_A_WAVE: dict[str, tuple[str, int, Location]] = {
     "duplicate-id": ("{id: a, repo: api}, {id: a, repo: api}", 2, ("issues", 2, "id")),
@@ -613,7 +616,7 @@ def test_a_problem_of_a_value_says_which_issue_or_repo_it_belongs_to() -> None:
     ]
 
 
-# Nothing but WaveFileError, whatever comes.
+# No error but WaveFileError, whatever the input.
 
 JSON_LIKE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

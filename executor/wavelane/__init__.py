@@ -2,7 +2,7 @@
 
     report = await Scheduler(Wave(issues), pipeline).run()
 
-Everything public is importable from here; what tests of an engine need is in `wavelane.testing`.
+Everything public is importable from here; helpers for testing an engine are in `wavelane.testing`.
 """
 
 from wavelane.control.inbox import give

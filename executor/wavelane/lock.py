@@ -1,11 +1,11 @@
-"""Locks: a journal has one scheduler at a time, and so has a folder of worktrees.
+"""Locks: a journal has at most one scheduler at a time, and so does a folder of worktrees.
 
-An advisory lock on a file beside what it protects. The kernel releases it when its owner dies,
-however it dies. The file names the owner; it is removed when the lock is released in order. The
-file that a killed owner has left is taken over.
+A lock is an advisory lock on a file beside what it protects. The kernel releases it when its owner
+dies, in whatever way. The file names the owner and is removed when the lock is released normally. A
+file left by a killed owner is taken over.
 
-A scheduler keeps the lock as long as its run. A command that is given while no run is under way
-takes it *briefly*, and every other process that wants it then waits.
+A scheduler keeps the lock for the whole of its run. A command given while no run is under way takes
+it *briefly*, and every other process that wants it then waits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _READER_WAIT: Final = 0.2
-"""Seconds to wait for a process that only looks who the owner is."""
+"""Seconds to wait for a process that is only reading who the owner is."""
 _BRIEF_OWNER_WAIT: Final = 30.0
 """Seconds to wait for an owner that keeps the lock briefly."""
 _RETRY_DELAY: Final = 0.01
@@ -27,12 +27,12 @@ _RETRY_DELAY: Final = 0.01
 
 
 class LockOwner(NamedTuple):
-    """The process that has taken a journal.
+    """The process that has taken a journal's lock.
 
     Attributes:
-        pid: Its process id; 0: it has not said yet.
-        since: When it took it, in seconds since the epoch.
-        briefly: It only carries out a command; no run is under way.
+        pid: Its process id; 0: not written yet.
+        since: When it took the lock, in seconds since the epoch.
+        briefly: It is only executing a command; no run is under way.
     """
 
     pid: int
@@ -47,28 +47,28 @@ class LockOwner(NamedTuple):
 
 
 class InUseError(RuntimeError):
-    """Another process has a lock; the text names what it protects, and the owner."""
+    """Another process has a lock; the text names the owner and what the lock protects."""
 
 
 class Lock:
-    """The lock of a file or folder, from its making until `release`.
+    """The lock of a file or folder, held from construction until `release`.
 
     Attributes:
-        owner: This process, as the lock's file names it to others.
+        owner: This process, as the lock file names it to others.
     """
 
     def __init__(self, path: Path, what: str, advice: str, *, briefly: bool = False) -> None:
         """Take the lock.
 
         Args:
-            path: The file or folder that it protects.
-            what: What that is called in an error, e.g. "journal".
+            path: The file or folder that the lock protects.
+            what: What an error calls it, e.g. "journal".
             advice: What to do when it is in use.
-            briefly: It is soon released, so that other processes wait for it.
+            briefly: It is released soon, so other processes wait for it.
 
         Raises:
             InUseError: Another process has it.
-            OSError: Its file cannot be made.
+            OSError: The lock file cannot be made.
         """
         self._path = _lock_file_of(path)
         self._fd = _acquire(self._path, f"{what} {path}", advice)
@@ -89,7 +89,7 @@ class Lock:
 
 
 def owner_of(path: Path) -> LockOwner | None:
-    """Which process has the lock of `path` now; None where none has it."""
+    """The process that has the lock of `path` now; None if no process has it."""
     try:
         fd = os.open(_lock_file_of(path), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -107,7 +107,7 @@ def _lock_file_of(path: Path) -> Path:
 
 
 def _acquire(lock: Path, what: str, advice: str) -> int:
-    """The descriptor of the lock file, locked, and still the one that is at its path."""
+    """The descriptor of the lock file, locked, and still the file at its path."""
     began = time.monotonic()
     while True:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -138,14 +138,14 @@ def _try_lock(fd: int, how: int) -> bool:
 
 
 def _is_at(fd: int, path: Path) -> bool:
-    """Whether the file was not removed by its last owner before it was locked here."""
+    """Whether the file is still at its path: its last owner may have removed it meanwhile."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(fd), path.stat())
     return False
 
 
 def _owner_named_in(fd: int) -> LockOwner:
-    """The owner that the file names; the owner may not have written it yet."""
+    """The owner named in the file; the owner may not have written it yet."""
     try:
         pid, since, *briefly = json.loads(os.pread(fd, 200, 0))
         return LockOwner(int(pid), float(since), any(briefly))

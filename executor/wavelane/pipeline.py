@@ -1,9 +1,9 @@
 """The pipeline: how one issue is implemented, reviewed and merged. The engine supplies it.
 
-The scheduler calls these three and nothing else. A call that raises, times out or returns what it
-may not return counts as a failure of that step. A call may be cancelled at any await, by
-`asyncio` cancellation; it is to clean up and let the `CancelledError` through. A merge that is in
-when the cancellation arrives returns `Merged()` all the same.
+The scheduler calls these three methods and nothing else. A call that raises, times out or returns
+something it may not return counts as a failure of that step. A call may be cancelled at any await,
+by `asyncio` cancellation; it must clean up and let the `CancelledError` through. A merge that is
+in when the cancellation arrives still returns `Merged()`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from wavelane_model.wave import ISSUE_FIELDS, Issue
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment(Issue):
-    """The issue as it is handed to a pipeline: with what the call needs to act.
+    """An issue as a pipeline receives it, with everything the call needs to act.
 
-    It equals the `Issue` that it was made from.
+    It equals the `Issue` it was made from.
 
     Attributes:
-        session: Number of this session or merge among all of the issue, from 1.
+        session: Number of this session or merge among all those of the issue, from 1.
         attempt: Number of the implementing session, from 1.
         round: How many reviews have requested changes since the issue was queued or unparked.
-        checkpoint: How many checkpoints were made since the last review.
+        checkpoint: How many checkpoints there have been since the last review.
         failures: How many steps have failed since the issue was queued or unparked.
-        feedback: What the last review, conflict or checkpoint had to say, or "".
+        feedback: What the last review, conflict or checkpoint reported, or "".
     """
 
     _: KW_ONLY
@@ -52,61 +52,61 @@ class Assignment(Issue):
 
 
 class SessionFailed(Exception):
-    """Raise it to fail a step with a sentence of your own; its text is the error as it stands."""
+    """Raise it to fail a step with an error text of your own, which is recorded unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """After a crash: what is there of the issue can be gone on with, and no session of it lives.
+    """After a crash: the issue's work can be continued, and none of its sessions is alive.
 
-    A review or a merge that was under way is made again; what was being implemented is gone on with
-    by a fresh session.
+    An interrupted review or merge is made again; an interrupted implementation is continued by a
+    fresh session.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """After a crash: nothing is left of the attempt, and no session of it lives.
+    """After a crash: nothing is left of the attempt, and none of its sessions is alive.
 
     The issue is queued again and starts clean, at no charge.
     """
 
 
 Found = Merged | Resumed | Discarded | Blocked
-"""What is left of an issue after a crash. `Blocked`: it is not known; the reason says why."""
+"""What is left of an issue after a crash. `Blocked`: unknown; the reason says why."""
 
 
 class Recovering(Protocol):
-    """A pipeline that can say after a crash what is left of an issue."""
+    """A pipeline that can find out after a crash what is left of an issue."""
 
     async def recover(self, issue: Assignment, state: State) -> Found:
-        """Look what is left of an issue that was in flight when its run ended.
+        """Find out what is left of an issue that was in flight when its run ended.
 
         Called once for each issue in flight, before anything starts, and again if the process dies
-        before it has returned. It sees to it that no session of the issue lives any more.
+        before it has returned. It must make sure that no session of the issue is still alive.
 
         Args:
             issue: The issue, as for its next call.
-            state: The state that it was in.
+            state: The state it was in.
 
         Returns:
-            What is left. `Merged()` only when the merge is in: it is not made again.
+            What is left. Return `Merged()` only if the merge is in: it is not made again.
         """
         ...
 
 
 class Extensible(Protocol):
-    """A pipeline that has to know how to work on issues that are added from outside."""
+    """A pipeline that needs to know how to work on issues added from outside."""
 
     def extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
-        """Take in issues that are about to be added.
+        """Accept issues that are about to be added.
 
         Args:
             issues: The issues.
-            details: How each is to be worked on, by id.
+            details: How to work on each, by id.
 
         Raises:
-            ValueError: It cannot work with these details, in words; nothing is added then.
+            ValueError: It cannot work with these details; the text says why. Nothing is added then.
         """
         ...
 
@@ -114,8 +114,8 @@ class Extensible(Protocol):
 class Pipeline(Protocol):
     """What the scheduler drives. All three are coroutines; see also `Recovering`, `Extensible`.
 
-    What a call raises is a failure of that step. A call may be cancelled at any await; it cleans up
-    and lets the `CancelledError` through.
+    An exception from a call is a failure of that step. A call may be cancelled at any await; it
+    cleans up and lets the `CancelledError` through.
     """
 
     async def implement(
@@ -140,7 +140,7 @@ class Pipeline(Protocol):
         ...
 
     async def merge(self, issue: Assignment) -> Merged | Conflicted | Blocked | None:
-        """Merge the issue. It has its repo's merge turn.
+        """Merge the issue, which has its repo's merge turn.
 
         Args:
             issue: The issue.
@@ -165,10 +165,10 @@ def assignment(
     failures: int = 0,
     feedback: str = "",
 ) -> Assignment:
-    """`issue`, with what one call needs to know: the fields that `Assignment` adds.
+    """`issue`, with the fields that `Assignment` adds.
 
     Its slots are filled directly: one is made for every session, and `Assignment(…)` takes three
-    times as long, because what is frozen sets each field through `object.__setattr__`.
+    times as long, because a frozen class sets each field through `object.__setattr__`.
     """
     made = object.__new__(Assignment)
     of_issue = _OF_ISSUE(issue)

@@ -18,7 +18,7 @@ class StepKind(NamedTuple):
     step: Step
     state: State
     default: Outcome | None
-    """What None stands for."""
+    """The outcome that None stands for."""
 
 
 KINDS: Final[dict[type[StartOrder], StepKind]] = {

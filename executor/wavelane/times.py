@@ -2,9 +2,9 @@
 
     2026-11-26T14:30            local time; a space may stand for the T, and seconds may follow
     2026-11-26T14:30:00Z        with a zone: Z, or an offset such as +01:00
-    +90s  +30m  +2h  +1d        from now; +1h30m is one, too
+    +90s  +30m  +2h  +1d        from now; units can be combined: +1h30m
 
-They become seconds since the epoch.
+They are converted to seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 HOW: Final = "an ISO 8601 time such as 2026-11-26T14:30 (local) or …14:30Z, or a delay such as +30m"
-"""What a time looks like, for help texts and errors."""
+"""What a time looks like, for help texts and error messages."""
 
 _DELAY: Final = re.compile(r"\+(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _UNITS: Final = (86_400, 3600, 60, 1)
@@ -27,27 +27,27 @@ _AT_THE_END: Final = re.compile(
     rf"(?:^|(?<=[\s(:=,]))({_TIME.pattern}|\+\d\w*)[.,;)!]*\s*$", re.ASCII | re.IGNORECASE
 )
 _LATEST: Final = 253_402_214_400.0
-"""The last day of the year 9999: later than that there is no date to show in some zone."""
+"""The last day of the year 9999: some time zone cannot show a date later than that."""
 
 
 def parse_time(text: str, now: float) -> float:
-    """The time that `text` says, in seconds since the epoch; it may lie in the past.
+    """The time that `text` gives, in seconds since the epoch; it may lie in the past.
 
     Args:
         text: An ISO 8601 time, or a delay such as +30m.
         now: The time that delays count from, in seconds since the epoch.
 
     Raises:
-        ValueError: It is no time; the text says what one looks like.
+        ValueError: It is not a time; the text says what one looks like.
     """
     found = _delayed(text.strip(), now) if text.strip().startswith("+") else _at(text.strip())
     if found is None or not is_time(found):
-        raise ValueError(f"{text!r} is no time; give {HOW}")
+        raise ValueError(f"{text!r} is not a time; give {HOW}")
     return found
 
 
 def time_at_end(text: str, now: float) -> float | None:
-    """The time with which a line of a program's output ends, if it does and the time is to come.
+    """The time at the end of a line of a program's output, if there is one and it is in the future.
 
     "the quota resets at 2026-11-26T14:30:00Z.", "try again in +30m"
     """
@@ -62,7 +62,7 @@ def time_at_end(text: str, now: float) -> float | None:
 
 
 def is_time(at: float) -> bool:
-    """Whether there is a date for it: not before 1970, nor after 9999."""
+    """Whether it can be shown as a date: not before 1970, nor after 9999."""
     return 0 <= at < _LATEST
 
 

@@ -1,8 +1,8 @@
 """The cap: how many issues may be in flight, as one table.
 
-The cap has a `ceiling` (N) and a `level` between 0, called *paused*, and N. The monitor moves it
-`N → … → 1 → paused` one level at a time, or to a level, or pauses and resumes. A move that is not
-in the table changes nothing: stepping down when paused, up at the ceiling, resuming what is not
+The cap has a `ceiling` (N) and a `level` between 0, called *paused*, and N. It moves `N → … → 1 →
+paused` one level at a time, or to a given level, or by a pause and its end. A move that is not in
+the table changes nothing: a step down when paused, a step up at the ceiling, a resume when not
 paused.
 """
 
@@ -85,12 +85,12 @@ def moved(cap: Cap, move: CapMove, asked: int = 0) -> Cap | None:
 
 
 def level_name(level: int) -> str:
-    """How a level is called: its number, or "paused"."""
+    """The name of a level: its number, or "paused"."""
     return str(level) if level else "paused"
 
 
 class CapEdge(NamedTuple):
-    """One transition of the machine for one ceiling; `when` says which case of the move it is."""
+    """One transition of the machine for one ceiling; `when` names the case of the move."""
 
     move: CapMove
     source: int
@@ -122,7 +122,7 @@ def _case(move: CapMove, before: int, asked: int) -> str:
 def machine(ceiling: int, model: Any = None) -> Machine:
     """The cap with `ceiling` levels as a `transitions` machine.
 
-    Moves that depend on more than the level carry it as a condition: `asks_2`, `was_3`.
+    A move that depends on more than the level has a condition: `asks_2`, `was_3`.
     """
     from transitions import Machine
 
@@ -143,7 +143,7 @@ def machine(ceiling: int, model: Any = None) -> Machine:
 
 
 class _AnyCase:
-    """Stands for a cap for which every case may be so."""
+    """A cap for which every case may apply."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("asks_", "was_")):

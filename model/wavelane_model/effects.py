@@ -1,4 +1,4 @@
-"""Effects: what is to be done, in the imperative. They are all that a step answers."""
+"""Effects: orders, in the imperative. A step has no other output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from wavelane_model.lifecycle import State, Trigger
 
 RunOutcome = Literal["complete", "blocked", "stopped", "unfinished"]
-"""How a run ended; "unfinished": it was cut off."""
+"""How a run ended; "unfinished" means that it was cut off."""
 
 
 class StartImplementing(NamedTuple):
@@ -41,7 +41,7 @@ class EndSession(NamedTuple):
 class WakeAt(NamedTuple):
     """Report `PostponementEnded` of `issue` at `until`, seconds since the epoch.
 
-    None: after the delay that the limits name.
+    None: after the delay in the limits.
     """
 
     issue: str
@@ -49,7 +49,7 @@ class WakeAt(NamedTuple):
 
 
 class ResumeAt(NamedTuple):
-    """Report `PauseEnded` at `until`, seconds since the epoch. An earlier order is void."""
+    """Report `PauseEnded` at `until`, seconds since the epoch. It replaces an earlier order."""
 
     until: float
 
@@ -57,7 +57,7 @@ class ResumeAt(NamedTuple):
 class EndReservationAt(NamedTuple):
     """Report `ReservationEnded` of `issue` at `until`, seconds since the epoch.
 
-    An earlier order is void.
+    It replaces an earlier order.
     """
 
     issue: str

@@ -1,4 +1,4 @@
-"""Events: what has happened, in the past tense. They are all that a step takes in."""
+"""Events: what has happened, in the past tense. A step has no other input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WaveStarted:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """Session number `session` of `issue` (a merge too) is over and gone, with `outcome`."""
+    """Session or merge number `session` of `issue` is over and gone, with `outcome`."""
 
     issue: str
     session: int
@@ -40,33 +40,33 @@ class PostponementEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunCutOff:
-    """The process that ran the wave is gone, and had not ended the run."""
+    """The process that ran the wave is gone without having ended the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptDiscarded:
-    """Between runs: nothing is left of the attempt at `issue`, and none of its sessions lives."""
+    """Between runs: nothing is left of the attempt at `issue`; none of its sessions is alive."""
 
     issue: str
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResumed:
-    """Between runs: what is there of `issue` can be gone on with; none of its sessions lives."""
+    """Between runs: `issue` can continue from what is left; none of its sessions is alive."""
 
     issue: str
 
 
 @dataclass(frozen=True, slots=True)
 class MergeFound:
-    """Between runs: the merge of `issue` is in; none of its sessions lives."""
+    """Between runs: the merge of `issue` went in; none of its sessions is alive."""
 
     issue: str
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptUnclear:
-    """Between runs: how far `issue` came is not known, for `reason`; no session of it lives."""
+    """Between runs: it is unclear how far `issue` came (`reason`); no session of it is alive."""
 
     issue: str
     reason: str
@@ -79,7 +79,7 @@ class WaveAmended:
     Attributes:
         issues: The new and the changed ones.
         done: Further ids outside the wave that are done already.
-        experience: Takes the place of the wave's; None: that stays.
+        experience: Replaces the wave's; None leaves it as it is.
     """
 
     issues: tuple[Issue, ...]
@@ -103,10 +103,10 @@ class Reservation:
 class OrderPlanned:
     """Issues of equal inherited priority are to be admitted in `order`, before all others.
 
-    It replaces an earlier plan. What `order` does not name follows in the usual order.
-    `reservations` are the lanes that are better left idle for a while: one that is reserved already
-    stays so until the earlier of the two times; none is reserved for what has had its reservation,
-    or for what a human has to come before.
+    It replaces an earlier plan. Issues that `order` does not name follow in the usual order.
+    `reservations` are lanes to keep idle for a while. A lane that is reserved already stays so
+    until the earlier of the two times; none is reserved for an issue that has had its reservation
+    or that waits for a human.
     """
 
     order: tuple[str, ...]
@@ -115,7 +115,7 @@ class OrderPlanned:
 
 @dataclass(frozen=True, slots=True)
 class ReservationEnded:
-    """The time `until`, until which the lane of `issue` was to be reserved for it, has come."""
+    """The time `until`, at which the reservation for `issue` ends, has come."""
 
     issue: str
     until: float
@@ -126,7 +126,7 @@ class CapMoved:
     """The cap was moved, or is to be.
 
     Attributes:
-        move: How.
+        move: Which way.
         level: The level that "set" asks for.
         until: When a pause ends by itself, in seconds since the epoch; None: never.
     """
@@ -149,7 +149,7 @@ class ParkRequested:
 
     Attributes:
         issue: Its id.
-        reason: What the human has to see to.
+        reason: What the human has to decide or do.
     """
 
     issue: str
@@ -158,7 +158,7 @@ class ParkRequested:
 
 @dataclass(frozen=True, slots=True)
 class UnparkRequested:
-    """A parked issue is to be tried again, its counters anew.
+    """A parked issue is to be tried again, with its counters reset.
 
     Attributes:
         issue: Its id.
@@ -180,12 +180,12 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """The run is to end as soon as the sessions that run and the merges that are ready are over."""
+    """The run is to end once the running sessions and the ready merges are over."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeTurnRequested:
-    """A merge of another's into `repo` was asked for, under the name `ticket`."""
+    """A turn for a merge of the engine's own into `repo` was requested, named `ticket`."""
 
     repo: str
     ticket: str
@@ -193,7 +193,7 @@ class MergeTurnRequested:
 
 @dataclass(frozen=True, slots=True)
 class MergeTurnReturned:
-    """`ticket` needs its turn in `repo` no longer, or has no more use for its place."""
+    """`ticket` no longer needs its turn in `repo`, or its place in the queue."""
 
     repo: str
     ticket: str

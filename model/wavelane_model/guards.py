@@ -1,6 +1,6 @@
-"""What each guard of the issue table means on a state: one predicate a name.
+"""What each guard of the issue table means on a state: one predicate per name.
 
-`lifecycle.GUARDS` has the sentence that each of them makes true.
+`lifecycle.GUARDS` says the same in words.
 """
 
 from __future__ import annotations

@@ -1,21 +1,20 @@
-"""The usage ladder: which level the cap has at which reading of a usage meter.
+"""The usage ladder: the level of the cap for each reading of a usage meter.
 
 A ladder for a cap with ceiling N has N steps, which are utilisations in percent. Rules:
 
-1. A step is *reached* at a reading at or above it. Each step that is reached takes a level away, so
-   the level is N below the first step and 0, paused, from the last step on.
+1. A step is *reached* at a reading at or above it. Each reached step takes one level away, so the
+   level is N below the first step and 0, paused, from the last step on.
 2. A step is *released* at a reading that is at least `margin` points below it. At a reading of 0
-   all steps are released, or a run whose first step is below the margin would never come back.
-3. The level goes down at once, as far as steps are reached, and up at once, as far as steps are
-   released. Between the two it stays where it is.
+   all steps are released; otherwise a run whose first step is below the margin would never recover.
+3. The level goes down as soon as steps are reached, and up as soon as steps are released. In
+   between it stays where it is.
 
-Both ways may take several levels in one answer, so that the same reading, asked again, changes
-nothing: a meter that is reset brings the run back at the next reading, and not N readings later.
+One reading may move the level by several, so the same reading again changes nothing: after a reset
+of the meter the run recovers at the next reading, not N readings later.
 
-So a level that has gone down goes up again only after the meter has fallen from a step to where
-that step is released, and a level that has gone up goes down again only after the meter has risen
-as far. Between two changes in opposite directions lie `margin` points, or the whole of a step that
-is below the margin; readings that move less than that never make the level go back and forth.
+So between two changes of the level in opposite directions the meter moves by `margin` points, or by
+the whole of a step that is below the margin. Smaller movements never make the level go back and
+forth.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from typing import Final
 from wavelane_model.cap import Cap
 
 THRESHOLD: Final = 80.0
-"""Percent: where a ladder pauses, if not said otherwise."""
+"""The utilisation, in percent, at which a ladder pauses by default."""
 MARGIN: Final = 10.0
 """Percentage points that the meter falls below a step before it is released."""
 
@@ -45,10 +44,9 @@ class UsageLadder:
             scheduler.cap.set(level)
             await asyncio.sleep(300)
 
-    The ladder knows the current level and not who set it. What an operator sets by hand is
-    corrected at the next reading, up as well as down, and a pause is lifted if the meter is low. A
-    limit of the operator's goes around the ladder: `scheduler.cap.set(min(limit, level))`, with a
-    limit of 0 for a pause that lasts.
+    The ladder knows the current level but not who set it. The next reading corrects a level set by
+    hand, up or down, and lifts a pause if the meter is low. To keep a limit of your own, apply it
+    to the ladder's level: `scheduler.cap.set(min(limit, level))`; a limit of 0 is a lasting pause.
 
     Attributes:
         steps: Utilisations in percent, above 0, at most 100, each higher than the one before; one
@@ -58,7 +56,7 @@ class UsageLadder:
 
     Raises:
         ValueError: For steps or a margin out of range.
-        TypeError: For steps or a margin that are no numbers.
+        TypeError: For steps or a margin that are not numbers.
     """
 
     steps: Sequence[float]
@@ -88,7 +86,7 @@ class UsageLadder:
 
         Raises:
             ValueError: For a value out of range.
-            TypeError: For what is no number.
+            TypeError: For a value that is not a number.
         """
         Cap.at(ceiling)
         if not _is_number(threshold):
@@ -100,7 +98,7 @@ class UsageLadder:
 
     @property
     def ceiling(self) -> int:
-        """The level below the first step: as many as there are steps."""
+        """The level below the first step: the number of steps."""
         return len(self.steps)
 
     @property
@@ -113,15 +111,15 @@ class UsageLadder:
 
         Args:
             utilisation: The reading, in percent (not a fraction of 1). Above 100 counts as full.
-            current: The level that holds now; 0 is paused.
+            current: The current level; 0 is paused.
 
         Returns:
             The level, from 0 (paused) to the ceiling.
 
         Raises:
-            ValueError: For a reading below 0 or NaN, which a meter gives when it does not know:
+            ValueError: For a reading that is negative or NaN, as meters give when they do not know:
                 then leave the cap as it is. Also for a current level that the ladder does not have.
-            TypeError: For what is no number.
+            TypeError: For a value that is not a number.
         """
         _check_reading(utilisation)
         self._check_level(current)

@@ -1,11 +1,11 @@
-"""Lanes: of each repo, who is active in it, who waits to be active again, and who merges into it.
+"""Lanes: who is active in each repo, who waits to be active again, and who merges into it.
 
-An issue holds its lane while it is active. Rework waits for the lane in the order in which it came.
-The merge queue is first come, first served: positions of issues, and the tickets of others who
-merge into the repo.
+An issue holds its lane while it is active. Rework waits for the lane in order of arrival. The merge
+queue is first come, first served; in it are positions of issues, and tickets of others who merge
+into the repo.
 
-`Lanes` also keeps what a step has to look at next: lanes that are free and have rework waiting, and
-lanes whose merge queue is not empty and whose turn is free.
+`Lanes` also keeps track of what a step has to look at next: free lanes with rework waiting, and
+lanes with a merge queue and a free turn.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Lane:
         return self.holder is None and not self.rework
 
     def next_merge(self) -> int | str | None:
-        """Who is first in the merge queue."""
+        """The first in the merge queue."""
         return next(iter(self.merges), None)
 
     def clone(self) -> Lane:
@@ -52,7 +52,7 @@ class Lane:
         return twin
 
     def key(self) -> tuple[object, ...]:
-        """All that tells two lanes apart."""
+        """Everything that distinguishes two lanes."""
         return (self.holder, tuple(self.rework), tuple(self.merges), self.turn)
 
 
@@ -60,9 +60,9 @@ class Lanes(list[Lane]):
     """All lanes of a wave, in the order of its repos.
 
     Attributes:
-        due: numbers of the lanes that are free and have rework waiting.
-        turns_due: numbers of the lanes whose merge queue is not empty and whose turn is free.
-        tickets: how many turns others wait for or have.
+        due: numbers of the free lanes with rework waiting.
+        turns_due: numbers of the lanes with a merge queue and a free turn.
+        tickets: how many tickets wait for a turn or have one.
     """
 
     __slots__ = ("due", "tickets", "turns_due")
@@ -85,7 +85,7 @@ class Lanes(list[Lane]):
     # Who is active
 
     def await_(self, record: Record) -> None:
-        """Let `record` wait for its lane, to be worked on again."""
+        """Make `record` wait for its lane, for rework."""
         lane = self[record.lane]
         lane.rework[record.position] = None
         if lane.holder is None:
@@ -99,7 +99,7 @@ class Lanes(list[Lane]):
         self.due.pop(record.lane, None)
 
     def leave(self, record: Record) -> bool:
-        """Take the lane, or the place of one that waits for it, from `record`.
+        """Take the lane, or the place among those that wait for it, from `record`.
 
         Returns:
             Whether the lane has become free for an admission.
@@ -132,7 +132,7 @@ class Lanes(list[Lane]):
         self.free_turn(number, who)
 
     def free_turn(self, number: int, who: int | str) -> None:
-        """Take the turn back from `who`, if it has it; a place in the queue is kept."""
+        """Take the turn back from `who`, if it has the turn; it keeps its place in the queue."""
         lane = self[number]
         if lane.turn == who:
             lane.turn = None
@@ -142,7 +142,7 @@ class Lanes(list[Lane]):
             self.turns_due.pop(number, None)
 
     def waiting_tickets(self, repos: Sequence[str]) -> list[tuple[str, str]]:
-        """Repo and ticket of all others who wait for a merge turn or have one."""
+        """Repo and name of each ticket that waits for a merge turn or has one."""
         return [
             (repo, who)
             for repo, lane in zip(repos, self, strict=True)
@@ -151,7 +151,7 @@ class Lanes(list[Lane]):
         ]
 
     def drop_tickets(self) -> None:
-        """Take all others out of the merge queues: whoever waited or merged there is gone."""
+        """Remove all tickets from the merge queues: their owners are gone."""
         for number, lane in enumerate(self):
             for who in [who for who in lane.merges if isinstance(who, str)]:
                 self.leave_merges(number, who)

@@ -1,17 +1,17 @@
-"""Lengths: what each issue is expected to take, in seconds. The first of these that is known:
+"""Lengths: how long each issue is expected to take, in seconds. The first of these that is known:
 
 1. its estimate;
-2. the median of what finished issues of its repo have taken that share all of its labels; where
-   there are fewer than 3, of those that share all but one of them, and so on, down to one label;
-3. the median of what finished issues of its repo have taken;
-4. the median of the estimates in its repo;
-5. the median of what all finished issues have taken;
+2. the median length of the finished issues of its repo that share all of its labels; if there are
+   fewer than 3, of those that share all but one, and so on, down to one label;
+3. the median length of the finished issues of its repo;
+4. the median estimate in its repo;
+5. the median length of all finished issues;
 6. the median of all estimates.
 
-So what is nearer to an issue counts before what is farther, and what was taken before what was
-estimated. Where nothing at all is known each length is 1, and the unit is a session.
+So nearer issues count before farther ones, and times taken before estimates. If nothing is known,
+each length is 1, and the unit is a session.
 
-Finished are the issues of the wave's experience, and those of the wave itself that are named.
+The finished issues are those of the wave's experience, and those of the wave that the caller gives.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ share labels, from those of its repo, or from all; by the estimates of others; o
 LEARNED: Final[frozenset[Origin]] = frozenset(("labels", "repo", "all"))
 """The origins from which a length is learned."""
 FEWEST: Final = 3
-"""How many finished issues with the same labels it takes to learn from them."""
+"""How many finished issues with the same labels are enough to learn from."""
 
 
 class Length(NamedTuple):
-    """What an issue is expected to take, and how that is known."""
+    """How long an issue is expected to take, and how that is known."""
 
     expected: float
     origin: Origin
@@ -57,28 +57,29 @@ def lengths(wave: Wave, finished: Iterable[Finished] = ()) -> list[Length]:
 
 
 def expected_lengths(wave: Wave, finished: Iterable[Finished] = ()) -> list[float]:
-    """The same without how it is known."""
+    """The expected length of each issue, by position."""
     return [length.expected for length in lengths(wave, finished)]
 
 
 def are_seconds(found: Iterable[Length]) -> bool:
-    """Whether lengths are in seconds, and not in sessions."""
+    """Whether lengths are in seconds rather than in sessions."""
     return any(length.origin != "nothing" for length in found)
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one of some values; of two in the middle the higher one."""
+    """The middle value; the higher one if there are two."""
     return sorted(values)[len(values) // 2]
 
 
 class _Evidence:
-    """What is known of lengths beside an issue's own estimate."""
+    """What is known of lengths apart from an issue's own estimate."""
 
     def __init__(self, issues: Iterable[Issue], finished: Iterable[Finished]) -> None:
         self._estimates: defaultdict[str, list[float]] = defaultdict(list)
         self._taken: defaultdict[str, list[float]] = defaultdict(list)
         self._labelled: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        """Of the finished issues of a repo with a label, their places among those of the repo."""
+        """By repo and label: the places of finished issues with that label among those of the
+        repo."""
         for issue in issues:
             if issue.estimate is not None:
                 self._estimates[issue.repo].append(issue.estimate)
@@ -100,7 +101,7 @@ class _Evidence:
         return self._elsewhere
 
     def _sharing(self, repo: str, labels: Sequence[str]) -> Iterator[list[float]]:
-        """What issues of the repo have taken that share all of the labels, all but one, …, one."""
+        """The lengths of the repo's issues that share all of the labels, all but one, …, one."""
         shared = Counter(at for label in labels for at in self._labelled.get((repo, label), ()))
         for least in range(len(labels), 0, -1):
             yield [self._taken[repo][at] for at, count in shared.items() if count >= least]

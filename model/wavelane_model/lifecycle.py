@@ -1,11 +1,11 @@
 """The life of an issue, as one table.
 
-Rules, in the order in which they matter:
+Rules, most important first:
 
 1. What is not in `TABLE` is illegal and changes nothing.
 2. A row applies when its issue is in `source`, every guard in `guards` holds and none in
-   `unless` does. Of the rows of one trigger and source at most one applies at a time, so their
-   order has no meaning.
+   `unless` does. At most one row of a trigger and source applies at a time, so their order does not
+   matter.
 3. Guards are names. `wavelane_model.guards` says what each means on a state.
 4. What a row does to slots, lanes, queues and counters follows from `source` and `target`
    (`IN_FLIGHT`, `lane_states`) and from the trigger (`OPENS`); `wavelane_model.state` does it.
@@ -44,7 +44,7 @@ Trigger = Literal[
     "unpark",
     "cancel",
 ]
-"""By what an issue moves from one state to another."""
+"""What moves an issue from one state to another."""
 Guard = Literal[
     "sessions_allowed",
     "below_cap",
@@ -64,32 +64,32 @@ Guard = Literal[
     "failures_left",
 ]
 LaneRelease = Literal["done", "review"]
-"""When an issue's lane is free again: when the issue is done, or as soon as it is under review. It
-is free in any case when the issue leaves flight."""
+"""When an issue gives its lane back: when it is done, or as soon as it is under review. In both
+cases it does so when it leaves flight."""
 
 STATES: Final[dict[State, str]] = {
     "queued": "waits to be admitted; holds neither slot nor lane",
-    "admitted": "holds a cap slot; its implementing session is to start",
+    "admitted": "holds a cap slot; its implementing session has yet to start",
     "running": "its implementing session is under way",
-    "review": "is implemented; its reviewing session is under way or to start",
+    "review": "is implemented; its reviewing session is under way or has yet to start",
     "merging": "is approved; its merge is under way or waits for its turn",
-    "done": "is merged; what depends on it may go",
+    "done": "is merged; its dependents may start",
     "parked": "waits for a human, with a reason; holds neither slot nor lane",
     "cancelled": "was given up",
 }
 GUARDS: Final[dict[Guard, str]] = {
-    "sessions_allowed": "the cap is above 0 and no stop was asked for",
+    "sessions_allowed": "the cap is above 0 and no stop was requested",
     "below_cap": "fewer issues are in flight than the cap allows",
     "lane_free": "no issue holds the lane of its repo",
     "has_lane": "it holds the lane of its repo",
-    "dependencies_done": "all that it depends on is done",
-    "due": "it is not postponed, or the time has come",
+    "dependencies_done": "everything it depends on is done",
+    "due": "it is not postponed, or its time has come",
     "reserved": "its lane is reserved for an issue that comes before it in the order",
-    "is_implemented": "it was implemented before, and only its review is to be made",
+    "is_implemented": "it is implemented already, and only its review is left",
     "has_merge_turn": "it is first in its repo's merge queue and no merge is under way there",
-    "session_open": "a session or merge of it is under way",
-    "start_revoked": "the cap or a stop no longer allows the start that was ordered",
-    "untouched": "no session of it has ended since it was admitted",
+    "session_open": "its session or merge is under way",
+    "start_revoked": "the cap or a stop no longer allows the ordered start",
+    "untouched": "none of its sessions has ended since it was admitted",
     "checkpoints_left": "one more checkpoint is allowed",
     "rounds_left": "one more round of requested changes is allowed",
     "conflicts_left": "one more merge conflict is allowed",
@@ -99,8 +99,8 @@ TRIGGERS: Final[dict[Trigger, str]] = {
     "admit": "takes a cap slot and the lane",
     "take_lane": "rework takes the lane, before a new admission does",
     "begin": "the implementing session starts",
-    "implemented": "the implementing session is through",
-    "checkpoint": "the session stopped early; a fresh one goes on",
+    "implemented": "the implementing session has finished",
+    "checkpoint": "the session stopped early; a fresh one continues",
     "begin_review": "the reviewing session starts",
     "approve": "joins its repo's merge queue",
     "request_changes": "the review wants changes",
@@ -109,11 +109,11 @@ TRIGGERS: Final[dict[Trigger, str]] = {
     "conflict": "the merge did not apply",
     "fail": "an exception, a time-out or a wrong return value",
     "postpone": "throttled from outside: no charge, slot and lane freed",
-    "withhold": "the ordered session had not started yet when the cap fell: it does not start",
+    "withhold": "the cap fell before the ordered session started: it does not start",
     "block": "only a human can help",
     "reset": "after a crash: the attempt is discarded",
-    "resume": "after a crash: what is there is gone on with; the step is made again",
-    "find_merged": "after a crash: its merge is in",
+    "resume": "after a crash: the step is repeated on what is left",
+    "find_merged": "after a crash: its merge went in",
     "unpark": "the human answered: counters start anew",
     "cancel": "is given up",
 }
@@ -191,12 +191,12 @@ TABLE: Final[tuple[Row, ...]] = (
 
 IN_FLIGHT: Final[frozenset[State]] = frozenset(("admitted", "running", "review", "merging"))
 TAKEN_OUT: Final[frozenset[State]] = frozenset(("parked", "cancelled"))
-"""The states out of which an issue comes by a human, if at all."""
+"""The states that only a human can bring an issue out of, if at all."""
 OPENS: Final[frozenset[tuple[Trigger, State]]] = frozenset(
     (("begin", "running"), ("begin_review", "review"), ("begin_merge", "merging"))
 )
-"""Trigger and target of the rows that open a session or merge; each other row out of a state
-with an open one closes it."""
+"""Trigger and target of the rows that open a session or merge; every other row closes an open
+one."""
 
 
 def lane_states(lane_release: LaneRelease) -> frozenset[State]:
@@ -205,10 +205,9 @@ def lane_states(lane_release: LaneRelease) -> frozenset[State]:
 
 
 def machine(model: Any = None) -> Machine:
-    """The table as a `transitions` machine, to look into, to draw, and to ask `may_…`.
+    """The table as a `transitions` machine, to inspect, to draw, and to ask `may_…`.
 
-    `model` answers to each guard by a method of that name. Without one, it is an issue that nothing
-    is in the way of.
+    `model` has a method for each guard. Default: an issue that nothing stands in the way of.
     """
     from transitions import Machine
 
@@ -230,7 +229,7 @@ def machine(model: Any = None) -> Machine:
 
 
 class _NothingInTheWay:
-    """Stands for an issue whose guards all hold, but for those that only ever forbid."""
+    """An issue for which every guard holds, except those that only forbid."""
 
     def __getattr__(self, name: str) -> Any:
         if name in get_args(Guard):

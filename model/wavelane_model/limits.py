@@ -7,18 +7,18 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Counts allowed before an issue is parked, and time-outs. An unparked issue starts anew.
+    """Counts allowed before an issue is parked, and time-outs. Unparking resets the counts.
 
     Attributes:
         review_rounds: Change requests that go back to implementing; the next one parks.
-        checkpoints: The checkpoint without a review in between that parks.
+        checkpoints: Checkpoints with no review in between; the last of them parks.
         conflicts: Merge conflicts that go back to implementing; the next one parks.
-        failures: Failed steps that are tried again; the next one parks.
+        failures: Failed steps that are retried; the next one parks.
         gate_attempts: Times a failing gate goes back to implementing within one step.
         implement_timeout: Seconds that an implementing session may take; None: no limit.
         review_timeout: Seconds that a reviewing session may take; None: no limit.
         merge_timeout: Seconds that a merge may take; None: no limit.
-        postpone_delay: Seconds until an issue is tried again that was postponed without a time.
+        postpone_delay: Seconds until an issue that was postponed without a time is tried again.
 
     Raises:
         ValueError: For a count or a time that is out of range.
@@ -39,7 +39,7 @@ class Limits:
 
         Args:
             now: the present time, in seconds since the epoch.
-            until: the time that it named; None: none.
+            until: the time until which it was postponed, if one was given.
         """
         return now + self.postpone_delay if until is None else until
 

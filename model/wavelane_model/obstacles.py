@@ -1,14 +1,15 @@
-"""Obstacles: what stands between an issue and its next step. Decided here, once, for everybody.
+"""Obstacles: what stands between an issue and its next step. Decided only here.
 
-The first of these counts:
+The first of these that applies:
 
 1. the issue is done, cancelled or parked, or a session of it is under way;
-2. of a queued issue: what it depends on is not done; it is postponed; nothing starts in any lane
+2. of a queued issue: a dependency is not done; it is postponed; no session starts in any lane
    (`standstill`); its lane is held, or rework goes first (`lane_obstacle`); its lane is reserved
    for an issue before it, or as many issues are in flight as the cap allows
    (`free_lane_obstacle`);
-3. of an approved issue: others are before it in the merge queue;
-4. of any other issue in flight: its lane is held, for rework; nothing starts in any lane.
+3. of an approved issue: others come before it in the merge queue;
+4. of any other issue in flight: it waits for rework and its lane is held; no session starts in any
+   lane.
 
 `wavelane_model.why` puts obstacles into words.
 """
@@ -44,7 +45,7 @@ class Obstacle(NamedTuple):
 
     Attributes:
         code: which kind it is.
-        issues: the ids that the issue waits for; in a merge queue the tickets of others, too.
+        issues: the ids that the issue waits for; in a merge queue also tickets.
         until: the time that it waits for, in seconds since the epoch.
     """
 
@@ -78,7 +79,7 @@ def obstacle(state: WaveState, issue_id: str) -> Obstacle:
 
 
 def standstill(state: WaveState) -> Obstacle | None:
-    """Why no session starts in any lane; None where one may."""
+    """Why no session starts in any lane; None if one may."""
     if not state.started:
         return Obstacle("not_started")
     if state.ended:
@@ -91,7 +92,7 @@ def standstill(state: WaveState) -> Obstacle | None:
 
 
 def lane_obstacle(state: WaveState, lane: int) -> Obstacle | None:
-    """What keeps all that is queued from a lane: its holder, or rework that goes first.
+    """What keeps every queued issue out of a lane: its holder, or rework that goes first.
 
     Args:
         state: where the wave stands.
@@ -103,8 +104,9 @@ def lane_obstacle(state: WaveState, lane: int) -> Obstacle | None:
 
 
 def free_lane_obstacle(state: WaveState, issue_id: str) -> Obstacle:
-    """What keeps a queued issue that is ready from its lane while that is free: a reservation for
-    issues before it in the order, or the cap.
+    """What keeps a ready issue out of its lane although that is free.
+
+    It is a reservation for issues that come before it in the order, or the cap.
     """
     ahead = state.reserved_for(state.find(issue_id))
     if not ahead:

@@ -1,22 +1,22 @@
-"""The order of admission: one key, decided before the wave starts and when it is planned anew.
+"""The order of admission: one key, computed before the wave starts and for each new plan.
 
-Of the issues that may be admitted, the first by this key is:
+Of the issues that may be admitted, the first by this key has:
 
 1. the higher *inherited priority*: the highest priority among the issue itself and everything
    that depends on it, directly or through others;
-2. the earlier place in a plan, where the wave has one; what no plan names comes after;
-3. the longer *tail*: for how long at least the wave goes on from the start of the issue. Its
-   dependents follow it one after another, and so do the issues of a repo, those with the longer
-   tails first. Each takes as long as is expected (`wavelane_model.lengths`);
+2. the earlier place in the plan, if there is one; issues that it does not name come after;
+3. the longer *tail*: the least time from the start of the issue to the end of the wave. Dependents
+   follow the issue, and the issues of a repo follow each other, longer tails first. Each takes its
+   expected length (`wavelane_model.lengths`);
 4. the more *hops to the end*: the length of the longest path of dependents behind it;
 5. the earlier place in the file.
 
-Dependents cannot be done before the issue itself, so "still to do" never changes the key while
-the issue is queued. A cancelled dependent keeps counting, so that the order stays the one that
-was shown before the wave started.
+Dependents cannot be done before the issue itself, so progress never changes the key of a queued
+issue. A cancelled dependent still counts, so the order stays as it was shown before the wave
+started.
 
-The tail is the bound that job-shop schedulers know as Jackson's: what is left on one machine, each
-piece with what has to follow it elsewhere.
+In job-shop scheduling the tail is known as Jackson's bound: the work left on one machine, each
+operation with what has to follow it on others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from wavelane_model.lengths import expected_lengths
 from wavelane_model.wave import Wave
 
 _ROUNDS: Final = 2
-"""How often tails go through the repos; a third round orders waves no better."""
+"""How many rounds over the repos compute the tails; a third orders waves no better."""
 
 
 class AdmissionKey(NamedTuple):
@@ -42,7 +42,7 @@ class AdmissionKey(NamedTuple):
 
 
 def admission_keys(wave: Wave, plan: Sequence[int] = ()) -> list[AdmissionKey]:
-    """The key of every issue, by position in the wave. `plan`: positions, first to go first."""
+    """The key of every issue, by position in the wave. `plan`: positions, in order."""
     backward = wave.topological()[::-1]
     priority = [issue.priority for issue in wave.issues]
     hops = [0] * len(wave)
@@ -65,7 +65,7 @@ def admission_order(wave: Wave, plan: Sequence[int] = ()) -> list[int]:
 
 
 def _tails(wave: Wave, backward: Sequence[int], lengths: Sequence[float]) -> list[float]:
-    """For how long the wave goes on from the start of each issue."""
+    """The tail of each issue."""
     tails = _along_dependents(wave, backward, lengths, list(lengths))
     lanes: list[list[int]] = [[] for _ in wave.repos]
     for at, repo in enumerate(wave.repo_of):
@@ -78,7 +78,7 @@ def _tails(wave: Wave, backward: Sequence[int], lengths: Sequence[float]) -> lis
 def _along_dependents(
     wave: Wave, backward: Sequence[int], lengths: Sequence[float], tails: list[float]
 ) -> list[float]:
-    """An issue goes before its dependents."""
+    """Extend tails along dependents: an issue goes before them."""
     for at in backward:
         behind = 0.0
         for dependent in wave.dependents[at]:
@@ -92,7 +92,7 @@ def _along_dependents(
 def _through_lanes(
     lanes: Sequence[list[int]], lengths: Sequence[float], tails: Sequence[float]
 ) -> list[float]:
-    """The issues of a repo go one after another, the longest *behind* (tail less length) first."""
+    """Extend tails through lanes: one issue after another, the longest tail less length first."""
     through = [*tails]
     for lane in lanes:
         lane.sort(key=lambda at: (lengths[at] - tails[at], at))

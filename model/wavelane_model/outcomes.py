@@ -1,4 +1,4 @@
-"""What a session or a merge may end with: the values that a pipeline returns.
+"""Outcomes of a session or a merge: the values that a pipeline returns.
 
 `Failed` and `Stopped` are made by the executor: a pipeline fails by raising, and a session is
 stopped when its issue is parked or cancelled while it runs.
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Implemented:
-    """The implementing session is through; the issue goes to review."""
+    """The implementing session has finished; the issue goes to review."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The session stopped at a safe boundary and committed; a fresh one is to go on.
+    """The session stopped at a safe boundary and committed; a fresh session continues.
 
     Attributes:
-        note: Handed to that session as feedback.
+        note: Passed to that session as feedback.
     """
 
     note: str = ""
@@ -35,7 +35,7 @@ class ChangesRequested:
     """The review wants changes.
 
     Attributes:
-        feedback: Handed to the next implementing session.
+        feedback: Passed to the next implementing session.
     """
 
     feedback: str = ""
@@ -51,7 +51,7 @@ class Conflicted:
     """The merge did not apply and left nothing behind.
 
     Attributes:
-        details: Handed to the next implementing session as feedback.
+        details: Passed to the next implementing session as feedback.
     """
 
     details: str = ""
@@ -62,7 +62,7 @@ class Blocked:
     """Only a human can help: the issue is parked.
 
     Attributes:
-        reason: What the human has to see to.
+        reason: What the human has to decide or do.
     """
 
     reason: str
@@ -84,14 +84,14 @@ class Postponed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The step raised, timed out, or returned what it may not return; `error` says which."""
+    """The step raised, timed out, or returned an invalid value; `error` says which."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The session was ended on the scheduler's order and is gone."""
+    """The scheduler ended the session, and it is gone."""
 
 
 Outcome = (

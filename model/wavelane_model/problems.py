@@ -1,9 +1,9 @@
-"""Problems: what is wrong with something that was given, as values.
+"""Problems: what is wrong with some input, as values.
 
-1. A problem has a kind (`code`), something that it is about (`subject`), words that say what is
-   wrong and what to do (`message`), and a place.
-2. The words are for people. A program goes by the code, the subject and the place.
-3. Whatever refuses something lists all of its problems at once (`ProblemsError`).
+1. A problem has a kind (`code`), a `subject`, a `message` that says what is wrong and what to do,
+   and a `place`.
+2. The message is for people. Programs use the code, the subject and the place.
+3. Whatever refuses input lists all of its problems at once (`ProblemsError`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands.
+    """Where something is in the input.
 
     Attributes:
-        path: The keys and positions that lead to it from the top of what was given. Positions
-            count from 0. Empty: it is about the whole.
+        path: The keys and positions that lead to it from the top of the input. Positions count from
+            0. Empty: the whole input.
         file: The file that it was read from, or "".
-        line: The line in that file, from 1, where there is one.
-        column: The column in that line, from 1, where it is known.
+        line: The line in that file, from 1, if it has one.
+        column: The column in that line, from 1, if it is known.
     """
 
     path: Location = ()
@@ -44,10 +44,10 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        code: Its kind, e.g. "unknown-dependency"; the same for all problems of that kind.
+        code: Its kind, e.g. "unknown-dependency".
         subject: What it is about: the id of an issue, the name of a repo, a key, a command; or "".
         message: A sentence that names the thing, what is wrong with it, and what to do.
-        place: Where it stands.
+        place: Where it is.
     """
 
     code: str
@@ -56,11 +56,11 @@ class Problem:
     place: Place = Place()
 
     def __str__(self) -> str:
-        """The message, after the place in the file if it stands in one."""
+        """The message, after the place if that is in a file."""
         return f"{self.place}: {self.message}" if self.place.file else self.message
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, for JSON."""
+        """The problem as plain values, for JSON."""
         place = self.place
         return {
             "code": self.code,
@@ -76,10 +76,10 @@ class Problem:
 
 
 class ProblemsError(ValueError):
-    """Something that cannot be used, with everything that is wrong with it.
+    """Input that cannot be used, with all of its problems.
 
     Attributes:
-        problems: All of them. The error's text is theirs, a line each.
+        problems: Every problem found. The error's text is theirs, one per line.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -1,8 +1,8 @@
 """The rules of the scheduler as named predicates on a state, computed from the records alone.
 
-They trust no counter and no index of the state: those are checked here too. A property that
-fails says in words what is broken. `bookkeeping` and `fixpoint` are not promises to users; they
-say that the indexes agree with the records and that a step left nothing undone.
+They trust no counter and no index of the state: those are checked here too. A failing property says
+what is broken. `bookkeeping` and `fixpoint` are not promises to users; they say that the indexes
+agree with the records and that a step has started all that may start.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def merge(state: WaveState) -> Iterator[str]:
 
 
 def order(state: WaveState) -> Iterator[str]:
-    """An issue is admitted only when all that it depends on is done."""
+    """An issue is admitted only when everything it depends on is done."""
     for record in state.records:
         if record.state in IN_FLIGHT or record.state == "done":
             for needed in state.wave.dependencies[record.position]:
@@ -63,7 +63,7 @@ def order(state: WaveState) -> Iterator[str]:
 
 
 def bookkeeping(state: WaveState) -> Iterator[str]:
-    """Counters and indexes say the same as the records."""
+    """Counters and indexes agree with the records."""
     records = state.records
     counters = {
         "in_flight": (state.in_flight, sum(record.state in IN_FLIGHT for record in records)),
@@ -101,7 +101,7 @@ def bookkeeping(state: WaveState) -> Iterator[str]:
 
 
 def fixpoint(state: WaveState) -> Iterator[str]:
-    """A step leaves nothing undone that may be done."""
+    """After a step, nothing is left that may start."""
     if not state.started or state.ended:
         return
     for record in state.records:
@@ -124,11 +124,11 @@ ALWAYS: Final[dict[str, Callable[[WaveState], Iterator[str]]]] = {
     "bookkeeping": bookkeeping,
     "fixpoint": fixpoint,
 }
-"""The properties that hold of every state between two steps."""
+"""The properties that hold in every state between two steps."""
 
 
 class BrokenProperty(NamedTuple):
-    """A property that a state breaks: its name, and what is wrong, in words."""
+    """A property that a state breaks: its name, and what is wrong."""
 
     property: str
     what: str
@@ -138,5 +138,5 @@ class BrokenProperty(NamedTuple):
 
 
 def broken(state: WaveState) -> list[BrokenProperty]:
-    """What is broken in `state`."""
+    """Every property that `state` breaks."""
     return [BrokenProperty(name, what) for name, check in ALWAYS.items() for what in check(state)]

@@ -1,7 +1,7 @@
-"""The ready queue: which issue is admitted next, of all that are queued, in order of admission.
+"""The ready queue: which of the queued issues is admitted next.
 
-It *proposes*; the guards of the table decide. Entries of its heaps may be out of date: they are
-checked when they come up, and dropped. So a step costs O(log n), whatever the size of the wave.
+It *proposes*; the guards of the table decide. Entries of its heaps may be out of date; such an
+entry is dropped when it comes up. So a step costs O(log n), whatever the size of the wave.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ReadyQueue:
     def clone(
         self, records: Sequence[Record], lanes: Sequence[Lane], reservations: Reservations
     ) -> ReadyQueue:
-        """An independent copy, about these records, lanes and reservations; the order is shared."""
+        """An independent copy for these records, lanes and reservations; the order is shared."""
         twin = ReadyQueue(records, lanes, reservations)
         twin.order = self.order
         twin.rank = self.rank
@@ -65,7 +65,7 @@ class ReadyQueue:
         return twin
 
     def rank_anew(self, order: Sequence[int]) -> None:
-        """Put all that is queued in another order of admission."""
+        """Put everything queued in another order of admission."""
         self.order = order
         self.rank = [0] * len(order)
         self.count = 0
@@ -77,13 +77,13 @@ class ReadyQueue:
             record = self._records[position]
             record.listed = False
             if record.state == "queued":
-                self.queued[record.lane].append(rank)  # in order, and so a heap
+                self.queued[record.lane].append(rank)  # sorted, and so a heap
         for record in self._records:
             if record.ready:
                 self.add(record)
 
     def requeue(self, record: Record) -> None:
-        """Take in an issue that is queued again."""
+        """Add an issue that is queued again."""
         heappush(self.queued[record.lane], self.rank[record.position])
 
     def add(self, record: Record) -> None:
@@ -123,7 +123,7 @@ class ReadyQueue:
         return None if rank is None else self._records[self.order[rank]]
 
     def _offered(self, number: int) -> int | None:
-        """The rank of the issue that a lane has to offer, if it is free and not reserved."""
+        """The rank of the issue that a lane can start, if it is free and not reserved."""
         lane = self._lanes[number]
         if lane.holder is not None or lane.rework:
             return None

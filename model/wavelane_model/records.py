@@ -1,6 +1,6 @@
-"""Records: where one issue of a wave stands.
+"""Records: where each issue of a wave stands.
 
-A record keeps what can't be derived. It decides nothing: the table says which moves there are, and
+A record stores what can't be derived. It decides nothing: the table lists the moves, and
 `wavelane_model.state` makes them.
 """
 
@@ -13,7 +13,7 @@ from wavelane_model.lifecycle import State
 
 
 class PendingRemoval(NamedTuple):
-    """What was asked for an issue whose session is still to be ended first."""
+    """A requested park or cancel that waits until the issue's session has ended."""
 
     trigger: Literal["block", "cancel"]
     reason: str
@@ -28,18 +28,18 @@ class Record:
         lane: the number of its repo in the wave.
         unmet: how many of its dependencies are not done.
         state: its state in the table.
-        session: the number of sessions and merges so far; also the name of the latest.
+        session: how many sessions and merges it has had; also the number of the latest.
         open: whether that session or merge is under way.
-        untouched: whether it is in flight and no session of it has ended since it was admitted.
-        implemented: whether only its review is still to be made.
+        untouched: whether it is in flight and none of its sessions has ended since it was admitted.
+        implemented: whether only its review is left.
         postponed: whether it waits for a time.
-        until: that time, in seconds since the epoch; None: after the delay that the limits name.
-        attempts: how many implementing sessions were started.
+        until: that time, in seconds since the epoch; None: after the delay in the limits.
+        attempts: how many implementing sessions it has had.
         checkpoints: checkpoints without a review in between.
         rounds: change requests.
         conflicts: merge conflicts.
         failures: failed steps.
-        feedback: what the next session of it should know.
+        feedback: what its next session should know.
         reason: why it is parked or postponed.
         pending_removal: a park or cancel that waits for the end of its session.
         had_reservation: whether a lane is or was reserved for it, since a human queued it last.
@@ -69,11 +69,12 @@ class Record:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing but slot, lane and cap stands between it and its admission."""
+        """Whether it may be admitted as far as it alone is concerned: only lane and cap are
+        left."""
         return self.state == "queued" and self.unmet == 0 and not self.postponed
 
     def key(self) -> tuple[object, ...]:
-        """All that tells two records apart, texts and times left out."""
+        """Everything that distinguishes two records, except texts and times."""
         return (
             self.state,
             self.open,

@@ -1,11 +1,11 @@
-"""Reservations: lanes that stay idle for an issue of the plan that is not ready yet.
+"""Reservations: lanes kept idle for an issue of the plan that is not ready yet.
 
-1. A lane may be reserved for an issue that is queued, if no human has to come first.
-2. A lane is reserved for an issue once, until a human queues the issue again.
-3. A later plan may shorten a reservation and withdraw it, but not prolong it.
-4. It keeps back what comes after its issue in the order, in the same lane, and nothing else.
+1. A lane may be reserved for a queued issue that waits for no human.
+2. A lane is reserved for an issue only once, until a human queues the issue again.
+3. A later plan may shorten or withdraw a reservation, but not prolong it.
+4. A reservation keeps back only issues of the same lane that come later in the order.
 
-When reservations end is decided by `wavelane_model.state`, which then proposes the lane.
+`wavelane_model.state` decides when a reservation ends, and then proposes the lane.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wavelane_model.wave import Wave
 
 
 class Reservations(dict[int, float]):
-    """For which issues their lanes are reserved, by position, and until when at the latest.
+    """Positions of the issues whose lanes are reserved for them, and until when at the latest.
 
     Times are in seconds since the epoch.
     """
@@ -31,13 +31,13 @@ class Reservations(dict[int, float]):
         self._records = records
 
     def clone(self, records: Sequence[Record]) -> Reservations:
-        """An independent copy, about `records`."""
+        """An independent copy for `records`."""
         twin = Reservations(self.wave, records)
         twin.update(self)
         return twin
 
     def adopt(self, wanted: Mapping[int, float]) -> None:
-        """Reserve the lanes that a plan asks for, as far as the rules go, and no others."""
+        """Reserve the lanes that a plan asks for, as far as the rules allow, and no others."""
         kept = {
             position: min(until, self.get(position, until))
             for position, until in wanted.items()
@@ -56,15 +56,15 @@ class Reservations(dict[int, float]):
         )
 
     def is_spent(self, record: Record) -> bool:
-        """Whether a lane was reserved for an issue and is no longer; none is a second time."""
+        """Whether an issue has had its reservation and has it no longer; it gets no second one."""
         return record.had_reservation and record.position not in self
 
     def in_vain(self) -> list[int]:
-        """Positions of the issues for which a lane is reserved and may be no longer."""
+        """Positions of the issues whose reservation is no longer allowed."""
         return [one for one in self if not self.may_be_made_for(self._records[one])]
 
     def ahead_of(self, record: Record, rank: Sequence[int]) -> list[int]:
-        """The issues that come before `record` and for which its lane is reserved.
+        """The issues before `record` in the order for which its lane is reserved.
 
         Args:
             record: where the issue stands.
@@ -74,7 +74,7 @@ class Reservations(dict[int, float]):
         return [one for one in self if rank[one] < own and self._records[one].lane == record.lane]
 
     def _still_needed(self, record: Record) -> Iterator[Record]:
-        """All that an issue depends on, directly or not, and that is not done."""
+        """Everything that an issue depends on, directly or not, and that is not done."""
         ahead = [record.position]
         known = {record.position}
         while ahead:

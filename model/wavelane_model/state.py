@@ -1,15 +1,15 @@
 """The state of a wave, and what a move of the table does to it.
 
-A state is made of nouns, each with a file of its own:
+Its parts have files of their own:
 
-- one record an issue (`wavelane_model.records`), from which the rest could be derived;
-- one lane a repo, with its merge queue (`wavelane_model.lanes`);
-- the lanes that stay idle for an issue of a plan (`wavelane_model.reservations`);
-- what is to be admitted next, in order (`wavelane_model.ready_queue`).
+- one record per issue (`wavelane_model.records`), from which the rest could be derived;
+- one lane per repo, with its merge queue (`wavelane_model.lanes`);
+- the lanes kept idle for issues of a plan (`wavelane_model.reservations`);
+- the issues to admit next, in order (`wavelane_model.ready_queue`).
 
-What can be derived from the records is stored a second time only where a step needs it at once:
-counters, and indexes of what may start next. The indexes *propose*; the guards of the table
-decide. `move` is the one place where a record changes its state, and it keeps all of them.
+Beside the records, a state stores only what a step needs at once: counters, and indexes of what may
+start next. The indexes *propose*; the guards of the table decide. Only `move` changes the state of
+a record, and it updates all of them.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _START: Final[dict[Trigger, type[StartImplementing | StartReviewing | StartMergi
 
 
 class WaveState:
-    """A wave on its way: one record an issue, one lane a repo, the cap, and what follows.
+    """Where a wave stands: one record per issue, one lane per repo, the cap, and indexes.
 
-    Outside the model only what `wavelane_model.view.READABLE` names is read, and nothing is set.
+    Code outside the model reads only what `wavelane_model.view.READABLE` names, and sets nothing.
 
     Attributes:
         wave: the issues, and what depends on what.
@@ -67,7 +67,7 @@ class WaveState:
         resume_at: when a pause ends by itself, in seconds since the epoch.
         highest_cap: the highest level in force since the run began.
         started: whether a first run has begun.
-        stopping: whether a stop was asked for.
+        stopping: whether a stop was requested.
         outcome: how the run ended, once it has.
         flight: positions of the issues in flight, in the order of their admission.
         open_sessions: how many sessions and merges are under way.
@@ -75,10 +75,10 @@ class WaveState:
         postponed: how many issues are postponed.
         records: where each issue stands, by position.
         lanes: where each repo stands, by number.
-        reservations: for which issues their lanes are reserved.
-        queue: what is to be admitted next.
+        reservations: the issues whose lanes are reserved for them.
+        queue: the issues to admit next.
         startable: positions of the issues whose session may start once sessions are allowed.
-        plan: positions of issues in the order that was planned.
+        plan: positions of issues in the planned order.
     """
 
     __slots__ = (
@@ -153,7 +153,7 @@ class WaveState:
         return self.records[self.wave.position[issue_id]]
 
     def issue_id(self, record: Record) -> str:
-        """The id of the issue that `record` is about."""
+        """The id of the issue of `record`."""
         return self.wave.issues[record.position].id
 
     # What a move does
@@ -188,7 +188,7 @@ class WaveState:
             self._settle_dependents(record)
 
     def postpone(self, record: Record, until: float | None) -> None:
-        """Let `record`, which is about to be queued, wait for a time."""
+        """Make `record`, which is about to be queued, wait for a time."""
         record.postponed = True
         record.until = until
         self.postponed += 1
@@ -208,25 +208,25 @@ class WaveState:
         self._rank()
 
     def end_reservations(self) -> None:
-        """Reserve no lane any longer."""
+        """End all reservations."""
         for position in [*self.reservations]:
             self.end_reservation(position)
 
     def end_reservation(self, position: int) -> None:
-        """Reserve the lane of an issue for it no longer."""
+        """End the reservation for an issue."""
         del self.reservations[position]
         lane = self.records[position].lane
         if self.lanes[lane].is_free:
             self.queue.propose(lane)
 
     def reserved_for(self, record: Record) -> list[int]:
-        """The issues that come before `record` and for which its lane is reserved."""
+        """The issues before `record` in the order for which its lane is reserved."""
         if not self.reservations:
             return []
         return self.reservations.ahead_of(record, self.queue.rank)
 
     def amend(self, wave: Wave, changed: Iterable[int]) -> None:
-        """Go on with `wave`: this one with issues added, or `changed` while they were queued."""
+        """Continue with `wave`: this one with issues added, or `changed` before they began."""
         self.wave = self.reservations.wave = wave
         self.records.extend(
             Record(one, wave.repo_of[one], 0) for one in range(len(self.records), len(wave))
@@ -299,7 +299,7 @@ class WaveState:
                 self.queue.add(dependent)
 
     def _update_reservations(self, record: Record) -> None:
-        """A reservation ends when its issue goes, and when what that waits for needs a human."""
+        """End the reservation for an issue that has moved, and those that now wait for a human."""
         if record.position in self.reservations:
             self.end_reservation(record.position)
         if record.state in TAKEN_OUT:
@@ -307,7 +307,7 @@ class WaveState:
                 self.end_reservation(position)
 
     def _rank(self) -> None:
-        """Put all that is queued in the order of admission."""
+        """Put everything queued in the order of admission."""
         self.queue.rank_anew(admission_order(self.wave, self.plan))
 
     # For exploration
@@ -324,7 +324,7 @@ class WaveState:
         return twin
 
     def key(self) -> tuple[object, ...]:
-        """Equal for two states of one wave that no future can tell apart."""
+        """Equal for two states of one wave that behave alike from now on."""
         return (
             self.cap,
             self.resume_at is not None,

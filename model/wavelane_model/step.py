@@ -1,24 +1,24 @@
 """One step: an event comes in, the state changes by the table, orders go out.
 
-`step` is all that ever changes a state. It knows no clock and no I/O. It looks up the row that the
-event asks for; without one it raises `IllegalEvent` and nothing has changed. Then it *dispatches*:
-it starts all that may start, until nothing more may:
+Only `step` changes a state. It knows no clock and no I/O. It looks up the row that the event calls
+for; if there is none, it raises `IllegalEvent` and changes nothing. Then it *dispatches*: it starts
+everything that may start, until nothing more may:
 
 1. free merge turns go to the first in each queue, paused or not;
 2. free lanes go to rework;
-3. sessions that may start do, if sessions are allowed;
+3. waiting sessions start, if sessions are allowed;
 4. issues are admitted in order, and begin.
 
 None of these enables an earlier one, so one pass in this order is the fixpoint. Because every step
-ends so, a cap that goes up for an instant is used at that instant.
+ends this way, a cap that is raised for an instant is used at that instant.
 
 Between runs nothing is dispatched. A run that was *cut off* leaves sessions whose end is never
-reported. They hold slot, lane and turn until what is left of each is reported
+reported. Their issues keep slot, lane and turn until there is a recovery finding for each
 (`RECOVERY_FINDINGS`); only then may the next run start.
 
-A session that runs holds its slot, lane and turn until it is reported gone. So parking or
-cancelling an issue whose session is open orders its end first, and takes effect with its report.
-If what is reported then is a merge that went in, the issue is done: git is the truth.
+An issue keeps slot, lane and turn until its session is reported gone. So parking or cancelling an
+issue first ends its open session, and takes effect when the end is reported. If that report says
+that a merge went in, the issue is done: git is the truth.
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ TRIGGER_OF: Final[dict[type[Outcome], Trigger]] = {
     Postponed: "postpone",
     Failed: "fail",
 }
-"""The trigger that each outcome of a session pulls. `Stopped` pulls what was asked for."""
+"""The trigger of each outcome of a session. After `Stopped`, it is the one that was requested."""
 
 Predicate = Callable[[WaveState, Record], bool]
 CompiledRow = tuple[Row, tuple[tuple[Predicate, bool], ...]]
 
 
 def compiled(table: tuple[Row, ...]) -> dict[tuple[Trigger, State], tuple[CompiledRow, ...]]:
-    """The rows by trigger and source, each with its guards and what they must answer."""
+    """The rows by trigger and source, each with its guards and their required values."""
     rows: dict[tuple[Trigger, State], tuple[CompiledRow, ...]] = {}
     for row in table:
         checks = (
@@ -119,9 +119,9 @@ _ROWS: Final = compiled(TABLE)
 
 
 def step(state: WaveState, event: Event) -> list[Effect]:
-    """Take `event` into `state` and return what is to be done.
+    """Apply `event` to `state` and return the effects to carry out.
 
-    Raises `IllegalEvent`, with the state unchanged, for what the model does not allow.
+    Raises `IllegalEvent`, with the state unchanged, if the model does not allow the event.
     """
     if untimely := _untimely(state, event):
         raise IllegalEvent(untimely)
@@ -133,7 +133,7 @@ def step(state: WaveState, event: Event) -> list[Effect]:
 
 
 def _untimely(state: WaveState, event: Event) -> str | None:
-    """What is wrong with the time of an event: before the first run, during one, or between two."""
+    """Why an event does not belong here: before the first run, during a run, or between runs."""
     kind = type(event)
     if not state.started:
         allowed = kind in _BEFORE_START
@@ -142,7 +142,7 @@ def _untimely(state: WaveState, event: Event) -> str | None:
         allowed = kind in _BETWEEN_RUNS
         return None if allowed else f"the run has ended; {kind.__name__} comes too late"
     if kind in RECOVERY_FINDINGS:
-        return f"the run is under way; {kind.__name__} is for what a run that was cut off has left"
+        return f"the run is under way; {kind.__name__} is only for after a run was cut off"
     return None
 
 
@@ -158,9 +158,9 @@ def enabled_row(state: WaveState, record: Record, trigger: Trigger) -> Row | Non
 
 
 def may_start(state: WaveState, issue_id: str, session: int) -> bool:
-    """Whether a session that was ordered may still start, by the cap in force now.
+    """Whether an ordered session may still start under the cap in force now.
 
-    Where it may not, `SessionWithheld` is to be reported instead. Merges always may.
+    If not, `SessionWithheld` has to be reported instead. Merges always may.
     """
     return not _is_revoked(state, state.find(issue_id), session)
 
@@ -177,7 +177,7 @@ def _is_revoked(state: WaveState, record: Record, session: int) -> bool:
 def start_veto(
     state: WaveState, issue_id: str, session: int
 ) -> SessionEnded | SessionWithheld | None:
-    """What to report of an ordered session right before it would start, if it is not to start."""
+    """What to report in place of starting an ordered session, or None if it may start."""
     record = state.find(issue_id)
     if record.pending_removal is not None:
         return SessionEnded(issue_id, session, Stopped())
@@ -187,7 +187,7 @@ def start_veto(
 
 
 def outcomes_of(source: State) -> tuple[type[Outcome], ...]:
-    """What a session of an issue in `source` may end with."""
+    """The outcomes that a session of an issue in `source` may have."""
     return tuple(kind for kind, trigger in TRIGGER_OF.items() if (trigger, source) in _ROWS)
 
 
@@ -195,7 +195,7 @@ def outcomes_of(source: State) -> tuple[type[Outcome], ...]:
 
 
 def dispatch(state: WaveState, effects: list[Effect]) -> None:
-    """Start all that may start, and end the wave when nothing ever could."""
+    """Start everything that may start, and end the run when nothing ever could."""
     while state.lanes.turns_due:
         _give_turn(state, next(iter(state.lanes.turns_due)), effects)
     while state.lanes.due:
@@ -263,7 +263,7 @@ def _wave_started(state: WaveState, event: WaveStarted, effects: list[Effect]) -
         raise IllegalEvent("the wave has started already")
     if state.open_sessions:
         raise IllegalEvent(
-            "the previous run was cut off, and there is no recovery finding yet about: "
+            "the previous run was cut off, and there is no recovery finding yet for: "
             + ", ".join(state.issue_id(record) for record in state.records if record.open)
         )
     state.started = True
@@ -289,7 +289,7 @@ def _run_cut_off(state: WaveState, event: RunCutOff, effects: list[Effect]) -> N
 def _end_run(state: WaveState, outcome: RunOutcome) -> None:
     state.outcome = outcome
     state.end_reservations()
-    state.stopping = False  # a stop is for one run: the one that it was asked in, or the next
+    state.stopping = False  # a stop applies to one run: the current one, or else the next
 
 
 def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect]) -> None:
@@ -301,7 +301,7 @@ def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect])
         trigger = removal.trigger
         outcome = Blocked(removal.reason)
     elif isinstance(outcome, Stopped):
-        raise IllegalEvent(f'it was not asked to end session {event.session} of "{event.issue}"')
+        raise IllegalEvent(f'no end of session {event.session} of "{event.issue}" was ordered')
     else:
         trigger = TRIGGER_OF[type(outcome)]
     row = enabled_row(state, record, trigger)
@@ -319,7 +319,7 @@ def _session_ended(state: WaveState, event: SessionEnded, effects: list[Effect])
 
 
 def _note(state: WaveState, record: Record, row: Row, outcome: Outcome) -> None:
-    """Count and keep what an outcome says, before its row is applied."""
+    """Record what an outcome says, before its row is applied."""
     parks = row.target == "parked"
     match outcome:
         case Implemented():
@@ -382,7 +382,7 @@ def _attempt_discarded(state: WaveState, event: AttemptDiscarded, effects: list[
     record = _apply_finding(state, event.issue, "reset", "", effects)
     if record.state == "queued":
         record.implemented = False
-        record.checkpoints = record.rounds = 0  # they counted what is gone
+        record.checkpoints = record.rounds = 0  # they counted what was discarded
         record.feedback = ""
 
 
@@ -401,7 +401,7 @@ def _attempt_unclear(state: WaveState, event: AttemptUnclear, effects: list[Effe
 def _apply_finding(
     state: WaveState, issue_id: str, trigger: Trigger, reason: str, effects: list[Effect]
 ) -> Record:
-    """Apply what was found of an attempt. A pending park or cancel goes before all but a merge."""
+    """Apply a recovery finding. A pending park or cancel overrides all but a found merge."""
     record = _find(state, issue_id)
     if record.state not in IN_FLIGHT:
         raise IllegalEvent(f'issue "{issue_id}" is {record.state}: it was not in flight')
@@ -418,8 +418,8 @@ def _wave_amended(state: WaveState, event: WaveAmended, effects: list[Effect]) -
     for issue in event.issues:
         if issue.id in state.wave and not _unbegun(state.find(issue.id)):
             raise IllegalEvent(
-                f'issue "{issue.id}" is {state.find(issue.id).state} and has begun: '
-                "what has begun cannot be changed"
+                f'issue "{issue.id}" is {state.find(issue.id).state} and has begun; '
+                "only issues that have not begun can be changed"
             )
     try:
         wave = state.wave.amended(event.issues, event.done, event.experience)
@@ -465,7 +465,7 @@ def _cap_moved(state: WaveState, event: CapMoved, effects: list[Effect]) -> None
     until = event.until if event.move == "pause" else None
     cap = moved(state.cap, event.move, event.level)
     if cap is None and event.move == "pause" and until != state.resume_at:
-        cap = state.cap  # it is paused already, and only the end of the pause is another
+        cap = state.cap  # already paused: only the end of the pause changes
     if cap is None:
         raise IllegalEvent(
             f'the cap is at {state.cap.level} of {state.cap.ceiling}, where "{event.move}"'
@@ -503,7 +503,7 @@ def _cancel_requested(state: WaveState, event: CancelRequested, effects: list[Ef
 def _take_out(
     state: WaveState, issue_id: str, removal: PendingRemoval, effects: list[Effect]
 ) -> None:
-    """Park or cancel: at once where no session is open, else when it has ended."""
+    """Park or cancel: at once if no session is open, else when that has ended."""
     record = _find(state, issue_id)
     if not record.open:
         was_postponed = record.postponed
@@ -577,7 +577,7 @@ def _lane_of(state: WaveState, repo: str) -> int:
 
 
 RECOVERY_FINDINGS: Final = (AttemptDiscarded, AttemptResumed, MergeFound, AttemptUnclear)
-"""Between runs: what is left of an issue that was in flight when the run before ended."""
+"""Between runs: what is left of an issue that was in flight when the previous run ended."""
 _BEFORE_START: Final = (
     WaveStarted,
     WaveAmended,

@@ -1,13 +1,13 @@
-"""The view: what may be known of a wave's state outside the model. It reads, and changes nothing.
+"""The view: what code outside the model may know of a wave's state. It only reads.
 
-Others read the attributes in `READABLE` and `READABLE_OF_RECORD`, and ask
+Such code reads the attributes in `READABLE` and `READABLE_OF_RECORD`, and asks
 
 - `why` an issue is not running (`wavelane_model.why`), in words;
 - for the `obstacle` of an issue or a lane (`wavelane_model.obstacles`);
-- for what is in flight, in order, or next in a lane; for reservations; for what is left to plan;
+- what is in flight, in order, or next in a lane; what is reserved; what is left to plan;
 - when an issue gives its lane back, and what to assume of an attempt that was cut off.
 
-So each of these is decided in one place, and the indexes of a state may change their shape.
+So each of these is decided in one place, and a state can change its indexes freely.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ READABLE: Final = frozenset(
         *("in_flight", "open_sessions", "sessions_allowed", "find"),
     }
 )
-"""What of a `WaveState` may be read outside the model."""
+"""The attributes of a `WaveState` that may be read outside the model."""
 READABLE_OF_RECORD: Final = frozenset(
     {
         *("state", "ready", "unmet", "postponed", "until", "reason", "pending_removal"),
@@ -36,18 +36,20 @@ READABLE_OF_RECORD: Final = frozenset(
         *("feedback", "implemented", "position"),
     }
 )
-"""What of a `Record`, which `WaveState.find` returns, may be read outside the model."""
+"""The attributes of a `Record`, as `WaveState.find` returns it, that may be read outside the
+model."""
 
 
 class Backlog(NamedTuple):
     """What is left to plan, by position in the wave.
 
     Attributes:
-        todo: what can be done without a human and without a wait for a time.
-        queued: what of that is queued, in the order of admission.
-        in_flight: what of that is in flight, in the order of its admission.
-        reserved: for which issues lanes are reserved, and until when, in seconds since the epoch.
-        spent: the queued issues for which no lane is reserved again.
+        todo: the issues that can be done without waiting for a human or a time.
+        queued: those of them that are queued, in the order of admission.
+        in_flight: those of them that are in flight, in the order in which they were admitted.
+        reserved: the issues whose lanes are reserved for them, and until when, in seconds since the
+            epoch.
+        spent: the queued issues that have had their reservation.
     """
 
     todo: frozenset[int]
@@ -86,17 +88,17 @@ def next_in(state: WaveState, lane: int) -> str | None:
 
 
 def reservations(state: WaveState) -> dict[str, float]:
-    """The issues for which their lanes are reserved, and until when, in seconds since the epoch."""
+    """The issues whose lanes are reserved for them, and until when (seconds since the epoch)."""
     return {state.wave.issues[one].id: until for one, until in state.reservations.items()}
 
 
 def is_planned(state: WaveState) -> bool:
-    """Whether issues are admitted in an order that was planned."""
+    """Whether issues are admitted in a planned order."""
     return bool(state.plan)
 
 
 def waiting_tickets(state: WaveState) -> list[tuple[str, str]]:
-    """Repo and ticket of all others who wait for a merge turn or have one."""
+    """Repo and name of each ticket that waits for a merge turn or has one."""
     return state.lanes.waiting_tickets(state.wave.repos)
 
 
@@ -121,7 +123,7 @@ def backlog(state: WaveState) -> Backlog:
 
 
 def _within_reach(state: WaveState) -> set[int]:
-    """Issues that can be done without a human and without a wait for a time."""
+    """Issues that can be done without waiting for a human or a time."""
     found: set[int] = set()
     for position in state.wave.topological():
         record = state.records[position]
@@ -136,16 +138,16 @@ def _within_reach(state: WaveState) -> set[int]:
 def assumed_finding(
     issue_id: str, source: State, *, was_open: bool, unclear: str
 ) -> AttemptDiscarded | AttemptResumed | AttemptUnclear:
-    """What to report of an attempt that was cut off, if nothing is known of what is left of it.
+    """What to report of an attempt that was cut off, if it is not known what is left of it.
 
-    A session that was implementing is discarded and a review is made again. Whether a merge that
-    was under way is in only a human can say. Where nothing was under way, nothing is lost.
+    An implementing session is discarded, and a review is repeated. Only a human can say whether a
+    merge that was under way went in. If nothing was under way, nothing is lost.
 
     Args:
         issue_id: the issue.
         source: its state when its run was cut off.
         was_open: whether a session or merge of it was under way.
-        unclear: what to say to the human.
+        unclear: the message for the human.
     """
     if was_open and source == "merging":
         return AttemptUnclear(issue_id, unclear)

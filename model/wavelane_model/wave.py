@@ -1,7 +1,7 @@
-"""A wave: the issues, the repos they live in, what depends on what, and what earlier ones took.
+"""A wave: its issues, their repos and dependencies, and how long earlier issues took.
 
-A `Wave` is checked when it is made and never changes. Everything that can be computed from it
-once (positions, dependents) is computed here, so that a step need not look for it.
+A `Wave` is checked when it is made and never changes. Whatever can be computed once (positions,
+dependents) is computed here, so that a step need not search for it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class WaveError(ProblemsError):
     """A wave that cannot be run.
 
     Attributes:
-        problems: Everything that is wrong, each a `Problem`; their codes and places are those of
-            `wavelane_model.wave_problems`. The error's text is all of their messages, a line each.
+        problems: Every problem found, each a `Problem` with a code and a place from
+            `wavelane_model.wave_problems`. The error's text is their messages, one per line.
     """
 
 
@@ -28,18 +28,18 @@ class Issue:
 
     Attributes:
         id: Unique in the wave, e.g. "api#12".
-        repo: The repo that it is about.
-        depends_on: Ids of issues that have to be done before this one starts.
-        title: What it is about, in one line.
-        body: What is to be done, at length.
+        repo: The repo that it belongs to.
+        depends_on: Ids of issues that must be done before this one starts.
+        title: A summary, in one line.
+        body: The full description.
         priority: Higher is more urgent. An issue inherits the priority of the most urgent issue
             that depends on it.
         estimate: The expected length in seconds, if it is known.
-        labels: What it is like, e.g. "bug". What issues with the same labels took says how long it
-            may take; nothing else follows from them.
+        labels: What kind of issue it is, e.g. "bug". Labels serve only to estimate its length, from
+            finished issues with the same labels.
 
     Raises:
-        TypeError: For a text in place of a list of ids or labels.
+        TypeError: For a string in place of a list of ids or labels.
     """
 
     id: str
@@ -71,12 +71,12 @@ ISSUE_FIELDS = ("id", "repo", "depends_on", "title", "body", "priority", "estima
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An issue that is done, as far as others are expected to be like it.
+    """A finished issue, from which the lengths of similar ones are learned.
 
     Attributes:
-        repo: The repo that it was about.
-        labels: What it was like.
-        seconds: How long its sessions were under way, all together.
+        repo: The repo that it belonged to.
+        labels: Its labels.
+        seconds: How long its sessions took in total.
     """
 
     repo: str
@@ -94,10 +94,10 @@ class Wave:
         issues: The issues, in the order of the file.
         repos: The project's repos, in order. Default: those of the issues, as first seen.
         done: Ids outside the wave that are done already, so that issues may depend on them.
-        experience: Issues of earlier waves: they say what issues without an estimate may take.
+        experience: Issues of earlier waves, to learn how long issues without an estimate take.
 
     Raises:
-        WaveError: With every problem at once: duplicate ids, unknown repos, unknown dependencies,
+        WaveError: Lists every problem at once: duplicate ids, unknown repos, unknown dependencies,
             cycles.
     """
 
@@ -154,17 +154,17 @@ class Wave:
         done: Iterable[str] = (),
         experience: Iterable[Finished] | None = None,
     ) -> Wave:
-        """This wave with `issues` in place of those of the same ids, and the others added.
+        """This wave with `issues` added; each replaces an issue with the same id.
 
         Positions stay as they are; new issues follow.
 
         Args:
             issues: New issues, and changed ones.
             done: Further ids outside the wave that are done already.
-            experience: Replaces what there was, if it is given.
+            experience: Replaces the wave's experience, if given.
 
         Raises:
-            WaveError: If the wave that comes of it is wrong.
+            WaveError: If the resulting wave has problems.
         """
         by_id = {issue.id: issue for issue in self.issues}
         by_id.update((issue.id, issue) for issue in issues)
@@ -187,7 +187,7 @@ class Wave:
         return order
 
     def _positions_of_dependencies(self) -> tuple[tuple[int, ...], ...]:
-        """Those in the wave; what is done already needs no waiting."""
+        """Only dependencies in the wave; all others are done already."""
         return tuple(
             tuple(self.position[need] for need in issue.depends_on if need in self.position)
             for issue in self.issues
@@ -202,7 +202,7 @@ class Wave:
 
 
 def _keep_each_once(thing: object, name: str, field: str, items: str) -> None:
-    """Make a field of texts a tuple without repetitions. Raises `TypeError` for one text alone."""
+    """Make a field of strings a tuple without duplicates. Raises `TypeError` for a string."""
     given = getattr(thing, field)
     if isinstance(given, str):
         raise TypeError(

@@ -1,7 +1,8 @@
-"""What makes a wave wrong: each rule that its issues, repos and dependencies have to keep.
+"""The problems that a wave can have: the rules for its issues, repos and dependencies.
 
-A problem's place leads into what the wave was made from: `("issues", 2, "repo")` is the repo of its
-third issue, `("repos", 0)` its first repo, `("experience", 0)` the first of the finished issues.
+A problem's place is a path into what the wave was made from: `("issues", 2, "repo")` is the repo of
+its third issue, `("repos", 0)` its first repo, `("experience", 0)` the first of the finished
+issues.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ WaveProblemCode = Literal[
 
 
 def problems_of(wave: Wave) -> Iterator[Problem]:
-    """Everything that is wrong with a wave."""
+    """Every problem of a wave."""
     yield from _of_ids(wave)
     yield from _of_repos(wave)
     yield from _of_done(wave)
@@ -53,7 +54,7 @@ def _of_ids(wave: Wave) -> Iterator[Problem]:
             message = f"an issue of repo {issue.repo!r} has an empty id; give it one, e.g. 'api#1'"
             yield _problem("empty-id", "", message, "issues", at, "id")
         if wave.position[issue.id] != at:
-            message = f'issue "{issue.id}" is there twice; ids are unique in a wave'
+            message = f'issue "{issue.id}" is listed twice; ids are unique in a wave'
             yield _problem("duplicate-id", issue.id, message, "issues", at, "id")
 
 
@@ -75,7 +76,7 @@ def _of_done(wave: Wave) -> Iterator[Problem]:
 
 def _of_texts(wave: Wave) -> Iterator[Problem]:
     def problem(text: str, *path: str | int) -> Problem:
-        message = f"{text!r} is no Unicode text: an id and a repo have to be written down"
+        message = f"{text!r} is not valid Unicode; ids and repos are written in UTF-8"
         return _problem("not-unicode", text, message, *path)
 
     for text, at in wave.position.items():
@@ -102,7 +103,7 @@ def _of_fields(wave: Wave) -> Iterator[Problem]:
             yield _problem("bad-estimate", issue.id, message, "issues", at, "estimate")
         for label in issue.labels:
             if not _is_line(label):
-                message = f'issue "{issue.id}" has the label {label!r}; give a text of one line'
+                message = f'issue "{issue.id}" has the label {label!r}; give one line of text'
                 yield _problem("bad-label", issue.id, message, "issues", at, "labels")
 
 
@@ -125,7 +126,7 @@ def _of_cycles(wave: Wave) -> Iterator[Problem]:
         named = [*ids[first:], *ids[: first + 1]]
         message = (
             f"these issues wait for each other: {' → '.join(named)}; "
-            "take one of these dependencies away"
+            "remove one of these dependencies"
         )
         at = cycle[first]
         yield _problem("dependency-cycle", named[0], message, "issues", at, "depends_on")
@@ -158,7 +159,7 @@ def _of_experience(wave: Wave) -> Iterator[Problem]:
 
 
 def _is_line(label: object) -> bool:
-    """Whether a label is a text of one line that says something, and can be written."""
+    """Whether a label is one line of text, not blank, that can be written in UTF-8."""
     return (
         isinstance(label, str)
         and bool(label.strip())
@@ -169,5 +170,5 @@ def _is_line(label: object) -> bool:
 
 
 def _is_writable(text: str) -> bool:
-    """Whether a text can be written in UTF-8; halves of surrogate pairs cannot."""
+    """Whether a text can be written in UTF-8; half of a surrogate pair cannot."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)

@@ -1,6 +1,6 @@
 """Why an issue is not running, in words: derived from the state, never stored.
 
-What stands in its way is decided by `wavelane_model.obstacles`.
+`wavelane_model.obstacles` decides what stands in its way.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Reason:
     """Why an issue is where it is.
 
     Attributes:
-        code: The reason for machines.
-        text: The reason for people.
+        code: The reason, for programs.
+        text: The reason, for people.
         issues: Ids of the issues that it waits for.
         until: The time that it waits for, in seconds since the epoch.
     """
@@ -36,7 +36,7 @@ class Reason:
 
 
 def why(state: WaveState, issue_id: str) -> Reason:
-    """The reason of one issue.
+    """Why an issue is where it is.
 
     Raises:
         KeyError: the wave has no such issue.

@@ -1,8 +1,8 @@
 """The command `wavelane`.
 
 Exit codes of `run`: 0 complete, 1 blocked, 2 bad input, 3 stopped, 130 interrupted before the wave
-went on. Everything that a person did wrong ends in one clear error for each thing, without a
-traceback. What is asked of a wave that may be running is in `wavelane.cli.steering`.
+went on. Every mistake of the user ends in one clear error, without a traceback. Commands to a wave
+that may be running are in `wavelane.cli.steering`.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ app = typer.Typer(
 app.add_typer(steering.app)
 
 _INTERRUPTED = (
-    "interrupted before the wave went on; what an earlier run left running is not ended, "
-    "the next run does that"
+    "interrupted before the wave went on; processes left by an earlier run are still "
+    "there, the next run ends them"
 )
 
 _INTERRUPTED_LATE = "interrupted after the run was over; `wavelane report` shows how it went"
@@ -63,7 +63,7 @@ PlanOption = Annotated[
     typer.Option(
         "--plan/--no-plan",
         help="Plan the order of admission ahead.",
-        show_default="where there are estimates",
+        show_default="if there are estimates",
     ),
 ]
 CapOption = Annotated[
@@ -102,7 +102,7 @@ class PictureFormat(StrEnum):
 
 
 class Described(StrEnum):
-    """What has a JSON Schema; `steering` is the answer to cap, pause, park and the like."""
+    """Outputs with a JSON Schema; `steering` is the answer to cap, pause, park and the like."""
 
     WAVE_FILE = "wave-file"
     RUN = "run"
@@ -172,7 +172,7 @@ def run(
             plan=plan,
             learn=_journals(learn),
         )
-        if cap is not None:  # a wave that is continued may stand at another level
+        if cap is not None:  # a continued wave may be at another level
             wave_run.scheduler.cap.set(cap)
         if resume_at is not None and resume_at > time.time():
             wave_run.scheduler.cap.pause(resume_at)
@@ -229,7 +229,7 @@ def report_of(
     svg: SvgOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how a wave went, from its journal: who worked and waited when, and why."""
+    """Show how a wave went, from its journal: which issue was worked on or waited when, and why."""
     with explained(as_json):
         from wavelane.timeline.history import history_of_journal
 
@@ -277,7 +277,7 @@ def verify(
     journal: steering.JournalArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Check whether a recorded run kept the rules, and if not, say which was broken where."""
+    """Check whether a recorded run kept the rules, and if not, which rule it broke where."""
     with explained(as_json):
         from wavelane.verify import verify as judge
 
@@ -310,7 +310,7 @@ def diagram(
         elif format is PictureFormat.PNG and sys.stdout.isatty():
             refuse_option(
                 "--output",
-                "a PNG is no text for a terminal; give --output FILE, or send it to a file",
+                "a PNG cannot be shown on a terminal; give --output FILE, or send it to a file",
             )
         else:
             sys.stdout.buffer.write(data)
@@ -330,7 +330,7 @@ def schema(
 
 
 async def _run(wave_run: WaveRun, *, quiet: bool, beside: Companion | None = None) -> Report:
-    """Run a wave with its display, and whatever else accompanies it."""
+    """Run a wave with its display, and with a companion task if there is one."""
     from wavelane.cli.display import console, follow
 
     shown = console(stderr=quiet)

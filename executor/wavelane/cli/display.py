@@ -38,12 +38,12 @@ STATE_STYLES: Final[dict[State, str]] = {
     "cancelled": "red",
 }
 _WIDTH_OF_FILES: Final = 140
-"""Columns of what goes into a file or a pipe, where COLUMNS says nothing."""
+"""Columns for a file or a pipe, if COLUMNS does not say."""
 OUTCOME_STYLES = {"complete": "bold green", "blocked": "bold yellow"}
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal; a file or a pipe has room for whole lines."""
+    """A console as wide as the terminal; for a file or a pipe, wide enough for whole lines."""
     found = Console(stderr=stderr)
     if not found.is_terminal and "COLUMNS" not in os.environ:
         found.width = _WIDTH_OF_FILES
@@ -70,7 +70,7 @@ async def follow(scheduler: Scheduler, notices: NoticeStream, console: Console) 
 
 
 def notice_line(notice: Notice, began: float) -> Text | None:
-    """One change in one line, or None for what is not worth one."""
+    """One change in one line, or None if it is not worth one."""
     text = Text(f"cap {level_name(notice.level or 0)}", "bold")
     if notice.kind == "issue":
         change = _change(notice)
@@ -86,7 +86,7 @@ _SETBACKS: Final[dict[Trigger, str]] = {
     "request_changes": "changes requested",
     "conflict": "merge conflict",
     "checkpoint": "checkpoint",
-    "fail": "failed, to be tried again",
+    "fail": "failed, will be tried again",
     "withhold": "withheld, the cap came first",
 }
 
@@ -106,7 +106,7 @@ def _change(notice: Notice) -> tuple[str, str] | None:
 
 
 def lanes_table(overview: Overview, seconds: float | None = None) -> RenderableType:
-    """The lanes as they stand now, `seconds` after the display began."""
+    """The lanes as they are now, `seconds` after the display began."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=False)
     for name in ("repo", "done", "issue", "state", "time", "next", "why it waits"):
         table.add_column(name, no_wrap=name != "why it waits", overflow="ellipsis")
@@ -165,7 +165,7 @@ def report_view(report: Report) -> RenderableType:
 
 
 def status_view(status: JournalStatus) -> RenderableType:
-    """Where the wave of a journal stands: who runs it, its lanes, its issues."""
+    """Where the wave of a journal stands: its process, its lanes, its issues."""
     waiting = len(status.commands)
     commands = f"{waiting} command{'s' if waiting > 1 else ''} not answered yet\n"
     return Group(

@@ -1,11 +1,11 @@
 """What the commands print with `--json`: the JSON Schema of each output, and their version.
 
 A key of an output is never renamed, removed or given another meaning without a new `VERSION`; a key
-may be added, so a program that reads an output ignores the keys that it does not know. Times are
-seconds since the epoch and lengths are seconds, where nothing else is said.
+may be added, so a program that reads an output should ignore unknown keys. Times are seconds since
+the epoch and lengths are seconds, unless stated otherwise.
 
 The schemas are made from the models below. The outputs themselves are the library's `to_dict`, and
-a test compares what the commands really print with the schemas.
+a test compares the commands' actual output with the schemas.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ class IssueOutput(_Object):
     id: str
     """Its id, unique in the wave."""
     repo: str
-    """The repo that it is about."""
+    """Its repo."""
     title: str
     """What it is about, in one line."""
     labels: list[str]
     """What it is like."""
     state: State
-    """Where it stands."""
+    """Its state."""
     why: Why
-    """Why it stands there."""
+    """Why it is in that state."""
     attempts: int
     """How many implementing sessions it has had."""
     started_at: float | None
@@ -75,24 +75,24 @@ class IssueOutput(_Object):
 
 
 class RecoveredOutput(_Object):
-    """What the run found of the issues that were in flight when the run before ended."""
+    """What the run found out about the issues that were in flight when the last run ended."""
 
     resumed: int
-    """Attempts that went on."""
+    """Attempts that were continued."""
     discarded: int
     """Attempts of which nothing was left."""
     merged: int
     """Merges that were in."""
     unclear: int
-    """Issues that were parked, because it could not be known how far they came."""
+    """Issues parked because their progress could not be determined."""
 
 
 class RunOutput(_Output):
     """`wavelane run --json` and `wavelane demo --json`: how the run ended."""
 
     outcome: RunOutcome
-    """`complete`: all issues are done. `blocked`: some are parked, cancelled or wait for such.
-    `stopped`: it was stopped. `unfinished`: it has not ended, or was cut off."""
+    """`complete`: all issues are done. `blocked`: some are parked, cancelled or wait for such
+    issues. `stopped`: it was stopped. `unfinished`: it has not ended, or was cut off."""
     started_at: float
     """When the wave's first run began."""
     ended_at: float
@@ -100,7 +100,7 @@ class RunOutput(_Output):
     highest_cap: int
     """The highest cap in force since the run began."""
     recovered: RecoveredOutput
-    """What the run found of the one before."""
+    """What the run found out about the one before."""
     issues: list[IssueOutput]
     """In the order of the wave."""
 
@@ -109,7 +109,7 @@ class ProcessOutput(_Object):
     """The process that runs a wave."""
 
     pid: int
-    """Its process id; 0: it has not said yet."""
+    """Its process id; 0: not written yet."""
     since: float
     """When it took the journal."""
 
@@ -133,7 +133,7 @@ class StatusOutput(RunOutput):
     phase: Phase
     """Whether a run is under way."""
     process: ProcessOutput | None
-    """The process that runs it; null: none does."""
+    """The process that runs it; null: no process does."""
     cap: CapOutput
     """How many issues may be in flight now, and at most."""
     in_flight: int
@@ -141,7 +141,7 @@ class StatusOutput(RunOutput):
     waiting: int
     """How many issues are queued."""
     unanswered_commands: int
-    """How many commands wait to be carried out."""
+    """How many commands have no answer yet."""
 
 
 class OrderedOutput(_Object):
@@ -158,7 +158,7 @@ class OrderedOutput(_Object):
     priority: int
     """Its priority, or the highest of an issue that depends on it."""
     tail: float
-    """For how long at least the wave goes on from its start, in `unit`."""
+    """The least time that the wave goes on from the issue's start, in `unit`."""
     hops: int
     """How many issues are on the longest path of dependents behind it."""
     depends_on: list[str]
@@ -184,7 +184,7 @@ class RepoForecast(_Object):
     repo: str
     """Its name."""
     busy: float
-    """An issue of it is in flight."""
+    """One of its issues is in flight."""
     idle: float
     """None is, and it has more to do."""
     after: float
@@ -201,7 +201,7 @@ class CapForecast(_Object):
     outcome: RunOutcome
     """How it ends."""
     in_flight_at_most: int
-    """Most issues in flight at a time."""
+    """The most issues in flight at a time."""
     decided_by: list[LinkOutput]
     """The issues that decide the end; each waited for the one before it."""
     repos: list[RepoForecast]
@@ -216,21 +216,21 @@ class SpanForecast(_Object):
     repo: str
     """Its repo."""
     began: float
-    """It is implemented from then."""
+    """When its implementation begins."""
     implemented: float
-    """It is reviewed from then."""
+    """When its review begins."""
     approved: float
-    """It is approved then."""
+    """When it is approved."""
     merging: float
-    """It is merged from then."""
+    """When its merge begins."""
     ended: float
-    """It is done then."""
+    """When it is done."""
     waited_for: Awaited
     """What it waited for last, before it began."""
     of: str | None
-    """The issue that it got that from."""
+    """The issue that released it."""
     turn_of: str | None
-    """The issue whose merge it waited for after it was approved."""
+    """The issue whose merge it waited for after its approval."""
 
 
 class WaitOutput(_Object):
@@ -241,9 +241,9 @@ class WaitOutput(_Object):
     repo: str
     """Its repo."""
     began: float
-    """From then."""
+    """When it began."""
     ended: float | None
-    """To then; null: it still waits."""
+    """When it ended; null: it still waits."""
     code: ReasonCode
     """Why, for programs."""
     text: str
@@ -274,19 +274,19 @@ class CapSweepOutput(_Object):
     """When the wave is expected to end at each cap."""
 
     unit: Unit
-    """What all lengths of the forecasts are in. `sessions`: no issue has an estimate."""
+    """The unit of all lengths of the forecasts. `sessions`: no issue has an estimate."""
     with_estimate: int
     """How many issues have an estimate of their own."""
     learned: int
     """How many have one that was learned from finished issues."""
     learned_from: int
-    """From how many finished issues that was learned."""
+    """How many finished issues it was learned from."""
     cap: int
     """The chosen cap."""
     highest: int
-    """The highest cap that was looked at."""
+    """The highest cap requested."""
     caps: list[CapForecast]
-    """By rising caps. From the last one on, a higher cap changes nothing, or is above `highest`."""
+    """By rising caps. After the last one, a higher cap changes nothing, or is above `highest`."""
     setbacks: list[SetbackOutput]
     """Caps at which it is expected to end later than at the next lower one."""
     chosen: Forecast
@@ -299,15 +299,15 @@ class PlanOutput(_Output):
     cap: int
     """The cap that it would run with."""
     unit: Unit
-    """What `tail` and `expected` are in."""
+    """The unit of `tail` and `expected`."""
     order: list[OrderedOutput]
-    """The order of admission among issues that are ready, where nothing is planned."""
+    """The order of admission among issues that are ready, if nothing is planned."""
     rounds: list[list[str]]
     """The issues that would start together, if all sessions took equally long."""
     longest_path: list[str]
     """The longest chain of dependencies, first to last."""
     longest_seconds: float | None
-    """How long it takes; null: not every issue on it has an estimate."""
+    """Its length; null: not every issue on it has an estimate."""
     cap_sweep: CapSweepOutput
     """The forecast at each cap."""
 
@@ -327,7 +327,7 @@ class RepoHistoryOutput(_Object):
     repo: str
     """Its name."""
     busy: float
-    """A session or merge of it was under way."""
+    """One of its sessions or merges was under way."""
     idle: float
     """None was."""
 
@@ -338,26 +338,26 @@ class SessionOutput(_Object):
     id: str
     """The issue."""
     step: Step
-    """What was done."""
+    """Its step."""
     session: int
-    """Its number among all of the issue, from 1."""
+    """Its number among all those of the issue, from 1."""
     began: float
-    """From then."""
+    """When it began."""
     ended: float | None
-    """To then; null: it is under way."""
+    """When it ended; null: it is under way."""
     ending: Ending
     """How it ended."""
     parked: bool
-    """Whether the issue was parked with its end."""
+    """Whether its end parked the issue."""
     text: str
-    """What was said at its end."""
+    """The text of its outcome."""
 
 
 class NumberFrom(_Object):
-    """A number from a time on."""
+    """A number that holds from a time on."""
 
     at: float
-    """From then."""
+    """The time."""
     number: int
     """The number."""
 
@@ -366,9 +366,9 @@ class RunSpanOutput(_Object):
     """One run of the wave."""
 
     began: float
-    """From then."""
+    """When it began."""
     ended: float | None
-    """To then; null: it is under way."""
+    """When it ended; null: it is under way."""
     outcome: RunOutcome | None
     """How it ended; null: it is under way."""
 
@@ -391,7 +391,7 @@ class ReportOutput(_Output):
     highest_cap: int
     """The highest cap in force since the last run began."""
     recovered: RecoveredOutput
-    """What the last run found of the one before."""
+    """What the last run found out about the one before."""
     seconds: float
     """From the start of the wave to its end, or to now."""
     predicted_seconds: float | None
@@ -403,7 +403,7 @@ class ReportOutput(_Output):
     sessions: list[SessionOutput]
     """In the order in which they began."""
     waits: list[WaitOutput]
-    """When issues waited that were in flight, parked or postponed."""
+    """Waits of issues that were in flight, parked or postponed."""
     gaps: list[WaitOutput]
     """When a repo was idle though it had more to do."""
     cap: list[NumberFrom]
@@ -417,16 +417,16 @@ class ReportOutput(_Output):
 
 
 class FindingOutput(_Object):
-    """Something that the journal of a run that kept the rules would not say."""
+    """Something that the journal of a run that kept the rules would not record."""
 
     rule: str
     """The name of the rule that was broken."""
     subject: str
-    """The issue or repo that it is about; "": it is about the wave or the file."""
+    """The issue or repo concerned; "": the whole wave or the file."""
     text: str
     """What is wrong, in a sentence."""
     event: int | None
-    """The number of the event; null: it is about the whole."""
+    """The number of the event; null: the finding concerns the whole journal."""
     at: float | None
     """The time of the event."""
     what: str
@@ -437,7 +437,7 @@ class VerifyOutput(_Output):
     """`wavelane verify --json`: whether a journal keeps the rules."""
 
     keeps_the_rules: bool
-    """Whether it keeps the rules: nothing was found that breaks one."""
+    """Whether it keeps the rules: no broken rule was found."""
     events: int
     """How many events there are."""
     outcome: RunOutcome
@@ -452,7 +452,7 @@ class SteeringOutput(_Output):
     """`wavelane cap|pause|resume|stop|park|unpark|cancel|add --json`: the answer to a command."""
 
     done: bool
-    """Whether what was asked for is so now."""
+    """Whether the request holds now."""
     answered: bool
     """False: the run has not answered in time; the command stays in the journal."""
     text: str
@@ -460,29 +460,29 @@ class SteeringOutput(_Output):
 
 
 class PlaceOutput(_Object):
-    """Where something stands that is wrong."""
+    """The place of a problem."""
 
     path: list[str | int]
-    """The keys and positions (from 0) that lead to it; empty: it is about the whole."""
+    """The keys and positions (from 0) that lead to it; empty: the whole."""
     file: str
     """The file that it was read from, or empty."""
     line: int | None
     """The line in the file, from 1; null: it has none."""
     column: int | None
-    """The column in the line, from 1; null: it is not known."""
+    """The column in the line, from 1; null: unknown."""
 
 
 class ProblemOutput(_Object):
-    """One thing that is wrong."""
+    """One problem."""
 
     code: str
     """Its kind, e.g. `unknown-dependency`."""
     subject: str
-    """What it is about: the id of an issue, the name of a repo, a key, an option; or empty."""
+    """Its subject: the id of an issue, the name of a repo, a key, an option; or empty."""
     message: str
     """What is wrong and what to do, in a sentence."""
     place: PlaceOutput
-    """Where it stands."""
+    """Its place."""
 
 
 class ProblemsOutput(_Output):
@@ -505,7 +505,7 @@ OUTPUTS: Final[Mapping[str, type[_Output]]] = {
 
 
 def versioned(output: Mapping[str, Any]) -> dict[str, Any]:
-    """An output as it is printed: with its version before all else."""
+    """An output as it is printed: with its version first."""
     return {"version": VERSION, **output}
 
 

@@ -1,6 +1,6 @@
 """The commands for a wave that may be running: `status`, and those that steer it.
 
-Exit codes: 0 it is so now, 1 it cannot be, 2 bad input, 75 given, but not answered in time.
+Exit codes: 0 done, 1 cannot be done, 2 bad input, 75 given, but not answered in time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ IssueArgument = Annotated[
 
 @app.command()
 def status(journal: JournalArgument, as_json: JsonOption = False) -> None:
-    """Show where a wave stands: its lanes, its issues and why they wait, the cap, who runs it."""
+    """Show where a wave stands: its lanes, its issues and why they wait, the cap, its process."""
     with explained(as_json):
         from wavelane.control.journal_status import status_of_journal
 
@@ -97,14 +97,14 @@ def pause(
 
     at = time_given("--until", until, as_json)
     if at is not None and at <= time.time():
-        text = f"--until is {until}, which is past; give a time to come"
+        text = f"--until is {until}, which is past; give a future time"
         refuse_option("--until", text, as_json=as_json)
     _give(journal, CapMoved("pause", until=at), as_json)
 
 
 @app.command()
 def resume(journal: JournalArgument, as_json: JsonOption = False) -> None:
-    """End a pause: the cap goes back to the level before it."""
+    """End a pause: the cap returns to the level before it."""
     from wavelane_model.events import CapMoved
 
     _give(journal, CapMoved("resume"), as_json)
@@ -122,10 +122,10 @@ def stop(journal: JournalArgument, as_json: JsonOption = False) -> None:
 def park(
     journal: JournalArgument,
     issue: IssueArgument,
-    reason: Annotated[str, typer.Argument(help="What the human has to see to.")],
+    reason: Annotated[str, typer.Argument(help="What the human has to look into.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Set an issue aside for a human. A session of it is ended now."""
+    """Set an issue aside for a human. If it has a session, that is ended now."""
     from wavelane_model.events import ParkRequested
 
     _give(journal, ParkRequested(issue, reason), as_json)
@@ -133,7 +133,7 @@ def park(
 
 @app.command()
 def unpark(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption = False) -> None:
-    """Let a parked issue be tried again, its counters anew."""
+    """Queue a parked issue again, its counters reset."""
     from wavelane_model.events import UnparkRequested
 
     _give(journal, UnparkRequested(issue), as_json)
@@ -141,7 +141,7 @@ def unpark(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption =
 
 @app.command()
 def cancel(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption = False) -> None:
-    """Give an issue up. A session of it is ended now; a merge that is in stays in."""
+    """Give an issue up. If it has a session, that is ended now; a merge that is in stays in."""
     from wavelane_model.events import CancelRequested
 
     _give(journal, CancelRequested(issue), as_json)
@@ -149,7 +149,7 @@ def cancel(journal: JournalArgument, issue: IssueArgument, as_json: JsonOption =
 
 @app.command()
 def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = False) -> None:
-    """Take in what is new in a wave file. Issues that have not begun may have changed, too."""
+    """Add what is new in a wave file. Issues that have not begun may have changed, too."""
     with explained(as_json):
         from wavelane.cli.wave_run import pipeline_of
         from wavelane.control.requests import Addition
@@ -176,7 +176,7 @@ def add(journal: JournalArgument, file: WaveArgument, as_json: JsonOption = Fals
 
 
 def time_given(option: str, text: str | None, as_json: bool = False) -> float | None:
-    """The time that an option says, in seconds since the epoch."""
+    """The time given with an option, in seconds since the epoch."""
     from wavelane.times import parse_time
 
     if text is None:
@@ -188,7 +188,7 @@ def time_given(option: str, text: str | None, as_json: bool = False) -> float | 
 
 
 def journal_of(path: Path) -> Path:
-    """The journal that is meant: the file itself, or the one of the wave file."""
+    """The journal at `path`: the file itself, or the journal of the wave file."""
     from wavelane.journal import JournalError
     from wavelane.wavefile import load
 
@@ -203,8 +203,8 @@ def journal_of(path: Path) -> Path:
     journal = load(path).state_dir / "journal.db"
     if not journal.exists():
         raise JournalError(
-            f"there is no journal {journal}: the wave was not run yet, or with --journal; "
-            "run it, or give the journal that it was run with"
+            f"there is no journal {journal}: the wave has not been run yet, or only with "
+            "--journal; run it, or give that journal"
         )
     return journal
 
@@ -222,7 +222,7 @@ def _give(journal: Path, request: Request, as_json: bool) -> NoReturn:
 
 
 def _say(done: bool, text: str, as_json: bool, code: int = REFUSED) -> NoReturn:
-    """Print what became of a command, and exit."""
+    """Print the result of a command, and exit."""
     from wavelane_model.problems import Problem
 
     if as_json:

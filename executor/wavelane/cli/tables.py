@@ -1,4 +1,4 @@
-"""What a person sees of time on a terminal: how long a wave may take, and how it went."""
+"""Views of time on a terminal: how long a wave may take, and how it went."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from wavelane.times import clock_text, duration
 _MOST_CAPS: Final = 16
 """Rows of the table of caps, about."""
 _MOST_REPOS: Final = 3
-"""Repos that a cell names; of more, one less, and how many more there are."""
+"""Repos named in a cell; if there are more, one less and the number of the others."""
 _MOST_LINKS: Final = 12
-"""Links of a chain that are shown."""
+"""Links of a chain to show."""
 _LEAST_ID: Final = 16
 """Columns that an id has before it is folded."""
 _AWAITED: Final[dict[Awaited, str]] = {
@@ -33,7 +33,7 @@ _AWAITED: Final[dict[Awaited, str]] = {
     "pause": "—pause→",
     "reservation": "—reservation→",
 }
-"""How a chain leads to an issue, by what that got from the one before it."""
+"""How a chain leads to an issue, by what it got from the issue before it."""
 _WAITED: Final = {
     "dependencies": "dependencies",
     "lane": "its lane",
@@ -52,7 +52,7 @@ _WAITED: Final = {
 
 
 def sweep_view(sweep: CapSweep) -> RenderableType:
-    """When a wave is expected to end at each cap, and what decides it."""
+    """When a wave is expected to end at each cap, and what determines it."""
     unit = sweep.expected.unit
     table = _table(
         *("cap", "predicted end", "change", "idle, with work left"),
@@ -78,7 +78,7 @@ def sweep_view(sweep: CapSweep) -> RenderableType:
 
 
 def _worth_showing(sweep: CapSweep) -> Iterator[Forecast]:
-    """All forecasts, or of many the first, the chosen, the last, and every so manyth."""
+    """All forecasts, or if there are many: the first, the chosen, the last, and every n-th."""
     found = sweep.forecasts
     apart = -(-len(found) // (_MOST_CAPS // 2))
     later = {setback.cap for setback in sweep.setbacks[: _MOST_CAPS // 4]}
@@ -95,7 +95,7 @@ def _worth_showing(sweep: CapSweep) -> Iterator[Forecast]:
 
 
 def _is_chosen(sweep: CapSweep, found: Forecast) -> bool:
-    """Whether a row is that of the chosen cap; the last one may stand for it."""
+    """Whether a row is the chosen cap's; the last one may stand for it."""
     return found.cap == sweep.cap or (found is sweep.forecasts[-1] and found.cap < sweep.cap)
 
 
@@ -132,7 +132,7 @@ def _chain(sweep: CapSweep) -> Text:
 def _notes(sweep: CapSweep, left_out: bool) -> Iterator[str]:
     expected = sweep.expected
     if expected.unit == "sessions":
-        yield "no issue has an estimate: it counts sessions that follow one another, and no time"
+        yield "no issue has an estimate: these are numbers of successive sessions, not times"
     else:
         yield "predicted: as if every session took its estimate and ended well"
         if expected.finished:
@@ -225,13 +225,13 @@ def _against_plan(history: History) -> str:
     if history.phase != "ended":
         return f"{predicted}, by the estimates at the start"
     if round(seconds) == round(planned):
-        return f"{predicted}, and so it was"
+        return f"{predicted}, which was right"
     later = "later" if seconds > planned else "earlier"
     return f"{predicted}; it was {duration(abs(seconds - planned))} {later}"
 
 
 def _table(*names: str, right: Sequence[int], folds: Sequence[str] = ()) -> Table:
-    """A table whose columns of the numbers `right` stand to the right."""
+    """A table whose columns with the numbers in `right` are right-aligned."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for at, name in enumerate(names):
         table.add_column(

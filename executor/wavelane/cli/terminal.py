@@ -1,4 +1,4 @@
-"""What all commands share: exit codes, errors in words, JSON."""
+"""What all commands share: exit codes, error messages, JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ EXIT_CODES: Final = {"complete": 0, "blocked": 1, "stopped": 3, "unfinished": 3}
 REFUSED: Final = 1
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
-"""Ctrl-C, and not while a wave was run: as shells have it, 128 and the number of SIGINT."""
+"""Ctrl-C outside the run of a wave: as in shells, 128 plus the number of SIGINT."""
 UNANSWERED: Final = 75
-"""A command was given and not answered in time: it is carried out as soon as the run looks."""
+"""A command was given and not answered in time: the run executes it as soon as it looks."""
 
 WaveArgument = Annotated[
     Path, typer.Argument(help="The wave file, YAML or JSON.", show_default=False)
@@ -36,7 +36,7 @@ def print_json(value: object) -> None:
 
 
 def print_output(output: Mapping[str, Any]) -> None:
-    """Print what a command says with `--json`; `wavelane.cli.outputs` has its schema."""
+    """Print a command's output with `--json`; `wavelane.cli.outputs` has its schema."""
     from wavelane.cli.outputs import versioned
 
     print_json(versioned(output))
@@ -44,7 +44,7 @@ def print_output(output: Mapping[str, Any]) -> None:
 
 @contextmanager
 def explained(as_json: bool = False) -> Iterator[None]:
-    """Turn what a person can mend into errors and exit code 2."""
+    """Turn what a person can fix into errors and exit code 2."""
     try:
         yield
     except BrokenPipeError:
@@ -91,7 +91,7 @@ def refuse_option(option: str, text: str, *, as_json: bool = False) -> NoReturn:
 
 
 def fail(problems: Iterable[Problem], code: int = BAD_INPUT, *, as_json: bool = False) -> NoReturn:
-    """Print an error for each problem, and exit. As JSON, they are on standard output, too."""
+    """Print an error for each problem, and exit. As JSON, they also go to standard output."""
     problems = [*problems]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

@@ -28,7 +28,7 @@ class WaveRun:
 
     Args:
         file: The wave file.
-        cap: How many issues may be in flight, in place of what the file says.
+        cap: How many issues may be in flight, in place of the file's cap.
         journal: The journal to make or to continue, in place of the one in the state directory.
         plan: Whether the order of admission is planned ahead; see `Scheduler`.
         learn: Journals of earlier waves to learn missing estimates from.
@@ -49,7 +49,7 @@ class WaveRun:
     ) -> None:
         self.file = file
         self.went_on = False
-        """Whether all was prepared, and the wave went on."""
+        """Whether everything was prepared, and the wave went on."""
         self.journal = journal or file.state_dir / "journal.db"
         self.wave = file.to_wave(self._learned(learn))
         limits = file.to_limits()
@@ -68,7 +68,7 @@ class WaveRun:
     def _learned(self, learn: Collection[Path]) -> tuple[Finished, ...]:
         if any(path.resolve() == self.journal.resolve() for path in learn):
             raise JournalError(
-                f"journal {self.journal} is that of this wave, which learns from it by itself; "
+                f"journal {self.journal} is this wave's own, from which it learns anyway; "
                 "give journals of earlier waves"
             )
         return experience_of(*learn)
@@ -79,7 +79,7 @@ class WaveRun:
         SIGINT drains; a second one, SIGTERM, or SIGHUP ends the sessions now.
 
         Args:
-            interrupted: Called at each signal, with a sentence on what happens now.
+            interrupted: Called at each signal, with a sentence on what happens next.
 
         Raises:
             PipelineError: The pipeline cannot work; nothing was changed.
@@ -128,7 +128,7 @@ class WaveRun:
                 return
             draining = True
             self.scheduler.stop()
-            interrupted("stopping: sessions that run finish their step; again to end them now")
+            interrupted("stopping: running sessions finish their step; Ctrl-C again ends them now")
 
         def on_terminate() -> None:
             if running.done():
@@ -139,7 +139,7 @@ class WaveRun:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, on_interrupt)
         terminating = [one for one in _TERMINATING if signal.getsignal(one) is not signal.SIG_IGN]
-        for one in terminating:  # what nohup ignores stays ignored
+        for one in terminating:  # signals that nohup ignores stay ignored
             loop.add_signal_handler(one, on_terminate)
         try:
             yield

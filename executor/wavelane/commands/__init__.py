@@ -1,7 +1,7 @@
 """The command pipeline: issues implemented, gated and reviewed by commands, and merged by git.
 
 Decides what is run for an issue, what an exit code means, what is checked before the first session
-and what is claimed for the time of a run. What becomes of the work in a repo is the git wing's.
+and what is claimed for the duration of a run. The git wing decides what happens to the work.
 """
 
 from wavelane.commands.pipeline import CommandPipeline

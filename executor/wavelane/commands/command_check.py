@@ -1,6 +1,6 @@
-"""The check of a command: whether it can be run at all, found out without running it.
+"""The check of a command: whether it can be run at all, determined without running it.
 
-A command counts as missing only where that is certain: a path that a session may make first (a
+A command counts as missing only if that is certain: a path that a session may create first (a
 gate's `node_modules/.bin/…`) and a word that only the shell can expand are not judged.
 """
 
@@ -35,15 +35,15 @@ class CommandCheck:
 
     Attributes:
         wave_dir: The directory of the wave file.
-        is_in_a_repo: Says whether some repo has a file of this path. None: no repo could be read,
-            so files of repos are not looked for.
+        is_in_a_repo: Returns whether any repo has a file at this path. None: no repo could be read,
+            so files of repos are not checked.
     """
 
     wave_dir: Path
     is_in_a_repo: Callable[[str], Awaitable[bool]] | None
 
     async def fault(self, command: CommandLine, *, is_session: bool) -> Fault | None:
-        """What is wrong with a command. `is_session`: it runs before anything was made for it."""
+        """What is wrong with a command. `is_session`: it runs before anything is made for it."""
         if isinstance(command, str):
             return await self._fault_of_shell_text(command, is_session)
         if not command or not command[0]:
@@ -67,7 +67,7 @@ class CommandCheck:
         env = environment(self.wave_dir)
         syntax = await ask(("sh", "-n", "-c", command), env=env)
         if not syntax.ok:
-            words = f'"{command}" is no valid shell command: {syntax.errors.strip()}'
+            words = f'"{command}" is not a valid shell command: {syntax.errors.strip()}'
             return Fault("not-a-shell-command", words)
         word = _first_word(command)
         if _PLAIN_NAME.fullmatch(word):
@@ -111,7 +111,7 @@ def _missing(name: str) -> Fault:
 
 
 def _first_word(command: str) -> str:
-    """The first word of a shell command, "" where the shell alone knows."""
+    """The first word of a shell command, "" if only the shell knows it."""
     try:
         words = shlex.split(command, comments=True)
     except ValueError:

@@ -1,11 +1,11 @@
 """The command pipeline: issues implemented, gated and reviewed by commands, and merged by git.
 
-1. A session is a command in the issue's own worktree. What it runs and how its exit code is read is
-   in `wavelane.commands.sessions`; what becomes of its changes, in `wavelane.git.workspace`.
+1. A session is a command in the issue's own worktree. `wavelane.commands.sessions` decides what it
+   runs and what its exit code means; `wavelane.git.workspace`, what happens to its changes.
 2. Before the first session everything is checked (`preflight`) and the state directory is claimed
    (`state_dir`): sessions that outlived an earlier run are ended first, and a git command that
    still runs is waited for.
-3. After a crash git says what is left of an issue that was in flight: a merge that is in is
+3. After a crash git shows what is left of an issue that was in flight: a merge that is in is
    `Merged`; one that is not is made again; a review is made again, on what it began with; an
    implementing session that died is discarded with its branch and worktree.
 4. The user's own checkouts are not touched.
@@ -58,12 +58,12 @@ class CommandPipeline:
     Args:
         name: The name of the wave, in the names of its branches.
         repos: Where each repo is, and its gates.
-        commands: What is run for each issue, by id.
-        state_dir: Where worktrees, logs and the inputs of commands are kept.
-        wave_dir: Where the wave file is.
+        commands: The commands for each issue, by id.
+        state_dir: Directory of worktrees, logs and the inputs of commands.
+        wave_dir: Directory of the wave file.
         gate_attempts: How often a failing gate goes back to implementing within one step.
-        grace: Seconds that a command has between SIGTERM and SIGKILL.
-        git_wait: Seconds for which `prepare` waits for a git command of a run that was killed.
+        grace: Seconds a command has between SIGTERM and SIGKILL.
+        git_wait: Seconds for which `prepare` waits for a git command of a killed run.
     """
 
     def __init__(
@@ -96,11 +96,11 @@ class CommandPipeline:
         return agent_branch(self._name)
 
     def feature_branch(self, issue_id: str) -> str:
-        """The branch that an issue is worked on, until it is merged."""
+        """The branch for the work on an issue, until it is merged."""
         return feature_branch(self._name, issue_id)
 
     def worktree(self, repo: str, issue_id: str) -> Path:
-        """The directory that an issue is worked on in. No other issue ever uses it."""
+        """The directory for the work on an issue. No other issue ever uses it."""
         return self._state_dir.worktrees_of(repo) / slug(issue_id)
 
     # Before the first session, and after the last
@@ -130,12 +130,12 @@ class CommandPipeline:
     ) -> None:
         """Check everything, then make the agent branches and their worktrees.
 
-        An agent branch that is there already is kept.
+        An existing agent branch is kept.
 
         Args:
-            before_repos: Called when all is checked and the state directory is there, and no repo
-                has been touched; what it raises goes through. Then what is left running of a run
-                that was killed is ended.
+            before_repos: Called when everything is checked and the state directory exists, before
+                any repo is touched; its exceptions pass through. Then whatever a killed run left
+                running is ended.
             begins: Whether the wave begins: then its agent branch may have no merge of an issue.
 
         Raises:
@@ -153,16 +153,16 @@ class CommandPipeline:
             raise
 
     async def close(self, *, recorded: bool = True) -> None:
-        """Remove the worktrees that are not needed any more: for merging, and of merged issues.
+        """Remove the worktrees that are no longer needed: for merging, and of merged issues.
 
-        Those of other issues stay, and so does what has uncommitted changes. Then the state
+        Those of other issues stay, and so does any with uncommitted changes. Then the state
         directory is free for others.
 
         Args:
-            recorded: It is on record which issues are merged, so `recover` need not know it.
+            recorded: It is on record which issues are merged, so `recover` need not know.
 
         Raises:
-            GitError, OSError: For the first repo where that fails, after having tried all.
+            GitError, OSError: For the first repo where that fails, after trying all.
         """
         try:
             await self._project.tidy(forget_unchanged=recorded)
@@ -180,7 +180,7 @@ class CommandPipeline:
         )
 
     async def _refuse_what_is_merged(self, repos: Mapping[str, Repo]) -> None:
-        """Nothing is done twice because a journal was lost."""
+        """Require that no work is done twice because a journal was lost."""
         found = await merged_in(repos, self._commands)
         if found:
             raise PipelineError(
@@ -207,11 +207,11 @@ class CommandPipeline:
     # Issues that are added
 
     def details_of(self, issues: Sequence[Issue]) -> dict[str, Any]:
-        """What `extend` of another such pipeline needs to know about these issues."""
+        """What `extend` of another command pipeline needs to know about these issues."""
         return {issue.id: self._commands[issue.id].to_details() for issue in issues}
 
     def extend(self, issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
-        """Take in the commands of issues that are about to be added.
+        """Accept the commands of issues that are about to be added.
 
         `details` has for each id what `IssueCommands.to_details` gives. Raises `ValueError`.
         """
@@ -253,7 +253,7 @@ class CommandPipeline:
         return await self._sessions.review(issue, workspace, command)
 
     async def merge(self, issue: Assignment) -> Merged | Conflicted:
-        """Merge the issue's branch into the agent branch, unless it is in, and remove it.
+        """Merge the issue's branch into the agent branch, unless it is in, and remove the branch.
 
         A merge that is in is `Merged`, even when the call is cancelled. Raises `SessionFailed`
         when there is nothing to merge, and `GitError`.
@@ -267,7 +267,7 @@ class CommandPipeline:
             conflict = None
         if conflict is not None:
             return Conflicted(conflict)
-        # The merge is in, whatever becomes of the rest; `close` removes what is left.
+        # The merge is in, whatever happens to the rest; `close` removes what is left.
         with suppress(GitError, OSError, asyncio.CancelledError):
             await workspace.retire()
         return Merged()
@@ -291,5 +291,5 @@ class CommandPipeline:
         )
 
     async def discard(self, issue: Issue) -> None:
-        """Remove an issue's worktree and branch, with all that is in them."""
+        """Remove an issue's worktree and branch, with everything in them."""
         await self._project.workspace(issue).discard()

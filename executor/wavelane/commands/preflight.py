@@ -1,7 +1,7 @@
-"""Preflight: whether a command pipeline can work, found out without changing anything.
+"""Preflight: whether a command pipeline can work, determined without changing anything.
 
-Everything that is wrong is reported at once, each with a sentence that names the thing and says
-what to do: git itself, the repos (`wavelane.git.survey`), the commands (`command_check`).
+Everything that is wrong is reported at once, each with a sentence that names the thing and what to
+do: git itself, the repos (`wavelane.git.survey`), the commands (`command_check`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from wavelane.processes import CommandLine
 from wavelane_model.problems import Place, Problem
 
 _MOST_AT_ONCE = 8
-"""Commands that are checked side by side."""
+"""Commands checked in parallel."""
 
 
 class CommandUser(NamedTuple):
-    """Who runs a command: which issue or repo, and as what."""
+    """A user of a command: which issue or repo, and as what."""
 
     what: str
     """In words: implement, review, gate "test"."""
@@ -40,7 +40,7 @@ class CommandUser(NamedTuple):
     """In words: issue "api#1", repo "api"."""
     subject: str
     key: tuple[str, ...]
-    """Where it stands in what the pipeline was made from."""
+    """Its place in what the pipeline was made from."""
     is_session: bool
 
 
@@ -65,7 +65,7 @@ class Preflight:
         self._wave_dir = wave_dir
 
     async def check(self) -> None:
-        """Look at everything. Raises nothing that is a problem of the settings."""
+        """Check everything. Raises nothing that is a problem of the settings."""
         if await self._check_git():
             await asyncio.gather(*map(self._survey, self._repos))
             self.facts = {name: self.facts[name] for name in self._repos if name in self.facts}
@@ -97,7 +97,7 @@ class Preflight:
         git = Git.only_reading(Path("/"))
         if not (await git.run("check-ref-format", "--branch", name)).ok:
             text = (
-                f'wave "{self._wave}": "{name}" is no valid name of a branch; '
+                f'wave "{self._wave}": "{name}" is not a valid branch name; '
                 "name the wave with letters, digits, - and _"
             )
             return Problem("bad-wave-name", self._wave, text, Place(("name",)))
@@ -124,7 +124,7 @@ class Preflight:
         self.problems.append(Problem(unfit.code, name, f'repo "{name}": {unfit}', place))
 
     def _sort_problems_of_repos(self) -> None:
-        """Repos are surveyed side by side, and reported in their order."""
+        """Repos are surveyed in parallel, and reported in their order."""
         order = [*self._repos]
         self.problems.sort(key=lambda problem: order.index(problem.subject))
 

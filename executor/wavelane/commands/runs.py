@@ -1,6 +1,6 @@
 """Command runs: one command for one issue, with its inputs and its output.
 
-A command runs in the issue's worktree and learns of its task from the environment:
+A command runs in the issue's worktree and gets its task from the environment:
 
     WAVELANE_ISSUE, WAVELANE_REPO, WAVELANE_TITLE   the issue
     WAVELANE_BODY_FILE                              file with its text
@@ -14,7 +14,7 @@ A command runs in the issue's worktree and learns of its task from the environme
     WAVELANE_AGENT_BRANCH, WAVELANE_BRANCH          where it will be merged to, and its own branch
     WAVELANE_SESSION                                a token of this run of the command alone
 
-What it prints goes to a log of its own, numbered in the order of the issue's runs.
+Its output goes to a log of its own, numbered in the order of the issue's runs.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ class CommandRun:
     log: Path
 
     def last_line(self) -> str:
-        """The last line that it printed, or a sentence that names the log."""
+        """The last line of its output, or a sentence that names the log."""
         return last_line(self.log) or f"{self.what} gave no reason; log: {self.log}"
 
     def output(self) -> str:
-        """What it printed, or the last 64 KiB of it."""
+        """Its output, or the last 64 KiB of it."""
         return tail(self.log, _OUTPUT_BYTES).strip()
 
     def as_feedback(self) -> str:
-        """How it failed, for the session that is to fix it: the last 200 lines of its output."""
+        """How it failed, for the session that will fix it: the last 200 lines of its output."""
         lines = self.output().splitlines()[-_OUTPUT_LINES:]
         return "\n".join((f"{self.what} failed ({self.exit.brief}):", *lines))
 
     def still_failing(self, fixes: int) -> str:
-        """How it failed, for the human that is to look at it after so many fixes."""
+        """How it failed, for the human who looks at it after this many fixes."""
         after = f"still fails after {fixes} {'fix' if fixes == 1 else 'fixes'}"
         return f"{self.what} {after if fixes else 'fails'}; see {self.log}: {self.last_line()}"
 
@@ -69,7 +69,7 @@ class CommandRun:
 
 
 class Runner:
-    """Runs commands for issues, on record. `grace`: seconds between SIGTERM and SIGKILL."""
+    """Runs commands for issues, and keeps records. `grace`: seconds between SIGTERM and SIGKILL."""
 
     def __init__(self, state_dir: StateDir, wave_dir: Path, *, grace: float) -> None:
         self._state_dir = state_dir
@@ -124,7 +124,7 @@ class Runner:
         }
 
     def _found(self, command: CommandLine) -> CommandLine:
-        """The program of an argv may be a path from the wave file's directory."""
+        """The command; the program of an argv may be a path from the wave file's directory."""
         if isinstance(command, str) or "/" not in command[0]:
             return command
         beside_the_file = self._wave_dir / command[0]

@@ -1,19 +1,19 @@
 """Sessions of the command pipeline: commands in an issue's worktree, and how each session ended.
 
-1. How a command exits says how the session ended:
+1. A command's exit code decides how the session ended:
 
        implement   0 implemented · 10 blocked · 11 checkpoint · 75 postponed · else failed
        review      0 approved · 1 changes requested · 10 blocked · 75 postponed · else failed
 
    The last line of its output is the reason; all output of a review that requests changes is the
-   feedback. Where the reason of a postponed one ends with a time, or with a delay such as +30m, it
+   feedback. If the reason of a postponed one ends with a time, or with a delay such as +30m, it
    comes back then.
-2. What an implementing command leaves uncommitted is committed for it: when it is through, at a
-   checkpoint, and when it is blocked. Failed, cancelled or out of time, it leaves nothing: branch
-   and files go back to where the step began. Postponed, its commits stay.
+2. Changes that an implementing command leaves uncommitted are committed for it: when it succeeds,
+   at a checkpoint, and when it is blocked. If it fails, is cancelled or times out, it leaves
+   nothing: branch and files return to where the step began. If it is postponed, its commits stay.
 3. The repo's gates follow, in order. A failing one goes back to implementing with its output, at
-   most `gate_attempts` times; then the issue is blocked. What gates and reviews change in the
-   worktree is undone.
+   most `gate_attempts` times; then the issue is blocked. Changes that gates and reviews make in the
+   worktree are undone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from wavelane_model.outcomes import (
 
 
 class SessionExit(IntEnum):
-    """What the exit code of a session's command means. Any other: it has failed."""
+    """The meaning of a session command's exit code. Any other: it has failed."""
 
     DONE = 0
     CHANGES_REQUESTED = 1
@@ -104,7 +104,7 @@ class CommandSessions:
     async def _outcome(
         self, run: CommandRun, workspace: Workspace, tree: Worktree
     ) -> Implemented | Checkpoint | Blocked | Postponed:
-        """Commit or drop the changes of an implementing command, as its exit code says."""
+        """Commit or drop the changes of an implementing command, depending on its exit code."""
         match run.exit.code:
             case SessionExit.DONE:
                 await workspace.commit(tree)
@@ -128,7 +128,7 @@ class CommandSessions:
         tree: Worktree,
         gates: Mapping[str, CommandLine],
     ) -> CommandRun | None:
-        """The first gate that fails. What the gates leave in the worktree is undone."""
+        """The first gate that fails. Changes that gates leave in the worktree are undone."""
         if not gates:
             return None
         async with workspace.repo.putting_back(tree):
@@ -156,5 +156,5 @@ class CommandSessions:
 
 
 def _postponed(run: CommandRun) -> Postponed:
-    """Until the time with which the reason ends, if it does."""
+    """Postponed until the time at the end of the reason, if there is one."""
     return Postponed(time_at_end(run.last_line(), time.time()), run.last_line())

@@ -1,6 +1,6 @@
 """Settings of the command pipeline: which repos, and which commands for which issue.
 
-They are plain values, wherever they were read from. `wavelane.commands.preflight` checks them.
+They are plain values, from whatever source. `wavelane.commands.preflight` checks them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from wavelane_model.problems import ProblemsError
 class RepoSettings:
     """One repo: a checkout or a bare repo at `path`.
 
-    `base` is the branch that the wave's agent branch starts from; None: the one that the repo's
-    own checkout is on. `gates` are run in order after each implementing session, by name.
+    `base` is the branch that the wave's agent branch starts from; None: the branch of the repo's
+    own checkout. `gates` are run in order after each implementing session, by name.
     """
 
     path: Path
@@ -29,7 +29,7 @@ class RepoSettings:
 
 @dataclass(frozen=True, slots=True)
 class IssueCommands:
-    """What is run for one issue. Without `review`, every implementation is approved."""
+    """The commands for one issue. Without `review`, every implementation is approved."""
 
     implement: CommandLine
     review: CommandLine | None = None
@@ -40,7 +40,7 @@ class IssueCommands:
 
     @classmethod
     def from_details(cls, issue_id: str, details: object) -> IssueCommands:
-        """What `to_details` gave. Raises `ValueError` for anything else."""
+        """The commands from `to_details`. Raises `ValueError` for anything else."""
         if isinstance(details, Mapping) and details.keys() == {"implement", "review"}:
             implement, review = details["implement"], details["review"]
             if _is_command(implement) and (review is None or _is_command(review)):

@@ -17,11 +17,11 @@ from wavelane.lock import InUseError, Lock
 from wavelane.processes.leftovers import SessionRegistry
 from wavelane_model.problems import Place, Problem
 
-_ONE_AT_A_TIME: Final = "one run at a time works in it: wait for the end of that one, or stop it"
+_ONE_AT_A_TIME: Final = "one run at a time works in it: wait until that one ends, or stop it"
 
 
 class StateDir:
-    """The state directory at `path`, ours from `claim` to `release`.
+    """The state directory at `path`, reserved for this run from `claim` to `release`.
 
     Attributes:
         path: The directory.
@@ -42,16 +42,16 @@ class StateDir:
     async def claim(
         self, before_cleanup: Callable[[], None], *, grace: float, git_wait: float
     ) -> None:
-        """Make the directory, take it for this run, and end what is left of an earlier one.
+        """Make the directory, take it for this run, and end what an earlier one left running.
 
         Args:
-            before_cleanup: Called when the directory is there and ours; what it raises goes
+            before_cleanup: Called when the directory exists and is taken; its exceptions pass
                 through.
-            grace: Seconds that a session which is left has between SIGTERM and SIGKILL.
-            git_wait: Seconds for which a git command of the run before is waited for.
+            grace: Seconds that a leftover session has between SIGTERM and SIGKILL.
+            git_wait: Seconds for which a git command of the last run is waited for.
 
         Raises:
-            PipelineError: It cannot be had.
+            PipelineError: The directory cannot be taken.
         """
         try:
             await asyncio.to_thread(_make_hidden, self.path)
@@ -70,14 +70,14 @@ class StateDir:
             raise PipelineError([self.unusable(error)]) from error
 
     def release(self) -> None:
-        """Let others have it. A second call does nothing."""
+        """Release it to others. A second call does nothing."""
         self.git_lock.release()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     def unusable(self, error: OSError) -> Problem:
-        """What an error of the system in it amounts to."""
+        """The problem for an operating system error in the directory."""
         why = f"{error.strerror or error}: {error.filename or self.path}"
         text = f"{self.path} cannot be used: {why}; give a work_dir that can be written to"
         return self._problem("state-dir-unusable", text)
@@ -87,7 +87,7 @@ class StateDir:
 
 
 def _make_hidden(directory: Path) -> None:
-    """Make a directory that git does not see, should it be inside a checkout."""
+    """Make a directory that git does not see if it is inside a checkout."""
     directory.mkdir(parents=True, exist_ok=True)
     ignore = directory / ".gitignore"
     if not ignore.exists():

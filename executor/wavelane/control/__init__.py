@@ -1,7 +1,7 @@
 """Control: commands from outside, given through the journal and answered.
 
-This wing decides what may be asked and what is answered (`requests`), how a command reaches a run
-in another process and is executed once (`inbox`, `wakeup`), and what an outsider sees of a wave
+This wing decides what may be requested and how it is answered (`requests`), how a command reaches a
+run in another process and is executed once (`inbox`, `wakeup`), and what an outsider sees of a wave
 (`journal_status`). It offers `give` and `status_of_journal`.
 """
 

@@ -1,11 +1,11 @@
 """The inbox of a wave: how a command is given from another process, and how it is answered.
 
 1. A command is a row of the journal's table of commands. From then on it is durable.
-2. Where a run is under way, its process is notified (`wavelane.control.wakeup`), carries the
-   command out and writes the answer in one transaction with what it did. So no command is carried
-   out twice, whoever dies when, and none is lost.
-3. Where none is, whoever gives the command takes the journal for a moment and does the same itself,
-   for all commands that wait. A run that starts meanwhile waits for it.
+2. If a run is under way, its process is notified (`wavelane.control.wakeup`), executes the command
+   and writes the answer in one transaction with its events. So no command is executed twice and
+   none is lost, whichever process dies at whichever moment.
+3. If no run is under way, the process that gives the command takes the journal for a moment and
+   does the same itself, for all unanswered commands. A run that starts meanwhile waits for it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from wavelane.replay.replay import Replay, missing_events
 from wavelane_model.events import Event
 
 PATIENCE: Final = 10.0
-"""Seconds to wait for the answer of a run."""
+"""Seconds to wait for a run's answer."""
 _PAUSE: Final = 0.02
-"""Seconds between two looks for the answer."""
+"""Seconds between two checks for the answer."""
 _LOOKS_A_NOTIFICATION: Final = 25
-"""Looks for the answer between two notifications of the run."""
+"""Checks for the answer between two notifications of the run."""
 
 
 def give(
@@ -53,16 +53,16 @@ def give(
 
     Args:
         path: The journal.
-        request: What is asked for.
-        patience: Seconds to wait for the answer of a run.
-        clock: Gives the time now, in seconds since the epoch.
+        request: The request.
+        patience: Seconds to wait for a run's answer.
+        clock: Returns the current time, in seconds since the epoch.
 
     Returns:
         The answer. None: the run has not answered in time. The command stays in the journal, and is
-        carried out as soon as the run looks, or the next one starts.
+        executed as soon as the run looks, or the next one starts.
 
     Raises:
-        JournalError: For what is no journal of this version, and when it cannot be written.
+        JournalError: For a file that is not a journal of this version, or cannot be written.
     """
     path = Path(path)
     JournalReader(path).close()  # is it one?
@@ -86,7 +86,7 @@ def give(
 
 
 def carry_out_waiting(path: Path, clock: Callable[[], float] = time.time) -> None:
-    """Carry out all commands that wait, while no run is under way.
+    """Execute all unanswered commands, while no run is under way.
 
     Raises `JournalInUse` when one is, and `JournalError`.
     """
@@ -123,7 +123,7 @@ class _OfflineRun:
         self.standings: dict[str, Standing] = {}
 
     def apply(self, event: Event) -> None:
-        """Let an event happen now. Raises `IllegalEvent`."""
+        """Apply an event now. Raises `IllegalEvent`."""
         result = self._replay.apply(self._clock(), event, with_standings=True)
         self.entries.append(RecordedEvent(result.at, event))
         self.standings.update(result.standings)
@@ -149,5 +149,5 @@ def _answer(db: sqlite3.Connection, path: Path, number: int) -> Answer | None:
         "SELECT CAST(answer AS BLOB) FROM command WHERE number = ?", (number,)
     ).fetchone()
     if row is None:
-        raise JournalError(f"the command was taken out of journal {path}")
+        raise JournalError(f"the command was removed from journal {path}")
     return None if row[0] is None else Answer.from_json(row[0])

@@ -20,10 +20,10 @@ class JournalStatus:
     Attributes:
         journal: Path of the journal.
         phase: Whether a run is under way.
-        process: The process that runs it; None: none does.
+        process: The process that runs it; None: no process does.
         overview: Where it stands, by lane.
         report: How it went so far, by issue.
-        commands: Those that have no answer yet.
+        commands: Those without an answer yet.
     """
 
     journal: Path
@@ -65,15 +65,16 @@ class JournalStatus:
         }
 
 
-def status_of_journal(path: Path) -> JournalStatus:
+def status_of_journal(path: str | Path) -> JournalStatus:
     """Where the wave of a journal stands now.
 
     Args:
         path: The journal.
 
     Raises:
-        JournalError: For what is no journal, or one that was changed or damaged.
+        JournalError: For a file that is not a journal, or a journal that was changed or damaged.
     """
+    path = Path(path)
     view = view_of(path)
     return JournalStatus(
         path,

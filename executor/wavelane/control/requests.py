@@ -1,7 +1,7 @@
-"""What may be asked of a wave from outside, and what is answered.
+"""What may be requested of a wave from outside, and what the answer is.
 
-A request is the event that it asks for, or an `Addition`. In the journal's table of commands it is
-JSON, the verb and the fields of the event:
+A request is the event it asks for, or an `Addition`. In the journal's table of commands it is JSON:
+the verb and the fields of the event:
 
     {"verb":"cap","move":"step_down"}          moves: step_down, step_up, set (to "level"), resume,
                                                pause (with "until", seconds since the epoch, or not)
@@ -11,8 +11,8 @@ JSON, the verb and the fields of the event:
     {"verb":"stop"}
     {"verb":"add","issues":[{"id":"web#3","repo":"web"}],"done":[],"details":{"web#3":…}}
 
-Whether it may happen is decided by the model alone. What holds already is answered as done. The
-answer is JSON as well: {"done":true,"text":"cap 3 → 2"}, or false and why it cannot be.
+The model alone decides whether it may happen. A request that already holds is answered as done. The
+answer is JSON as well: {"done":true,"text":"cap 3 → 2"}, or false and why it cannot be done.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from wavelane_model.why import why
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """Issues are to be added to the wave, or changed if they have not begun.
+    """A request to add issues to the wave, or to change some that have not begun.
 
     Attributes:
-        amendment: The new and the changed ones.
+        amendment: The new and the changed issues.
         details: For the pipeline: how to work on each, by id; see `Extensible`.
     """
 
@@ -55,7 +55,7 @@ class Addition:
 
 
 Request = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested | Addition
-"""What may be asked of a wave from outside."""
+"""What may be requested of a wave from outside."""
 Extend = Callable[[Sequence[Issue], Mapping[str, Any]], None]
 
 _Event = CapMoved | ParkRequested | UnparkRequested | CancelRequested | StopRequested
@@ -77,10 +77,10 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a command.
+    """The result of a command.
 
     Attributes:
-        done: Whether what was asked for is so now.
+        done: Whether the request holds now.
         text: The answer, in a sentence.
     """
 
@@ -88,12 +88,12 @@ class Answer:
     text: str
 
     def to_json(self) -> str:
-        """As it stands in the journal."""
+        """As the journal keeps it."""
         return to_json(asdict(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Answer:
-        """The answer that stands in the journal. One that cannot be read is not done."""
+        """The answer kept in a journal. One that cannot be read is not done."""
         try:
             return make_checked(cls, parse_json(text))
         except _UNREADABLE:
@@ -101,7 +101,7 @@ class Answer:
 
 
 def encode_request(request: Request) -> str:
-    """A request as it stands in the journal."""
+    """A request as the journal keeps it."""
     if isinstance(request, Addition):
         return to_json(
             {
@@ -115,7 +115,7 @@ def encode_request(request: Request) -> str:
 
 
 def decode_request(text: str | bytes) -> Request:
-    """The request that stands in the journal. Raises `RequestError`."""
+    """The request kept in a journal. Raises `RequestError`."""
     try:
         values = dict(parse_json(text))
         verb = values.pop("verb")
@@ -124,7 +124,7 @@ def decode_request(text: str | bytes) -> Request:
         kind: type[Any] = _VERBS[verb]
         request: _Event = make_checked(kind, values)
         if isinstance(request, CapMoved) and not is_time(request.until or 0.0):
-            raise ValueError(f"{request.until} is no time")
+            raise ValueError(f"{request.until} is not a time")
     except _UNREADABLE as error:
         raise RequestError(
             f"the command cannot be read: {_shown(text)}; "
@@ -134,7 +134,7 @@ def decode_request(text: str | bytes) -> Request:
 
 
 def _addition(issues: Any, done: Any = (), details: Any = None) -> Addition:
-    """Raises `KeyError`, `TypeError`, `ValueError` for what is none."""
+    """Raises `KeyError`, `TypeError`, `ValueError` for anything that is not an addition."""
     amendment = make_checked(
         WaveAmended,
         {"issues": tuple(make_checked(Issue, one) for one in issues), "done": tuple(done)},
@@ -143,7 +143,7 @@ def _addition(issues: Any, done: Any = (), details: Any = None) -> Addition:
 
 
 def _extend_nothing(issues: Sequence[Issue], details: Mapping[str, Any]) -> None:
-    """No pipeline has to know how to work on what is added."""
+    """For waves without a pipeline that needs to know how to work on what is added."""
 
 
 def execute(
@@ -181,7 +181,8 @@ def execute(
     except IllegalEvent as refusal:
         return _refused(state, request, str(refusal))
     said = _said(state, request, before)
-    return Answer(True, said if live else f"{said}; no run is under way: it holds in the next one")
+    later = "no run is under way: it takes effect in the next one"
+    return Answer(True, said if live else f"{said}; {later}")
 
 
 def _added(
@@ -213,7 +214,7 @@ _UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError, Recursion
 
 
 def _given(request: _Event) -> dict[str, object]:
-    """The fields that say something."""
+    """The fields with a value that differs from the default."""
     fields = request.__dataclass_fields__
     return {
         name: value
@@ -223,7 +224,7 @@ def _given(request: _Event) -> dict[str, object]:
 
 
 def _shown(text: str | bytes) -> str:
-    """The text of a command, cut where it gets long."""
+    """The text of a command, shortened if it is long."""
     shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
 
@@ -255,7 +256,7 @@ def _cap_said(state: WaveState, before: Cap) -> str:
 
 
 def _now(state: WaveState, issue: str) -> str:
-    """Where an issue is, as long as a run is under way."""
+    """Where an issue stands, while a run is under way."""
     return f": {why(state, issue)}" if state.started and not state.ended else ""
 
 
@@ -264,7 +265,7 @@ def _until(state: WaveState) -> str:
 
 
 def _finish(state: WaveState, before: str = "") -> str:
-    """What becomes of the sessions that run."""
+    """What happens to the running sessions."""
     count = state.open_sessions
     if count == 0 or state.ended:
         return ""
@@ -277,11 +278,11 @@ def _set_aside(state: WaveState, record: Record, issue: str) -> str:
         return f"{issue} is {why(state, issue)}"
     then = "parked" if record.pending_removal.trigger == "block" else "cancelled"
     if state.ended:
-        return f"{issue} is {then} as soon as it is known what the run before has left of it"
+        return f"{issue} is {then} as soon as it is known what the last run left of it"
     return f"{issue} is being ended, then {then}"
 
 
-# Why it cannot be, in words
+# Why it cannot be done, in words
 
 
 def _refused(state: WaveState, request: _Event, refusal: str) -> Answer:

@@ -1,8 +1,8 @@
-"""The wake-up pipe of a run: by it a command wakes the process that runs the wave.
+"""The wake-up pipe of a run: a command uses it to wake the process that runs the wave.
 
-A named pipe beside the journal. The run opens it and listens; a command writes a byte to it. It
-carries no message: what is asked for stands in the journal, and a notification without a command is
-harmless. What is left of a run that was killed is replaced by the next.
+It is a named pipe beside the journal. The run opens it and listens; a command writes a byte to it.
+The byte carries no message: the request is in the journal, and a notification without a command is
+harmless. The next run replaces a pipe left by a killed run.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ log = logging.getLogger("wavelane")
 
 
 class WakeupPipe:
-    """A named pipe that an event loop listens to, from its making until it is closed."""
+    """A named pipe that an event loop listens to, from construction until it is closed."""
 
     def __init__(
         self, journal: Path, loop: asyncio.AbstractEventLoop, notified: Callable[[], None]
     ) -> None:
-        """Raises `OSError` and `NotImplementedError` where there can be none."""
+        """Raises `OSError` and `NotImplementedError` if it cannot be made."""
         self._path = _beside(journal)
         self._loop = loop
         self._notified = notified
         _make_pipe(self._path)
         try:
-            # open for writing as well: a pipe without a writer would be readable for ever
+            # open for writing as well: a pipe without a writer would always be readable
             self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 loop.add_reader(self._fd, self._read)
@@ -42,7 +42,7 @@ class WakeupPipe:
             raise
 
     def close(self) -> None:
-        """Listen no more, and remove the pipe."""
+        """Stop listening, and remove the pipe."""
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
         with suppress(OSError):
@@ -59,8 +59,8 @@ def open_wakeup(
 ) -> WakeupPipe | None:
     """The wake-up pipe of the journal's run; `notified` is called in the loop for each byte.
 
-    None where none can be made: commands are then taken when something else happens. Only the
-    holder of the journal's lock may call it.
+    None if it cannot be made: commands then wait until something else happens. Only the process
+    that holds the journal's lock may call it.
     """
     try:
         return WakeupPipe(journal, loop, notified)

@@ -1,9 +1,9 @@
 """The demo: three small git repos and a wave in which everything happens.
 
-The repos, their tests, the wave file and the two scripts that stand for an agent and a reviewer are
-ordinary files, made in one folder. The wave is run by the same code as any other. On the way there
-are a gate that fails and is mended, a change request, a merge conflict, an issue that only a human
-can answer with another behind it, and a usage monitor that steps the cap down and up again.
+The repos, their tests, the wave file and the two scripts that stand in for an agent and a reviewer
+are ordinary files, made in one folder. The same code runs this wave as any other. It includes a
+gate that fails and is fixed, a change request, a merge conflict, an issue that only a human can
+answer with another behind it, and a usage monitor that steps the cap down and up again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STEP_UP_AFTER = 5
 
 @dataclass(frozen=True)
 class Demo:
-    """A demo that was made in `directory`."""
+    """A demo made in `directory`."""
 
     directory: Path
 
@@ -43,7 +43,7 @@ class Demo:
     def make(cls, directory: Path | None = None) -> Demo:
         """Make the repos and the wave file, in an empty or new folder or in a temporary one.
 
-        Raises `OSError` or `GitError` where that cannot be done.
+        Raises `OSError` or `GitError` if that fails.
         """
         if directory is None:
             directory = Path(tempfile.mkdtemp(prefix="wavelane-demo-"))
@@ -74,7 +74,7 @@ class Demo:
                     scheduler.cap.step_up()
 
     def farewell(self) -> str:
-        """What to look at now."""
+        """What to look at next."""
         lines = [
             "",
             "web#2 is parked on purpose: only a human can answer it, and web#3 waits behind it.",
@@ -88,7 +88,7 @@ class Demo:
         return "\n".join(lines)
 
     def _name_python(self) -> None:
-        """Let the wave file's commands use the Python that runs this."""
+        """Make the wave file's commands use the Python that runs this."""
         text = self.wave_file.read_text(encoding="utf-8")
         python = shlex.quote(sys.executable)
         self.wave_file.write_text(text.replace("PYTHON", python), encoding="utf-8")

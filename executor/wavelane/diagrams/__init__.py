@@ -1,6 +1,6 @@
 """Diagrams: the tables and the imports as pictures, never drawn by hand.
 
-`python -m wavelane.diagrams write` makes the files in ./diagrams, and `check` says which of them
+`python -m wavelane.diagrams write` makes the files in ./diagrams, and `check` reports which of them
 are out of date.
 """
 

@@ -1,4 +1,4 @@
-"""`python -m wavelane.diagrams write|check [DIRECTORY]`: make the picture files or compare."""
+"""`python -m wavelane.diagrams write|check [DIRECTORY]`: make the picture files or compare them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wavelane.diagrams.files import differences, write_all
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do it, and return the exit code: 0 well, 1 out of date, 2 the program `dot` is missing."""
+    """Do it, and return the exit code: 0 fine, 1 out of date, 2 the program `dot` is missing."""
     parser = argparse.ArgumentParser(prog="python -m wavelane.diagrams", description=__doc__)
     parser.add_argument("action", choices=("write", "check"))
     parser.add_argument("directory", nargs="?", default="diagrams", help="default: ./diagrams")

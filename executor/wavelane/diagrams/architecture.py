@@ -1,11 +1,11 @@
 """The architecture as a drawing: which wing imports which, read from the source code.
 
 1. A package inside the executor, a *wing*, is a node, and so is the whole model.
-2. An edge leads from a wing to what it imports, wherever in its text the import stands. An
-   import that a longer way of imports leads to as well is not drawn.
-3. The small modules beside the wings, the doors (`__init__`, `__main__`) and what is only there for
-   tests are left out. What is imported through a door counts as imported from where the door has it
-   from.
+2. An edge leads from a wing to each of its imports, wherever in its text the import is. An import
+   is not drawn if a longer chain of imports leads to the same target.
+3. The small modules beside the wings, the package doors (`__init__`, `__main__`) and test helpers
+   are left out. A name imported through a door counts as imported from the module where the door
+   gets it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def architecture() -> Drawing:
 
 
 def wings() -> dict[str, str]:
-    """Each wing of the executor with what it says about itself in a few words, by name."""
+    """The summary that each wing of the executor gives of itself, by name."""
     folders = sorted(path.parent for path in _folder(EXECUTOR).glob("*/__init__.py"))
     return {folder.name: _said(_parsed(folder / "__init__.py")) for folder in folders}
 
@@ -59,7 +59,7 @@ def _said(text: ast.Module) -> str:
 
 
 def reduced(imports: dict[str, set[str]]) -> list[tuple[str, str]]:
-    """The imports without those to which a longer way leads as well, sorted."""
+    """The imports without those to which a longer chain leads as well, sorted."""
     left = {source: targets - {source} for source, targets in imports.items()}
     for source, target in sorted((s, t) for s, targets in left.items() for t in targets):
         left[source].discard(target)
@@ -102,7 +102,7 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def _imported_names(text: ast.Module) -> dict[str, str]:
-    """Where a door has its names from: name to the module's full name."""
+    """The module from which a door gets each of its names: name to the module's full name."""
     return {
         alias.asname or alias.name: statement.module
         for statement in text.body
@@ -130,7 +130,7 @@ def _named(node: ast.AST, doors: dict[str, dict[str, str]]) -> Iterator[str]:
 
 
 def _node_of(name: str) -> str:
-    """The node in which a module, or a name in a module, is found."""
+    """The node that contains a module, or a name in a module."""
     return MODEL if _package(name) == MODEL else ".".join(name.split(".")[:2])
 
 

@@ -1,4 +1,4 @@
-"""Drawings in DOT, and through the program `dot` as SVG and PNG.
+"""Drawings in DOT, and as SVG and PNG through the program `dot`.
 
 SVG and PNG have a white background, so that they can be read on a dark page too.
 """
@@ -17,19 +17,19 @@ from wavelane.diagrams.drawing import Drawing, Edge, Label, Node, Role
 FONT: Final = "Helvetica,Arial,sans-serif"
 _GUARDS_WIDTH: Final = 26
 _SENTENCE_WIDTH: Final = {"states": 34, "modules": 24}
-"""Where the lines of a list of guards and of a sentence break, in characters."""
+"""The widths, in characters, of a list of guards and of a sentence before a line break."""
 _SENTENCE_SIZE: Final = {"states": "9", "modules": "12"}
-"""In points. A picture of modules is mostly sentences, and is shown at 800 pixels' width."""
+"""In points. A picture of modules is mostly sentences, and is shown 800 pixels wide."""
 
 
 class DotMissing(RuntimeError):
-    """The program `dot`, which draws SVG and PNG, is not there."""
+    """The program `dot`, which draws SVG and PNG, is not installed."""
 
     def __init__(self) -> None:
         super().__init__(
             "the program 'dot' was not found; it draws SVG and PNG. Install graphviz "
             "(Debian, Ubuntu: apt install graphviz; macOS: brew install graphviz), "
-            "or take --format dot or --format mermaid, which do without it"
+            "or use --format dot or --format mermaid, which do not need it"
         )
 
 
@@ -80,7 +80,7 @@ def dot_source(drawing: Drawing) -> str:
 
 
 def picture(drawing: Drawing, kind: Literal["svg", "png"]) -> bytes:
-    """The drawing as `dot` draws it. Raises `DotMissing` where that program is not installed."""
+    """The drawing as `dot` draws it. Raises `DotMissing` if that program is not installed."""
     try:
         return bytes(graphviz.Source(dot_source(drawing)).pipe(format=kind))
     except graphviz.ExecutableNotFound:
@@ -151,7 +151,7 @@ def _add_edge(graph: Any, drawing: Drawing, edge: Edge) -> None:
 
 
 def _nearest(drawing: Drawing, group: str, other: str) -> str:
-    """The member of a group at which its edge to or from another node is fastened."""
+    """The member of a group to which its edge to or from another node is attached."""
     members = [node.name for node in drawing.members(group)]
     names = [node.name for node in drawing.nodes]
     return members[-1] if names.index(other) > names.index(members[0]) else members[0]
@@ -170,7 +170,7 @@ def _lines(labels: Iterable[Label], ink: _Ink, mark: str = "") -> str:
 
 
 def _balanced(sentence: str, most: int) -> list[str]:
-    """The sentence in as few lines of at most `most` characters as it takes, about equally long."""
+    """The sentence in as few lines of at most `most` characters as possible, about equally long."""
     count = len(textwrap.wrap(sentence, most))
     for width in range(len(sentence) // count, most):
         lines = textwrap.wrap(sentence, width, break_long_words=False)
@@ -180,7 +180,7 @@ def _balanced(sentence: str, most: int) -> list[str]:
 
 
 def _wrapped(conditions: tuple[str, ...]) -> list[str]:
-    """The conditions in brackets, broken between them and never in them."""
+    """The conditions in brackets, with line breaks only between them."""
     if not conditions:
         return []
     lines = [""]

@@ -1,6 +1,6 @@
-"""A drawing: what is to be seen, before anything is said about a format.
+"""A drawing: its content, independent of any format.
 
-Nodes stand in at most one group each, and edges lead between nodes or away from a whole group.
+Each node is in at most one group, and edges lead between nodes or away from a whole group.
 Everything in a drawing is in a fixed order, so that the same code always gives the same text.
 """
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Role = Literal["path", "forward", "rework", "back", "halt", "final"]
-"""What a part is to the reader. `path`: the way on which nothing goes wrong; `forward`: a shortcut
-on it; `rework`: a step back on it; `back`: to where it begins; `halt`: off it, to be answered;
-`final`: off it for good."""
+"""A part's meaning to the reader. `path`: the way on which nothing goes wrong; `forward`: a
+shortcut on it; `rework`: a step back on it; `back`: a return to its beginning; `halt`: off it,
+waiting for an answer; `final`: off it for good."""
 
 
 class Label(NamedTuple):
-    """One line at an edge: the name of a move and the conditions under which it is made."""
+    """One line at an edge: the name of a move and its conditions."""
 
     name: str
     conditions: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Label(NamedTuple):
 class Node:
     """A box: its name, a sentence about it, and the moves that stay in it.
 
-    `title` is what stands in the box where that is not the name.
+    `title` is the text in the box if that is not the name.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Node:
 class Edge:
     """An arrow from a node or a group to a node or a group.
 
-    `shapes_layers` is False where an arrow is to go round the layers that the others make.
+    `shapes_layers` is False if the arrow should go around the layers that the others make.
     """
 
     source: str
@@ -68,5 +68,5 @@ class Drawing:
     kind: Literal["states", "modules"] = "states"
 
     def members(self, group: str) -> tuple[Node, ...]:
-        """The nodes of a group; those of no group for an empty name."""
+        """The nodes of a group; for an empty name, the nodes without a group."""
         return tuple(node for node in self.nodes if node.group == group)

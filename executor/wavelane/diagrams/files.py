@@ -1,7 +1,7 @@
-"""The files with the pictures: written from what the code says now, and compared with it.
+"""The files with the pictures: generated from the code, and compared with it.
 
-DOT, Mermaid and the page are compared byte for byte. Of an SVG the words are compared, in their
-order: where they stand depends on the fonts and the graphviz of the machine that drew it.
+DOT, Mermaid and the page are compared byte for byte. An SVG is compared by its words, in their
+order: their positions depend on the fonts and the graphviz of the machine that drew it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SVG: Final = "{http://www.w3.org/2000/svg}"
 
 
 def write_all(directory: str | os.PathLike[str]) -> list[Path]:
-    """Write all files into `directory`, which is made where it is missing, and name them.
+    """Write all files into `directory`, which is made if missing, and return their paths.
 
     Raises `DotMissing` before anything is written.
     """
@@ -34,7 +34,7 @@ def write_all(directory: str | os.PathLike[str]) -> list[Path]:
 
 
 def differences(directory: str | os.PathLike[str]) -> list[str]:
-    """What in `directory` is not as the code says now: a sentence each, none if all is well.
+    """The differences between `directory` and the code: a sentence each, none if all is well.
 
     Raises `DotMissing`, because an SVG that could not be compared is not known to be right.
     """

@@ -1,11 +1,11 @@
 """The two state machines as drawings.
 
-What is drawn is what the `transitions` machines answer when asked: their states, and for each
-event its transitions with their conditions. Only three things are decided here:
+The drawings show what the `transitions` machines answer: their states, and for each event its
+transitions with their conditions. Only three things are decided here:
 
 1. Moves with the same source and target share an edge.
-2. A move that every state in flight can make, to the same target under the same conditions, leads
-   once from the frame around them.
+2. A move that every state in flight can make, to the same target under the same conditions, is
+   drawn once, from the frame around them.
 3. A move of the cap that leads from every state to every other one is written, not drawn.
 """
 
@@ -37,7 +37,7 @@ class Transition(NamedTuple):
 
     @property
     def label(self) -> Label:
-        """What stands at its edge."""
+        """The label at its edge."""
         return Label(self.trigger, self.conditions)
 
 
@@ -54,7 +54,7 @@ def transitions_of(machine: Machine) -> Iterator[Transition]:
 
 
 def issue() -> Drawing:
-    """The life of an issue."""
+    """The lifecycle of an issue."""
     machine = lifecycle.machine()
     framed = list(_framed(list(transitions_of(machine))))
     path = _path(machine)
@@ -88,7 +88,7 @@ def _framed(found: list[Transition]) -> Iterator[Transition]:
 
 
 def _path(machine: Machine) -> list[str]:
-    """The way of an issue with which nothing goes wrong: the states in order, up to done."""
+    """The path of an issue on which nothing goes wrong: the states in order, up to done."""
     names = list(machine.states)
     return names[: names.index("done") + 1]
 
@@ -196,7 +196,7 @@ def _leads_everywhere(trigger: str, found: Iterable[Transition]) -> bool:
 
 
 def _cases(trigger: str, names: list[str], found: Iterable[Transition]) -> str:
-    """Which condition leads where, for a move that is written in words."""
+    """The target for each condition, for a move that is written in words."""
     cases = {one.label: one.target for one in found if one.trigger == trigger}
     written = sorted(cases.items(), key=lambda case: names.index(case[1]))
     return ", ".join(f"{label} to {target}" for label, target in written)

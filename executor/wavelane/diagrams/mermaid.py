@@ -1,7 +1,7 @@
-"""Drawings in Mermaid, which GitHub and many editors show where they find it in a page.
+"""Drawings in Mermaid, which GitHub and many editors render inside a page.
 
-Mermaid lays a drawing out by itself and has one style for all edges, so roles are not shown. It
-reads better when it meets the states in the order of the path and the path before other edges.
+Mermaid lays a drawing out by itself and has one style for all edges, so roles are not shown. Its
+layout reads better if the states come in the order of the path, and the path before other edges.
 """
 
 from __future__ import annotations
@@ -65,5 +65,5 @@ def _flow_chart(drawing: Drawing) -> Iterator[str]:
 
 
 def _id(name: str) -> str:
-    """A name that Mermaid takes for an identifier."""
+    """A name that Mermaid accepts as an identifier."""
     return f"level_{name}" if name.isdigit() else name.replace(".", "_")

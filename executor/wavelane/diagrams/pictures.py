@@ -32,8 +32,8 @@ def render(name: Name, format: Format) -> str | bytes:  # noqa: A002
     """One picture: `issue` (the lifecycle), `cap` or `architecture` (the wings).
 
     The text of an SVG, a DOT or a Mermaid file, or the bytes of a PNG. Raises `ValueError` for
-    another name or format, and `DotMissing` where SVG or PNG is wanted and the program `dot` is
-    not installed.
+    another name or format, and `DotMissing` if SVG or PNG is requested and the program `dot` is not
+    installed.
     """
     if name not in _DRAWINGS:
         raise ValueError(f"there is no picture {name!r}; there are {', '.join(NAMES)}")
@@ -53,5 +53,5 @@ def render(name: Name, format: Format) -> str | bytes:  # noqa: A002
 
 
 def drawn(name: Name) -> Drawing:
-    """What a picture shows, in no format."""
+    """The content of a picture, in no format."""
     return _DRAWINGS[name]()

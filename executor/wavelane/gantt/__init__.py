@@ -1,7 +1,7 @@
 """Gantt pictures of a wave: a history or a forecast becomes a chart, and a chart becomes an SVG.
 
-A chart is plain data in the words of charts: rows, bars, lines, markers. Nothing outside of this
-wing knows how it looks.
+A chart is plain data in charting terms: rows, bars, lines, markers. Nothing outside this wing knows
+how it looks.
 """
 
 from wavelane.gantt.chart import Bar, Chart, ChartRow, Marker, Outline, Shade, WaitLine

@@ -1,4 +1,4 @@
-"""What a Gantt picture shows, as plain data: rows, and what lies in them from when to when."""
+"""What a Gantt picture shows, as plain data: rows, and the items in them with their times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wavelane.timeline.estimates import Unit
 class Bar(NamedTuple):
     """A session: in row number `row`, on track number `track` of it. Times as in the chart.
 
-    `visit` joins the bars that share a label. `strong`: it decides when all ends.
+    `visit` joins the bars that share a label. `strong`: it determines the end of all.
     """
 
     row: int
@@ -30,9 +30,9 @@ class Bar(NamedTuple):
 
 
 class WaitLine(NamedTuple):
-    """A wait: a thin line in a row, with a `label` where there is room.
+    """A wait: a thin line in a row, with a `label` if there is room.
 
-    `aside`: of an issue that is not in flight meanwhile.
+    `aside`: the issue is not in flight meanwhile.
     """
 
     row: int
@@ -45,7 +45,7 @@ class WaitLine(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What was predicted in a row."""
+    """The prediction for a row."""
 
     row: int
     began: float
@@ -54,7 +54,7 @@ class Outline(NamedTuple):
 
 
 class Shade(NamedTuple):
-    """A time that is not like the rest: no process ran the wave, or it was paused."""
+    """A special time: no process ran the wave, or it was paused."""
 
     began: float
     ended: float
@@ -71,7 +71,7 @@ class Marker(NamedTuple):
 
 
 class ChartRow(NamedTuple):
-    """A row: the repo, a few words more, and how many bars may lie above each other."""
+    """A row: the repo, a short note, and how many bars may be stacked in it."""
 
     repo: str
     note: str = ""
@@ -80,9 +80,10 @@ class ChartRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is to be drawn. All times are in `unit`, from 0 to `end`.
+    """The content of the picture. All times are in `unit`, from 0 to `end`.
 
-    `cap` and `flight` are levels from a time on; `ceiling` is the highest that the cap can be.
+    `cap` and `flight` are levels that hold from a time on; `ceiling` is the highest level of the
+    cap.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What a Gantt picture shows of a history, and of a forecast: both become a chart."""
+"""The charts of a history and of a forecast."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _DOING: Final[dict[Step, str]] = {
 
 
 def history_chart(history: History) -> Chart:
-    """The chart of how a wave went, beside how it had been expected to go."""
+    """The chart of how a wave went, compared with how it was expected to go."""
     began = history.began or 0.0
     planned_end = history.planned.end if history.planned else 0.0
     row_of = {one.repo: at for at, one in enumerate(history.repos)}
@@ -79,7 +79,7 @@ def history_chart(history: History) -> Chart:
         cap=[(count.at - began, count.number) for count in history.cap],
         flight=[(count.at - began, count.number) for count in history.flight],
         ceiling=history.ceiling,
-        notes=() if history.planned else ("No issue had an estimate: nothing was predicted.",),
+        notes=() if history.planned else ("No issue had an estimate, so nothing was predicted.",),
     )
 
 
@@ -96,7 +96,7 @@ def _history_subtitle(history: History) -> str:
 
 
 def _tracks(history: History) -> Mapping[tuple[str, int], int]:
-    """For each visit of an issue the track in its row, so that no two lie on each other."""
+    """The track of each visit of an issue in its row, so that no two overlap."""
     extents: dict[tuple[str, int], tuple[str, float, float]] = {}
     for session in history.sessions:
         visit = (session.issue, session.visit)
@@ -140,7 +140,7 @@ def _bar(history: History, session: SessionSpan, row: int, track: int) -> Bar:
 def _wait_lines(
     waits: Iterable[Wait], row_of: Mapping[str, int], start: float, now: float, unit: Unit
 ) -> Iterator[WaitLine]:
-    """The waits as lines; what still waits does so until `now`. Times begin at `start`."""
+    """The waits as lines; open waits last until `now`. Times begin at `start`."""
     for wait in waits:
         ended = now if wait.ended is None else wait.ended
         yield WaitLine(
@@ -229,7 +229,7 @@ def forecast_chart(sweep: CapSweep, name: str = "") -> Chart:
 
 def _notes(expected: Expected) -> Iterator[str]:
     if expected.unit == "sessions":
-        yield "No issue has an estimate: sessions are counted, and no time."
+        yield "No issue has an estimate: lengths are numbers of sessions, not times."
     elif expected.finished:
         yield f"{provenance(expected).capitalize()}."
 

@@ -1,13 +1,12 @@
 """The drawing: a chart becomes the text of an SVG file.
 
-From the back to the front: the rows' bands; what is shaded; what was predicted, as outlines; gaps
-and waits, as thin lines; sessions, as bars; how they ended, as signs. Below stand the cap and how
-many issues are in flight, and the legend of what occurs. Whatever can be pointed at says more in
-words.
+From back to front: the rows' bands; shaded times; predictions, as outlines; gaps and waits, as thin
+lines; sessions, as bars; their endings, as signs. Below are the cap, the number of issues in
+flight, and a legend of what occurs. A tooltip on each item says more.
 
-The text depends on the chart alone. It names no font file and no outside thing, and looks right in
-light and in dark surroundings. Where bars are too many to be seen apart, neighbours that would be
-thinner than a line are drawn as one, and the picture says so.
+The text depends on the chart alone. It names no font file and nothing outside itself, and looks
+right on light and dark backgrounds. If there are too many bars to tell apart, neighbours that would
+be thinner than a line are drawn as one, and the picture says so.
 """
 
 from __future__ import annotations
@@ -34,21 +33,21 @@ from wavelane.gantt.svg import (
 )
 
 WIDTH: Final = 1200.0
-"""How wide each picture is."""
+"""The width of each picture."""
 _RIGHT: Final = WIDTH - 28.0
 _BAR: Final = 18.0
 _TRACK: Final = 22.0
 _PAD: Final = 6.0
 _STRIP: Final = 64.0
 _MOST_ROWS: Final = 200
-"""Rows that are drawn; a picture of more is not legible."""
+"""The most rows to draw; a picture of more is not legible."""
 _LEGIBLE: Final = 3000
-"""Bars up to which each is drawn, however thin."""
+"""Up to this many bars, each is drawn, however thin."""
 _THIN: Final = 2.0
 
 
 class _Span(Protocol):
-    """What lasts from one time to another."""
+    """Anything that lasts from one time to another."""
 
     @property
     def began(self) -> float: ...
@@ -66,7 +65,7 @@ def svg(chart: Chart) -> str:
 
 
 class _Drawing:
-    """One picture in the making: coordinates, and the elements so far."""
+    """A picture being drawn: its coordinates, and its elements so far."""
 
     def __init__(self, chart: Chart) -> None:
         self._chart = chart
@@ -74,7 +73,7 @@ class _Drawing:
         self._notes = [*chart.notes]
         if len(chart.rows) > _MOST_ROWS:
             self._notes.append(
-                f"Of {len(chart.rows)} repos the first {_MOST_ROWS} are drawn; "
+                f"Only the first {_MOST_ROWS} of {len(chart.rows)} repos are drawn; "
                 "the others are in --json."
             )
         widest = max((_name_width(row) for row in self._rows), default=0.0)
@@ -92,7 +91,7 @@ class _Drawing:
         self._out: list[str] = []
 
     def text(self) -> str:
-        """Draw all, and give the text."""
+        """Draw everything, and return the text."""
         self._bands()
         self._axis()
         self._shades()
@@ -123,7 +122,7 @@ class _Drawing:
         )
         return "\n".join((*parts, *self._out, "</svg>")) + "\n"
 
-    # What lies behind
+    # The background
 
     def _bands(self) -> None:
         for number, (row, y) in enumerate(zip(self._rows, self._row_tops, strict=True)):
@@ -179,11 +178,11 @@ class _Drawing:
                 self._text(x + width / 2, y - 4.0, label, "quiet small apart", anchor="middle")
 
     def _fitting(self, label: str, room: float) -> str:
-        """A label, cut if need be; nothing where not enough of it would be left."""
+        """A label, cut if need be; "" if too little of it would be left."""
         return shortened(label, room, 10) if room >= min(text_width(label, 10), 100.0) else ""
 
     def _legible_waits(self) -> Iterator[WaitLine]:
-        """Those of the rows that are drawn; where they are too many, those that are not thin."""
+        """The waits of the drawn rows; if there are too many, only those that are not thin."""
         drawn = [one for one in self._chart.waits if one.row < len(self._rows)]
         for wait in drawn:
             if len(drawn) <= _LEGIBLE or self._extent(wait.began, wait.ended)[1] >= _THIN:
@@ -197,7 +196,7 @@ class _Drawing:
         if len(bars) > _LEGIBLE:
             drawn = [*self._thinned(bars)]
             self._notes.append(
-                f"There are {len(bars)} sessions, too many to be seen apart: neighbours that would "
+                f"There are {len(bars)} sessions, too many to tell apart: neighbours that would "
                 f"be thinner than a line are drawn as one ({len(drawn)} bars)."
             )
         self._drawn = drawn
@@ -208,7 +207,7 @@ class _Drawing:
         self._signs(drawn)
 
     def _thinned(self, bars: Iterable[Bar]) -> Iterator[Bar]:
-        """The bars, with thin ones that touch each other drawn as one."""
+        """The bars, with thin ones that touch each other merged into one."""
         by_track: defaultdict[tuple[int, int], list[Bar]] = defaultdict(list)
         for bar in bars:
             by_track[bar.row, bar.track].append(bar)
@@ -216,7 +215,7 @@ class _Drawing:
             yield from map(_joined_bars, self._together(track))
 
     def _together(self, spans: Iterable[_T]) -> Iterator[list[_T]]:
-        """Neighbours in one list where each would be thinner than a line, in order."""
+        """Groups of neighbours that would each be thinner than a line, in order."""
         together: list[_T] = []
         for span in spans:
             x, until = self._x(span.began), self._x(span.ended)
@@ -261,7 +260,7 @@ class _Drawing:
                     break
 
     def _signs(self, bars: Iterable[Bar]) -> None:
-        """How sessions ended that did not end well; where two would lie on another, the first."""
+        """Signs for sessions that did not end well; if two would overlap, the first."""
         taken: dict[tuple[int, int], float] = {}
         for bar in bars:
             sign = SIGNS.get(bar.look)
@@ -271,10 +270,10 @@ class _Drawing:
                 self._add(moved(x, y, sign))
                 taken[bar.row, bar.track] = x
 
-    # What lies in front and below
+    # The foreground, and below
 
     def _markers(self) -> None:
-        """The markers, and all that is written above the rows: it stands before the lines."""
+        """The markers, and all text above the rows, which goes in front of the lines."""
         written: list[tuple[float, float, str, str]] = [
             (tick.x, self._top - 6.0, tick.text, "quiet apart")
             for tick in self._scale.ticks(self._chart.unit)
@@ -289,7 +288,7 @@ class _Drawing:
             self._text(x, y, text, kind, anchor="middle")
 
     def _counts(self) -> float:
-        """The strip of the cap; where it ends."""
+        """Draw the strip of the cap; returns where it ends."""
         chart = self._chart
         if not chart.cap:
             return self._bottom
@@ -311,7 +310,7 @@ class _Drawing:
         return base
 
     def _stepped(self, counts: Sequence[tuple[float, int]], base: float, per_level: float) -> str:
-        """A line in steps; of those at one point the last one counts."""
+        """A line in steps; if several are at one point, the last one counts."""
         path: list[str] = []
         drawn: dict[str, float] = {}
         for at, level in counts:
@@ -321,7 +320,7 @@ class _Drawing:
         return "".join(path) + f"H{short(self._x(self._chart.end))}" if path else ""
 
     def _legend(self, y: float) -> float:
-        """What occurs and what it means; where it ends."""
+        """Draw the legend of what occurs; returns where it ends."""
         x, y = self._left, y + 24.0
         for drawn, words in entries_of(self._chart, self._drawn):
             width = 28.0 + text_width(words, 11) + 16.0
@@ -332,7 +331,7 @@ class _Drawing:
             x += width
         return y + 6.0
 
-    # Small things
+    # Helpers
 
     def _x(self, at: float) -> float:
         return self._scale.x(at)
@@ -341,7 +340,7 @@ class _Drawing:
         return self._x(bar.ended) - self._x(bar.began)
 
     def _extent(self, began: float, ended: float) -> tuple[float, float]:
-        """Where something lies, wide enough to be seen."""
+        """The position and width of an item, wide enough to be seen."""
         x = self._x(began)
         return x, max(1.5, self._x(ended) - x)
 

@@ -1,4 +1,4 @@
-"""The legend of a chart: what occurs in it, and what it means."""
+"""The legend of a chart: what occurs in it, and its meaning."""
 
 from __future__ import annotations
 

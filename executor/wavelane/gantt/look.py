@@ -1,7 +1,7 @@
-"""How things look in a Gantt picture: colours, in light and in dark, signs, and what they mean.
+"""The look of a Gantt picture: colours, in light and dark mode, signs, and their meanings.
 
-Steps differ by colour, and how they ended by sign or pattern, so that it does not matter to see red
-and green as different. A class stands for a meaning; the style sheet alone knows colours.
+Steps differ by colour, and their endings by sign or pattern, so that readers need not tell red from
+green. A class stands for a meaning; only the style sheet knows colours.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from wavelane.steps import Step
 BarLook = Literal[
     "good", "rework", "failed", "postponed", "parked", "stopped", "cut off", "under way", "many"
 ]
-"""How a bar looks by how its session ended."""
+"""The look of a bar for each ending of its session."""
 WaitLook = Literal["dependencies", "cap", "lane", "turn", "paused", "postponed", "parked", "other"]
-"""How a thin line looks by what was waited for."""
+"""The look of a thin line for what was waited for."""
 
 STYLE: Final = """
 text {
@@ -115,7 +115,7 @@ LOOKS: Final[tuple[tuple[BarLook, str], ...]] = (
     ("failed", "failed"),
     ("postponed", "postponed"),
     ("parked", "parked"),
-    ("stopped", "ended on order"),
+    ("stopped", "ended on request"),
     ("cut off", "cut off"),
     ("under way", "under way"),
     ("many", "several sessions"),
@@ -133,7 +133,7 @@ WAITS: Final[tuple[tuple[WaitLook, str], ...]] = (
 
 
 def swatch(look: BarLook) -> str:
-    """How a look is shown in the legend, around the point 0, 0."""
+    """The sample of a look in the legend, around the point 0, 0."""
     if look in SIGNS:
         return moved(14.0, 0.0, SIGNS[look])
     kind = "many" if look == "many" else f"implement {look.replace(' ', '')}"

@@ -1,4 +1,4 @@
-"""From times to coordinates on an axis, and where its ticks stand.
+"""From times to coordinates on an axis, and the positions of its ticks.
 
 Times in which nothing could happen, because no process ran the wave, may be *squeezed*: a weekend
 between two runs of ten minutes takes no more room than a word.
@@ -13,19 +13,19 @@ from typing import Final, NamedTuple
 from wavelane.timeline.estimates import Unit
 
 SQUEEZED: Final = 30.0
-"""The room of a time that is squeezed."""
+"""The width of a squeezed time."""
 _WORTH: Final = 0.08
-"""What takes a larger part than that of the time of all else is squeezed."""
+"""A time is squeezed if it takes a larger share than this of the time of all else."""
 _SECONDS: Final = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
     *(3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800),
 )
-"""Distances of ticks that people can count with."""
+"""Distances of ticks that people can easily count with."""
 
 
 class Tick(NamedTuple):
-    """A tick: its time, its x, and what is written there."""
+    """A tick: its time, its x, and its label."""
 
     at: float
     x: float
@@ -60,7 +60,7 @@ class Scale:
         self._times.append(at)
 
     def x(self, at: float) -> float:
-        """The x of a time; what is before or after all is put at the edge."""
+        """The x of a time; times before or after the axis are put at its edge."""
         after = min(max(bisect_right(self._times, at), 1), len(self._times) - 1)
         since, until = self._times[after - 1], self._times[after]
         left, right = self._xs[after - 1], self._xs[after]
@@ -102,7 +102,7 @@ def _distance(least: float, unit: Unit) -> float:
 
 
 def tick_text(at: float, unit: Unit) -> str:
-    """A time on an axis, as short as can be: 0, 30 s, 1:30 min, 2 h, 1 d 6:30."""
+    """A time on an axis, as short as possible: 0, 30 s, 1:30 min, 2 h, 1 d 6:30."""
     if unit == "sessions" or at == 0:
         return f"{at:g}"
     if at < 60:

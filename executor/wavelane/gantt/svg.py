@@ -1,4 +1,4 @@
-"""SVG by hand: elements as text, and about how wide a text is."""
+"""SVG by hand: elements as text, and the approximate width of a text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from html import escape
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is; rather too wide than too narrow."""
+    """The approximate width of a text; too wide rather than too narrow."""
     return sum(1.0 if ord(char) > 0x2E7F else 0.57 for char in text) * size
 
 
 def shortened(text: str, room: float, size: float) -> str:
-    """The text, cut so that it fits."""
+    """The text, cut to fit."""
     if text_width(text, size) <= room:
         return text
     while text and text_width(text + "…", size) > room:
@@ -20,7 +20,7 @@ def shortened(text: str, room: float, size: float) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text for XML: marked up where it has to be, and without what XML cannot have."""
+    """Text for XML: escaped where necessary, and without characters that XML cannot have."""
     return escape("".join(char if _is_legal(char) else "\ufffd" for char in text))
 
 
@@ -33,7 +33,7 @@ def _is_half(char: str) -> bool:
 
 
 def short(number: float) -> str:
-    """A number with as many digits as the eye needs."""
+    """A number with as many digits as matter to the eye."""
     text = f"{number:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
@@ -58,7 +58,7 @@ def _value(value: float | str) -> str:
 
 
 def titled(title: str) -> str:
-    """What is shown when one points at the element around it; nothing for no title."""
+    """The tooltip of the element around it; "" for no title."""
     return tag("title", escaped(title)) if title else ""
 
 

@@ -1,6 +1,6 @@
 """Git: the branches and worktrees of a wave, through the `git` program.
 
-Decides what a wave may change in a repo, how an issue's work is kept, put back and merged, and when
+Decides what a wave may change in a repo, how an issue's work is kept, restored and merged, and when
 a merge is in. Nothing here knows of commands, gates or outcomes.
 """
 

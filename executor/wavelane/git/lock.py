@@ -1,8 +1,8 @@
-"""The git lock: how a run knows that no git command of an earlier one is under way.
+"""The git lock: how a run knows that no git command of an earlier one is still running.
 
 Each git command of a run inherits an open file with a lock on it (see `Git.git_lock`). The kernel
-keeps the lock as long as any process has the file open. So while the lock is held, git may still be
-running, even if the run that started it is gone; and the next run waits.
+keeps the lock as long as any process has the file open. So while the lock is taken, git may still
+be running, even if the run that started it is gone; the next run waits.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 _FILE: Final = "git-leash"
-"""Its name in a state directory; earlier versions look for it there, so it stays."""
+"""Its name in a state directory; earlier versions look for it under this name, so it stays."""
 _PAUSE: Final = 0.05
-"""Seconds between two looks at a lock that is held."""
+"""Seconds between two checks of a lock that is taken."""
 
 
 class GitLockHeldError(RuntimeError):
@@ -36,9 +36,9 @@ class GitLock:
         self.descriptor: int | None = None
 
     async def take(self, wait: float) -> None:
-        """Take the lock; for at most `wait` seconds, wait for the git command that has it.
+        """Take the lock; wait at most `wait` seconds for a git command that has it.
 
-        Raises `GitLockHeldError`, and `OSError` where the file cannot be made.
+        Raises `GitLockHeldError`, and `OSError` if the file cannot be made.
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
@@ -54,7 +54,7 @@ class GitLock:
         while not _locked(descriptor):
             if clock() >= give_up_at:
                 raise GitLockHeldError(
-                    "a git command of the run before is still under way, or something that a "
+                    "a git command of the last run is still running, or something that a "
                     f"hook of it has started (it has {self.path} open); end it"
                 )
             await asyncio.sleep(_PAUSE)

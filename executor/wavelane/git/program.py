@@ -1,17 +1,17 @@
 """Git, through the `git` program: one command at a time, in one directory.
 
-1. Git sees the directory it is given and never the repo around it: a directory that is not itself
-   a checkout or a repo is an error (`GIT_CEILING_DIRECTORIES`). The variables that would send git
-   elsewhere (`GIT_DIR`, …) are taken out of its environment.
-2. A command that has started is finished: a cancellation waits for it, for `patience` seconds.
-   Only then is it ended, and git takes its lock files away. A command that only reads need not be
-   waited for (`Git.only_reading`).
-3. The user's settings and hooks count, but for those that would ask, page, colour, run in the
+1. Git sees the directory it is given and never the repo around it: a directory that is not itself a
+   checkout or a repo is an error (`GIT_CEILING_DIRECTORIES`). The variables that would send git
+   elsewhere (`GIT_DIR`, …) are removed from its environment.
+2. A command that has started is finished: a cancellation waits for it, for `patience` seconds. Only
+   then is it ended, and git removes its lock files. A command that only reads need not be waited
+   for (`Git.only_reading`).
+3. The user's settings and hooks apply, except those that would ask, page, colour, run in the
    background or remember. No configuration is ever written.
-4. What a command has written is on disk when it is through, from git 2.36 on.
-5. A command inherits the `git_lock`, an open file with a lock. While that lock is held, git may
-   still be running, even if who started it is gone.
-6. Where the user has no name or e-mail address, commits get a fallback one from the environment.
+4. What a command has written is on disk when it has ended, from git 2.36 on.
+5. A command inherits the `git_lock`, an open file with a lock. While that lock is taken, git may
+   still be running, even if the process that started it is gone.
+6. If the user has no name or e-mail address, commits get a fallback one from the environment.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class GitError(SessionFailed):
     """A git command failed. The text says which, where, and what git printed last.
 
     Attributes:
-        command: The git command, where one was run.
+        command: The git command, if one was run.
         ended: How it ended.
     """
 
@@ -86,8 +86,8 @@ class Git:
 
     Attributes:
         directory: The checkout, worktree or repo.
-        identity: What is added to the environment, see `fallback_identity`.
-        patience: Seconds that a command has to finish after a cancellation.
+        identity: Additions to the environment, see `fallback_identity`.
+        patience: Seconds a command has to finish after a cancellation.
         git_lock: An open file that each command inherits, see `wavelane.git.lock`.
     """
 
@@ -97,7 +97,7 @@ class Git:
     git_lock: int | None = None
 
     def at(self, directory: Path) -> Git:
-        """The same in another directory."""
+        """The same git in another directory."""
         return replace(self, directory=directory)
 
     @classmethod
@@ -106,7 +106,7 @@ class Git:
         return cls(directory, patience=0.0)
 
     async def run(self, *arguments: str, limit: int | None = None) -> CommandResult:
-        """Run a git command, whatever its exit code. `limit`: bytes of output that are read.
+        """Run a git command, whatever its exit code. `limit`: the most bytes of output to read.
 
         Raises `GitError` when git cannot be started.
         """
@@ -134,12 +134,12 @@ class Git:
         return result.ok
 
     async def commit_of(self, revision: str) -> str | None:
-        """The hash of the commit that `revision` names, or None where there is none."""
+        """The hash of the commit that `revision` names, or None if there is none."""
         result = await self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return result.out.strip() if result.ok else None
 
     def error(self, arguments: tuple[str, ...], result: CommandResult) -> GitError:
-        """The error that `result` amounts to."""
+        """The error for a failed `result`."""
         said = (result.errors.strip() or result.out.strip()).splitlines()[-8:]
         command = " ".join(part.splitlines()[0] if part else "''" for part in arguments)
         return GitError(
@@ -150,14 +150,14 @@ class Git:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """This process's environment, such that git works on the repo of `directory` and no other."""
+    """This process's environment, changed so that git works on the repo of `directory` only."""
     env = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     env["GIT_CEILING_DIRECTORIES"] = str(directory.parent)
     return env
 
 
 async def fallback_identity(git: Git) -> dict[str, str]:
-    """What to add to the environment so that commits have an author and a committer."""
+    """Additions to the environment so that commits have an author and a committer."""
     pattern = r"^(user|author|committer)\.(name|email)$"
     result = await git.run("config", "--null", "--get-regexp", pattern)
     entries = (entry.partition("\n") for entry in result.out.split("\0"))
@@ -174,7 +174,7 @@ async def fallback_identity(git: Git) -> dict[str, str]:
 
 
 async def version() -> tuple[int, ...]:
-    """Git's version. Raises `GitError` where there is no git."""
+    """Git's version. Raises `GitError` if git is missing."""
     said = await Git.only_reading(Path("/")).out("version")
     found = re.search(r"\d+(\.\d+)+", said)
     return tuple(int(number) for number in found[0].split(".")) if found else ()

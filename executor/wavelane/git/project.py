@@ -1,6 +1,6 @@
 """The project of a wave: its repos, with the branches and worktrees that the wave needs in each.
 
-They are made in all repos or in none, and tidied up in all, even where one of them is in trouble.
+They are made in all repos or in none, and tidied up in all, even if one of them fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Project:
         self._repos: Mapping[str, Repo] = {}
 
     async def make(self, repos: Mapping[str, Repo]) -> None:
-        """Make the agent branches and their worktrees; on failure take back what was made.
+        """Make the agent branches and their worktrees; on failure undo what was made.
 
         No git may be running in these repos for this wave. Raises `GitError`, `OSError`.
         """
@@ -40,7 +40,7 @@ class Project:
         self._repos = repos
 
     def workspace(self, issue: Issue) -> Workspace:
-        """The workspace of an issue. Raises `RuntimeError` where its repo is not made."""
+        """The workspace of an issue. Raises `RuntimeError` if its repo is not made."""
         if issue.repo not in self._repos:
             raise RuntimeError(
                 f'repo "{issue.repo}" of issue "{issue.id}" is not prepared; '
@@ -49,11 +49,11 @@ class Project:
         return Workspace(self._repos[issue.repo], issue)
 
     async def tidy(self, *, forget_unchanged: bool) -> None:
-        """Remove worktrees that are not needed any more: for merging, and of merged issues.
+        """Remove worktrees that are no longer needed: for merging, and of merged issues.
 
-        Those of other issues stay, and so does what has uncommitted changes. `forget_unchanged`:
-        it need not be remembered any more which issues had nothing to merge. Raises `GitError` or
-        `OSError` for the first repo where that fails, after having tried all.
+        Those of other issues stay, and so does any with uncommitted changes. `forget_unchanged`:
+        the marks of issues that had nothing to merge are no longer needed. Raises `GitError` or
+        `OSError` for the first repo where that fails, after trying all.
         """
         trouble: Exception | None = None
         for repo in self._repos.values():
@@ -68,7 +68,7 @@ class Project:
 
 
 async def merged_in(repos: Mapping[str, Repo], issue_ids: Iterable[str]) -> dict[str, list[str]]:
-    """For each repo in which there are some, the issues whose merges are in its agent branch."""
+    """For each repo that has any, the issues whose merges are in its agent branch."""
     ids = [*issue_ids]
     found = {name: await repo.merged(ids) for name, repo in repos.items()}
     return {name: merged for name, merged in found.items() if merged}

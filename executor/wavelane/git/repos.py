@@ -1,15 +1,15 @@
 """Repos: the branches and worktrees that a wave has in one repo.
 
 1. Only worktrees under `Repo.root` and branches under the wave's prefix are ever changed. The
-   user's own checkout, its index and its files are not looked at.
+   user's own checkout, its index and its files are not read.
 2. Whatever changes the repo's list of worktrees or deletes a branch takes the repo's lock, so that
-   concurrent sessions never meet at one of git's own locks.
+   concurrent sessions never compete for one of git's own locks.
 3. A worktree that is not sound is made again. Its branch keeps its commits.
-4. A merge is in when the feature branch is contained in the agent branch. Where the feature branch
-   is gone, the trailer in the merge's message says so.
-5. A *mark* is a ref outside of the branches that says, over a crash, what was being done to a
-   branch: `reviewed` is where it was when its review began, `conflicted` is what did not merge,
-   `unchanged` is the tip of one that had nothing to merge.
+4. A merge is in when the feature branch is contained in the agent branch. If the feature branch is
+   gone, the trailer in the merge's message shows it.
+5. A *mark* is a ref, not a branch, that remembers over a crash what was being done to a branch:
+   `reviewed` is its tip when its review began, `conflicted` is what did not merge, `unchanged` is
+   the tip of one that had nothing to merge.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from wavelane.processes import uninterrupted
 TRAILER: Final = "Wavelane-Issue"
 """The key of the line in a merge's message that names the issue."""
 Mark = Literal["reviewed", "conflicted", "unchanged"]
-"""What a ref outside of the branches says of a commit, see rule 5."""
+"""The meaning of a ref that is not a branch, see rule 5."""
 AGENT_TREE: Final = "@agent"
 """Directory of the worktree for merging; no slug has an `@`."""
 
@@ -41,7 +41,7 @@ class Repo:
     def __init__(self, git: Git, base: str, common_dir: Path, *, wave: str, root: Path) -> None:
         self.git = git
         self.root = root
-        """The directory that its worktrees are in."""
+        """The directory of its worktrees."""
         self._base = base
         self._common_dir = common_dir
         self._wave = wave
@@ -58,14 +58,14 @@ class Repo:
         return feature_branch(self._wave, issue_id)
 
     async def make(self) -> None:
-        """Make the agent branch, unless it is there, and its worktree."""
+        """Make the agent branch, unless it exists, and its worktree."""
         if not await self._has_branch(self.agent_branch):
             self._made_agent_branch = True
             await self.git.out("branch", "--no-track", self.agent_branch, self._base)
         await self.agent_tree()
 
     async def unmake(self) -> None:
-        """Take back what `make` has made."""
+        """Undo `make`."""
         async with self._lock:
             await self._forget(self.root / AGENT_TREE)
             if self._made_agent_branch:
@@ -92,7 +92,7 @@ class Repo:
         return await self._has_branch(self.feature_branch(issue_id))
 
     async def is_in(self, issue_id: str) -> bool:
-        """Whether there is nothing of the issue that is not in the agent branch."""
+        """Whether the agent branch has everything of the issue."""
         tip = await self.git.commit_of(f"refs/heads/{self.feature_branch(issue_id)}")
         if tip is not None:
             return await self._contains(tip)
@@ -109,47 +109,47 @@ class Repo:
         await self.discard(issue_id)
 
     async def forget_unchanged(self) -> None:
-        """Drop the marks of what had nothing to merge: that is on record elsewhere now."""
+        """Drop the marks of issues that had nothing to merge: that is on record elsewhere now."""
         prefix = f"refs/wavelane/{self._wave}/unchanged/"
         for ref in (await self.git.out("for-each-ref", "--format=%(refname)", prefix)).split():
             await self.git.out("update-ref", "-d", ref)
 
     async def merged(self, issue_ids: Iterable[str]) -> list[str]:
-        """Those of the issues that a merge into the agent branch names, if that is there."""
+        """The issues among these that merges into the agent branch name, if it exists."""
         if not await self._has_branch(self.agent_branch):
             return []
         said = frozenset(await self._merges("%B"))
         return [one for one in issue_ids if trailer(one) in said]
 
     async def set_mark(self, mark: Mark, issue_id: str, commit: str) -> None:
-        """Remember a commit of an issue's branch over a crash."""
+        """Keep a commit of an issue's branch over a crash."""
         await self.git.out("update-ref", self._mark(mark, issue_id), commit)
 
     async def marked(self, mark: Mark, issue_id: str) -> str | None:
-        """The commit that was marked, if any."""
+        """The marked commit, if any."""
         return await self.git.commit_of(self._mark(mark, issue_id))
 
     async def drop_mark(self, mark: Mark, issue_id: str) -> None:
-        """Forget a mark, if it is there."""
+        """Remove a mark, if it exists."""
         if await self.marked(mark, issue_id) is not None:
             await self.git.out("update-ref", "-d", self._mark(mark, issue_id))
 
     async def put_back(self, issue_id: str) -> None:
-        """Undo what a step that was cut off has left in an issue's worktree and on its branch."""
+        """Undo what an interrupted step has left in an issue's worktree and on its branch."""
         start = await self.marked("reviewed", issue_id)
         tree = await self.issue_tree(issue_id)
         await self._put_back(tree, start or await tree.head())
         await self.drop_mark("reviewed", issue_id)
 
     def drop_lock_files(self) -> None:
-        """Remove lock files of the wave's branches. No git may be running there."""
+        """Remove lock files of the wave's branches. No git may be running on them."""
         branches = self._common_dir / "refs" / "heads" / "wavelane" / self._wave
         marks = self._common_dir / "refs" / "wavelane" / self._wave
         for lock in (*branches.rglob("*.lock"), *marks.rglob("*.lock")):
             lock.unlink(missing_ok=True)
 
     async def change_of(self, issue_id: str, limit: int) -> str:
-        """What the issue's branch changes, as a diff of at most `limit` bytes."""
+        """The changes on the issue's branch, as a diff of at most `limit` bytes."""
         span = f"refs/heads/{self.agent_branch}...refs/heads/{self.feature_branch(issue_id)}"
         diff = await self.git.out("diff", "--no-color", "--no-ext-diff", span, limit=limit)
         return diff if len(diff.encode()) < limit else f"{diff}\n[cut here]"
@@ -158,7 +158,7 @@ class Repo:
     async def putting_back(
         self, tree: Worktree, *, only_on_failure: bool = False
     ) -> AsyncIterator[None]:
-        """Afterwards, put a worktree and its branch back to the commit where they are now."""
+        """Afterwards, restore a worktree and its branch to the commit where they are now."""
         start = await tree.head()
         try:
             yield
@@ -170,7 +170,7 @@ class Repo:
             await uninterrupted(self._put_back(tree, start))
 
     async def discard(self, issue_id: str) -> None:
-        """Remove an issue's worktree and branch, whatever is in them."""
+        """Remove an issue's worktree and branch, whatever they contain."""
         async with self._lock:
             await self._forget(self.root / slug(issue_id))
             await self._delete_branch(self.feature_branch(issue_id))
@@ -178,7 +178,7 @@ class Repo:
             await self.drop_mark("conflicted", issue_id)
 
     async def tidy(self) -> None:
-        """Remove the worktree for merging, and those of merged issues; not what has changes."""
+        """Remove the worktree for merging, and those of merged issues that have no changes."""
         async with self._lock:
             merged = await self._merged_tips()
             for one in await worktrees(self.git):
@@ -199,7 +199,7 @@ class Repo:
         return Worktree(self.git.at(self.root / name), branch, self._common_dir)
 
     async def _put_back(self, tree: Worktree, commit: str) -> None:
-        """If it has to be, the worktree is removed; it is made again when it is needed."""
+        """Restore the worktree; if that fails, remove it, and it is made again when needed."""
         try:
             await tree.restore(commit)
         except (GitError, OSError):
@@ -219,7 +219,7 @@ class Repo:
         tree.is_new = True
 
     async def _forget(self, directory: Path) -> None:
-        """Remove a worktree in whatever state it is, and git's knowledge of it."""
+        """Remove a worktree in whatever state it is, and git's record of it."""
         await uninterrupted(asyncio.to_thread(_delete, directory))
         if any(one.directory == directory for one in await worktrees(self.git)):
             await self.git.out("worktree", "remove", "--force", "--force", str(directory))
@@ -237,7 +237,7 @@ class Repo:
         )
 
     async def _merges(self, what: str) -> list[str]:
-        """The lines of what is asked for of each merge into the agent branch since its base."""
+        """The requested lines of each merge into the agent branch since its base."""
         span = f"{self._base}..refs/heads/{self.agent_branch}"
         form = ("log", "--first-parent", "--merges", f"--format={what}")
         return (await self.git.out(*form, span)).splitlines()
@@ -247,7 +247,7 @@ class Repo:
 
 
 def agent_branch(wave: str) -> str:
-    """The branch of a wave that its issues are merged into."""
+    """The branch into which a wave's issues are merged."""
     return f"wavelane/{wave}/agent"
 
 
@@ -257,12 +257,12 @@ def feature_branch(wave: str, issue_id: str) -> str:
 
 
 def signed(subject: str, issue_id: str) -> str:
-    """A commit message that ends with the trailer that names the issue."""
+    """A commit message ending with the trailer that names the issue."""
     return f"{subject}\n\n{trailer(issue_id)}"
 
 
 def trailer(issue_id: str) -> str:
-    """The line of a commit message that names the issue; ids never share one."""
+    """The line of a commit message that names the issue; no two ids share one."""
     plain = "".join(
         char if char.isprintable() and char != "%" else quote(char, safe="", errors="surrogatepass")
         for char in issue_id
@@ -275,10 +275,10 @@ async def _has_nothing_to_lose(tree: Worktree) -> bool:
 
 
 def _delete(directory: Path) -> None:
-    """Delete what is there, a worktree's link to its repo first.
+    """Delete a directory, a worktree's link to its repo first.
 
-    Should that be cut short, what is left is no worktree any more, and is never taken for one in
-    which a user has deleted files.
+    If the deletion is interrupted, the rest is no longer a worktree, and is never mistaken for one
+    in which a user has deleted files.
     """
     if directory.is_symlink() or directory.is_file():
         directory.unlink()

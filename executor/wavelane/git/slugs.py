@@ -1,10 +1,10 @@
 """Slugs: an issue's id as one part of a branch name and as a file name.
 
-1. Two ids never have the same slug, where upper and lower case differ in file names.
-2. Letters, digits, `_`, `#` and `-` stay, and a dot between two of them; all else becomes `%XX`.
-   So no slug is hidden, ends in `.lock`, leads out of its directory or has a character that git
-   does not allow.
-3. A slug is 100 characters at most: a longer one is cut, and ends in `+` and a hash of the id.
+1. Two ids never have the same slug, even where file names ignore case.
+2. Letters, digits, `_`, `#` and `-` stay, and so does a dot between two of them; all else becomes
+   `%XX`. So no slug is hidden, ends in `.lock`, leads out of its directory or has a character that
+   git does not allow.
+3. A slug has at most 100 characters: a longer one is cut, and ends in `+` and a hash of the id.
    `+` and `@` are in no other slug, so names with `@` are free for other uses.
 """
 

@@ -1,4 +1,4 @@
-"""The survey of a repo: whether a wave can work in it, found out without changing anything."""
+"""The survey of a repo: whether a wave can work in it, determined without changing anything."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wavelane.git.worktrees import worktrees
 
 @dataclass(frozen=True, slots=True)
 class RepoFacts:
-    """What a survey has found out about one repo.
+    """What a survey has determined about one repo.
 
     Attributes:
         base: The full name of the base branch's ref.
         common_dir: Git's directory of the repo.
-        identity: What commits need in their environment.
+        identity: Variables that commits need in their environment.
     """
 
     base: str
@@ -33,7 +33,7 @@ class RepoUnfitError(Exception):
 
     Attributes:
         code: The kind of obstacle.
-        key: The setting of the repo that is to be looked at: "path" or "base".
+        key: The setting of the repo to check: "path" or "base".
     """
 
     def __init__(self, code: str, text: str, key: str = "path") -> None:
@@ -43,19 +43,19 @@ class RepoUnfitError(Exception):
 
 
 def check_path(path: Path) -> None:
-    """Raises `RepoUnfitError` where there is no folder."""
+    """Raises `RepoUnfitError` if there is no folder."""
     if not path.exists():
         raise RepoUnfitError("no-such-path", f"{path} does not exist; correct its path")
     if not path.is_dir():
         raise RepoUnfitError(
-            "not-a-folder", f"{path} is no folder; give the top folder of a git repo"
+            "not-a-folder", f"{path} is not a folder; give the top folder of a git repo"
         )
 
 
 async def survey(path: Path, base: str | None, *, wave: str, root: Path) -> RepoFacts:
-    """The facts of the repo at `path`, for a wave whose worktrees of it are to be in `root`.
+    """The facts of the repo at `path`, for a wave that will keep its worktrees in `root`.
 
-    Raises `RepoUnfitError` for the first thing that is in the way.
+    Raises `RepoUnfitError` for the first obstacle.
     """
     check_path(path)
     git = Git.only_reading(path)
@@ -66,7 +66,7 @@ async def survey(path: Path, base: str | None, *, wave: str, root: Path) -> Repo
         common_dir = path / await git.out("rev-parse", "--git-common-dir")
         return RepoFacts(ref, _real(common_dir), await fallback_identity(git))
     except GitError as error:
-        raise RepoUnfitError("git-fails", f"{error}; see to it that this works") from error
+        raise RepoUnfitError("git-fails", f"{error}; make sure that this works") from error
 
 
 async def _check_that_it_is_a_repo(git: Git) -> None:
@@ -74,7 +74,7 @@ async def _check_that_it_is_a_repo(git: Git) -> None:
     if not top.ok and "not a git repository" in top.errors:
         raise RepoUnfitError(
             "no-repo",
-            f"{git.directory} is no git repo; give the top folder of one, or run git init there",
+            f"{git.directory} is not a git repo; give the top folder of one, or run git init there",
         )
     if not top.ok:
         words = " ".join(top.errors.split())
@@ -107,14 +107,14 @@ async def _branch_of_head(git: Git) -> str:
         missing = ref.removeprefix("refs/heads/")
         raise RepoUnfitError(
             "no-such-branch",
-            f'its HEAD names branch "{missing}", which is not there; give base{await _hint(git)}',
+            f'its HEAD names branch "{missing}", which does not exist; give base{await _hint(git)}',
             "base",
         )
     return ref
 
 
 async def _branch_named(git: Git, base: str) -> str:
-    """The full name of the branch that is called `base`, here or in a remote."""
+    """The full name of the branch called `base`, here or in a remote."""
     for ref in (f"refs/heads/{base}", f"refs/remotes/{base}"):
         if await git.commit_of(ref) is not None:
             return ref
@@ -134,7 +134,7 @@ async def _hint(git: Git, wanted: str = "main") -> str:
 
 
 async def _check_branches(git: Git, wave: str, root: Path) -> None:
-    """Nothing may stand where the wave's branches are to be."""
+    """Require that no other branch is in the place of the wave's branches."""
     agent = agent_branch(wave)
     for taken in ("wavelane", f"wavelane/{wave}"):
         if await git.commit_of(f"refs/heads/{taken}") is not None:

@@ -1,11 +1,11 @@
 """The workspace of an issue: its worktree and its branch, from the first session to the merge.
 
-1. What an implementing session leaves uncommitted is committed for it, with a trailer that names
-   the issue. Where a step fails, files and branch go back to where it began.
-2. What a review changes is undone. A mark says over a crash what the review began with.
+1. Changes that an implementing session leaves uncommitted are committed for it, with a trailer that
+   names the issue. If a step fails, files and branch return to where it began.
+2. Changes made by a review are undone. A mark remembers over a crash where the review began.
 3. Merging is `git merge --no-ff` into the agent branch, in the worktree for merging. A merge that
-   is in is not made again. After a conflict, the next attempt starts from what the agent branch
-   then has, without the issue's earlier worktree and branch.
+   is in is not made again. After a conflict, the next attempt starts from the agent branch as it is
+   then, without the issue's earlier worktree and branch.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from wavelane.processes import uninterrupted
 from wavelane_model.wave import Issue
 
 _DIFF_BYTES: Final = 65_536
-"""Bytes of a change that did not merge that the next session is shown."""
+"""Bytes of a conflicting change to show to the next session."""
 _SUBJECT_LENGTH: Final = 200
 
 
 class Workspace:
-    """The worktree and the branch of one issue in its repo; made when they are needed."""
+    """The worktree and the branch of one issue in its repo; made when needed."""
 
     def __init__(self, repo: Repo, issue: Issue) -> None:
         self.repo = repo
@@ -48,8 +48,9 @@ class Workspace:
     async def begin_attempt(self) -> Worktree:
         """The worktree, ready for an implementing session.
 
-        After a conflict it is a fresh one. What is found uncommitted is committed; a branch without
-        commits of its own moves forward to the agent branch. Raises `SessionFailed`, `GitError`.
+        After a conflict it is a fresh one. Uncommitted changes in it are committed; a branch
+        without commits of its own moves forward to the agent branch. Raises `SessionFailed`,
+        `GitError`.
         """
         tree = await self.tree()
         if await self.repo.marked("conflicted", self._issue.id) is not None:
@@ -63,12 +64,12 @@ class Workspace:
     async def commit(self, tree: Worktree) -> None:
         """Commit what a session has left uncommitted.
 
-        Raises `SessionFailed` where it left conflicts, and `GitError`.
+        Raises `SessionFailed` if it left conflicts, and `GitError`.
         """
         await self._commit(tree, "")
 
     async def commit_for_a_human(self, tree: Worktree) -> None:
-        """Commit what can be committed: conflicts, and hooks that refuse it, do not matter."""
+        """Commit whatever can be committed: conflicts, and hooks that refuse it, do not matter."""
         with suppress(GitError):
             await tree.take_over_head()
             await tree.commit_all(self._message(""))
@@ -90,9 +91,9 @@ class Workspace:
 
     @asynccontextmanager
     async def under_review(self) -> AsyncIterator[Worktree]:
-        """Around a review: a mark says where it began, and what it changes is undone.
+        """Around a review: a mark records where it began, and its changes are undone.
 
-        Raises `SessionFailed` where there is nothing to review, and `GitError`.
+        Raises `SessionFailed` if there is nothing to review, and `GitError`.
         """
         await self._refuse_without_branch("review")
         tree = await self.tree()
@@ -104,18 +105,18 @@ class Workspace:
     # Merging
 
     async def is_merged(self) -> bool:
-        """Whether there is nothing of the issue that is not in the agent branch."""
+        """Whether the agent branch has everything of the issue."""
         return await self.repo.is_in(self._issue.id)
 
     async def is_surely_merged(self) -> bool:
-        """The same, however often this is cancelled meanwhile. Where git cannot say: False."""
+        """The same, even if cancelled meanwhile, however often. If git cannot tell: False."""
         look = asyncio.ensure_future(self.is_merged())
         with suppress(asyncio.CancelledError, GitError, OSError):
             await uninterrupted(look)
         return not look.cancelled() and look.exception() is None and look.result()
 
     async def merge(self) -> str | None:
-        """Merge the branch into the agent branch; in words what conflicts, or None when it is in.
+        """Merge the branch into the agent branch; returns what conflicts, or None when it is in.
 
         Raises `SessionFailed` when there is nothing to merge, and `GitError`.
         """
@@ -134,20 +135,20 @@ class Workspace:
         )
 
     async def retire(self) -> None:
-        """Remove the worktree and the branch of an issue that is merged."""
+        """Remove the worktree and the branch of a merged issue."""
         await uninterrupted(self.repo.advance(self._issue.id))
 
     # After a crash, and at the end
 
     async def put_back(self) -> bool:
-        """Undo what a step that was cut off has left. False where the branch is gone."""
+        """Undo what an interrupted step has left. False if the branch is gone."""
         if not await self.repo.has_branch_of(self._issue.id):
             return False
         await uninterrupted(self.repo.put_back(self._issue.id))
         return True
 
     async def discard(self) -> None:
-        """Remove the worktree and the branch, with all that is in them."""
+        """Remove the worktree and the branch, with everything in them."""
         await uninterrupted(self.repo.discard(self._issue.id))
 
     async def _refuse_without_branch(self, verb: str) -> None:

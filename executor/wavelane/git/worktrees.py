@@ -1,11 +1,11 @@
-"""Worktrees: one directory where one branch is worked on.
+"""Worktrees: one directory for the work on one branch.
 
-1. A worktree is *sound* when it is there, whole, and it and its repo point at each other. Nothing
-   is done in one that is not: git could take the repo around it for it.
-2. A worktree is on its own branch. What a session committed on another one is taken over when it
-   continues the worktree's branch.
-3. `restore` gets rid of whatever a session has left: changes, untracked files, a merge or rebase
-   half done, git's lock files. Files that the repo ignores (caches, installed packages) stay.
+1. A worktree is *sound* when it exists, is whole, and it and its repo point at each other. Nothing
+   is done in one that is not: git could mistake it for the repo around it.
+2. A worktree is on its own branch. Commits that a session made on another one are taken over if
+   they continue the worktree's branch.
+3. `restore` removes whatever a session has left: changes, untracked files, a half-done merge or
+   rebase, git's lock files. Files that the repo ignores (caches, installed packages) stay.
 """
 
 from __future__ import annotations
@@ -46,26 +46,26 @@ class Worktree:
         return self.git.directory
 
     def is_sound(self) -> bool:
-        """Whether it is there, whole, and known to its repo."""
+        """Whether it exists, is whole, and is known to its repo."""
         return self._find_admin() is not None
 
     async def head(self) -> str:
-        """The hash of the commit that it is at."""
+        """The hash of its commit."""
         return await self.git.out("rev-parse", "--verify", "HEAD^{commit}")
 
     async def uncommitted(self) -> bool:
-        """Whether anything differs from HEAD, files that git does not know yet included."""
+        """Whether anything differs from HEAD, including files that git does not know yet."""
         return bool(await self.git.out("status", "--porcelain", "--untracked-files=normal"))
 
     async def conflicts(self) -> tuple[str, ...]:
-        """The files that a merge, rebase or the like has left in conflict."""
+        """The files left in conflict by a merge, rebase or the like."""
         found = await self.git.out("diff", "--name-only", "--diff-filter=U", "-z")
         return tuple(filter(None, found.split("\0")))
 
     async def restore(self, commit: str = "HEAD") -> None:
-        """Put branch, index and files at `commit`, whatever a session has left. Ignored files stay.
+        """Reset branch, index and files to `commit`. Files that the repo ignores stay.
 
-        Raises `GitError` when the directory is no worktree of its repo any more.
+        Raises `GitError` when the directory is no longer a worktree of its repo.
         """
         admin = self._admin()
         _drop_leftovers(admin)
@@ -74,7 +74,7 @@ class Worktree:
         await self.git.out("clean", "-ffdq")
 
     async def commit_all(self, message: str) -> bool:
-        """Commit whatever is uncommitted; False when nothing was. The user's hooks are run."""
+        """Commit whatever is uncommitted; False if nothing was. The user's hooks are run."""
         admin = self._admin()
         _drop_locks(admin)
         await self.git.out("add", "--all")
@@ -85,7 +85,7 @@ class Worktree:
         return True
 
     async def take_over_head(self) -> None:
-        """Make what HEAD is at the tip of the branch, if a session went on elsewhere.
+        """Make HEAD's commit the tip of the branch, if a session continued elsewhere.
 
         Raises `GitError` when HEAD does not continue the branch.
         """
@@ -103,16 +103,16 @@ class Worktree:
         await self.git.out("symbolic-ref", "HEAD", ref)
 
     async def catch_up(self, branch: str) -> None:
-        """Move forward to `branch` where this one has no commits or changes of its own."""
+        """Move forward to `branch` if this one has no commits or changes of its own."""
         if await self.git.is_so("merge-base", "--is-ancestor", "HEAD", branch) and not (
             await self.uncommitted()
         ):
             await self.git.out("reset", "--hard", "--quiet", branch)
 
     async def merge(self, branch: str, message: str) -> tuple[str, ...]:
-        """Merge `branch` in, with a merge commit; the conflicting files, or () when it is in.
+        """Merge `branch` with a merge commit; returns the conflicting files, or () when it is in.
 
-        Whatever an interrupted merge has left is put right first. Conflicting or failing, it
+        The leftovers of an interrupted merge are cleaned up first. A merge that conflicts or fails
         leaves nothing behind. Raises `GitError`.
         """
         await self.restore()
@@ -140,7 +140,7 @@ class Worktree:
         return admin
 
     def _find_admin(self) -> Path | None:
-        """The directory that the repo keeps about it, from what the two say of each other."""
+        """The directory that the repo keeps about it, if each points at the other."""
         link = self.directory / ".git"
         try:
             admin = (self.directory / _read(link).removeprefix("gitdir: ")).resolve()
@@ -152,7 +152,7 @@ class Worktree:
 
 
 async def worktrees(git: Git) -> list[Registered]:
-    """Git's list of a repo's worktrees, the user's own checkouts included."""
+    """Git's list of a repo's worktrees, including the user's own checkouts."""
     listing = await git.out("worktree", "list", "--porcelain")
     return [_registered(entry) for entry in listing.split("\n\n") if entry.strip()]
 
@@ -178,7 +178,7 @@ def _is_half_made(admin: Path) -> bool:
 
 
 def _drop_leftovers(admin: Path) -> None:
-    """Forget what a killed or unfinished git command was about. Nothing else runs there now."""
+    """Remove the traces of a killed or unfinished git command. Nothing else runs there now."""
     _drop_locks(admin)
     for operation in ("rebase-merge", "rebase-apply", "sequencer"):
         shutil.rmtree(admin / operation, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The encoding of events: how each becomes the columns kind, issue and data of its row, and back.
 
-What is read is checked, names and types: a row that no version has written is an error, never half
-an event.
+What is read is checked, names and types: a row that no version has written is an error, never a
+partial event.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from wavelane_model.outcomes import Outcome
 from wavelane_model.wave import Issue
 
 _CACHED_ENDS: Final = 64
-"""How many ways in which a session ended are kept as JSON: most sessions end in one of a few."""
+"""How many encoded endings of sessions are cached: most sessions end in one of a few ways."""
 _KIND_COLUMN: Final[dict[type[Event], str]] = {kind: kind.__name__ for kind in get_args(Event)} | {
     ReservationEnded: "HoldEnded"
 }
-"""The name of each event in a journal; it outlives the name of the class."""
+"""The name of each event in a journal; it outlives the class's name."""
 _EVENTS: Final[dict[str, type[Event]]] = {name: kind for kind, name in _KIND_COLUMN.items()}
 _OUTCOMES: Final[dict[str, type[Outcome]]] = {kind.__name__: kind for kind in get_args(Outcome)}
 _KINDS: Final[tuple[type, ...]] = (*_EVENTS.values(), *_OUTCOMES.values())

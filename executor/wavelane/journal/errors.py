@@ -11,7 +11,7 @@ from wavelane.lock import InUseError
 
 
 class JournalError(RuntimeError):
-    """A journal that cannot be made, written or read; the text names it and what to do."""
+    """A journal that cannot be made, written or read; the text names it and says what to do."""
 
 
 class JournalInUse(JournalError):
@@ -19,7 +19,7 @@ class JournalInUse(JournalError):
 
 
 class NotAJournal(JournalError):
-    """A file that is no journal.
+    """A file that is not a journal.
 
     Attributes:
         path: The file.
@@ -28,7 +28,7 @@ class NotAJournal(JournalError):
     def __init__(self, path: Path, reason: str) -> None:
         """Make the error; `reason` says what is wrong with the file."""
         self.path = path
-        super().__init__(f"{path} is no journal ({reason}); give the path of one")
+        super().__init__(f"{path} is not a journal ({reason}); give the path of one")
 
 
 @contextmanager
@@ -36,11 +36,11 @@ def explain_errors(path: Path, attempt: str) -> Iterator[None]:
     """Turn the errors of files, locks and SQLite into a `JournalError`.
 
     Args:
-        path: The journal that is used.
+        path: The journal in use.
         attempt: What is being done with it, as a participle: "made", "read", "written".
 
     Raises:
-        JournalInUse: Another process has the lock.
+        NotAJournal: The file is not an SQLite database.
         NotAJournal: The file is no SQLite database.
         JournalError: Anything else went wrong.
     """
@@ -59,7 +59,7 @@ def _explanation(path: Path, attempt: str, error: Exception) -> JournalError:
     if code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT:
         return JournalError(
             f"journal {path} is damaged ({error}); restore it from a copy; without it every issue "
-            "is done again, but for those that the wave lists under done"
+            f"is done again, except those that the wave lists under done"
         )
     return JournalError(
         f"journal {path} cannot be {attempt}: {error}; "

@@ -1,11 +1,11 @@
 """The hash chain of a journal: a digest of everything in it up to an event.
 
 The first digest covers what the run was started with: the rows of meta and the definitions of the
-issues. Each event's digest covers the one before it and the columns of its row. The last one is
-kept in the table meta, under the key "seal".
+issues. Each event's digest covers the one before it and the columns of its row. The table meta
+keeps the last one, under the key "seal".
 
-The chain keeps no secret: it reveals damage and accidental changes, not a forger who makes a new
-one.
+The chain holds no secret: it reveals damage and accidental changes, but not a forger who computes a
+new one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from math import isfinite
 from typing import Final
 
 META_KEY: Final = "seal"
-"""The key in the table meta under which the last digest is kept."""
+"""The key of the last digest in the table meta."""
 
 _JSON: Final = json.JSONEncoder(default=repr)
 
@@ -42,7 +42,7 @@ def next_digest(digest: str, row: Iterable[object]) -> str:
 def _json_text(value: object) -> str:
     """The JSON text of one value.
 
-    A list that is encoded as a whole gives the same text, and takes three times as long.
+    Encoding a list as a whole gives the same text and takes three times as long.
     """
     kind = type(value)
     if kind is str:

@@ -1,7 +1,7 @@
 """Plain values: how dataclasses and JSON texts become each other, names and types checked.
 
-Whoever reads what another process has written makes it with `make_checked`: a value of the wrong
-type, or under a name that the class does not have, is an error, never half an object.
+Readers of what another process has written use `make_checked`: a value of the wrong type, or under
+a name that the class does not have, is an error, never a partial object.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class FieldRule(NamedTuple):
     """What a field of a dataclass accepts when it is read.
 
     Attributes:
-        accepts: Whether a value that was read from JSON is of the field's type.
-        default: The field's default, `dataclasses.MISSING` where it has none.
+        accepts: Whether a value read from JSON is of the field's type.
+        default: The field's default, `dataclasses.MISSING` if it has none.
     """
 
     accepts: TypeCheck
@@ -71,7 +71,7 @@ def _check_of(hint: Any) -> TypeCheck:
 
 
 def make_checked(kind: type[T], values: dict[str, Any]) -> T:
-    """Make a dataclass of values that were read, names and types checked.
+    """Make a dataclass from values that were read, names and types checked.
 
     Raises:
         KeyError: A name that the class does not have.
@@ -83,9 +83,9 @@ def make_checked(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def require_types(kind: type, values: dict[str, Any]) -> None:
-    """Check values by the fields of a dataclass. Raises `KeyError` and `TypeError`."""
+    """Check values against the fields of a dataclass. Raises `KeyError` and `TypeError`."""
     if not isinstance(values, dict):
-        raise TypeError(f"{kind.__name__} is {values!r}, no fields by name")
+        raise TypeError(f"{kind.__name__} is {values!r}, which does not have its fields by name")
     rules = field_rules(kind)
     for name, value in values.items():
         if not rules[name].accepts(value):
@@ -93,7 +93,7 @@ def require_types(kind: type, values: dict[str, Any]) -> None:
 
 
 def _reject_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 # One codec for each use: `json.loads` and `json.dumps` would make a new one in each call.
@@ -107,7 +107,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def to_json(value: object) -> str:
-    """The JSON text of a value, as SQLite can keep it."""
+    """The JSON text of a value, in a form that SQLite can store."""
     text = _ENCODER.encode(value)
     if storable_text(text) != text:
         text = json.dumps(value, separators=(",", ":"))
@@ -115,12 +115,12 @@ def to_json(value: object) -> str:
 
 
 def storable_text(text: str) -> str:
-    """Text as SQLite can keep it: output that was no UTF-8 may have halves of surrogate pairs."""
+    """Text that SQLite can store: output that was not UTF-8 may contain unpaired surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def definition_of(issue: Issue) -> dict[str, object]:
-    """An issue as plain values; labels only where it has some."""
+    """An issue as plain values; labels only if it has any."""
     definition = {name: getattr(issue, name) for name in ISSUE_FIELDS}
     if not issue.labels:
         del definition["labels"]
@@ -138,5 +138,5 @@ def plain_experience(experience: Iterable[Finished]) -> list[dict[str, object]]:
 
 
 def read_experience(values: Iterable[dict[str, Any]]) -> tuple[Finished, ...]:
-    """The experience that `plain_experience` made plain. Raises `KeyError` and `TypeError`."""
+    """The experience from its plain values. Raises `KeyError` and `TypeError`."""
     return tuple(make_checked(Finished, one) for one in values)

@@ -34,13 +34,13 @@ from wavelane_model.wave import Finished, Wave
 
 
 class JournalReader:
-    """A journal, open for reading, as it is when it is opened; a run may go on writing to it."""
+    """A journal open for reading, as it was when opened; a run may keep writing to it."""
 
     def __init__(self, path: Path) -> None:
         """Open the journal at `path`.
 
         Raises:
-            JournalError: There is none, it cannot be read, or another version wrote it.
+            JournalError: It does not exist, it cannot be read, or another version wrote it.
             NotAJournal: Something else is there.
         """
         self.path = path
@@ -76,12 +76,12 @@ class JournalReader:
             what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise JournalError(
                 f"journal {self.path} does not say what its run was started with: {what} "
-                "(it was changed, or something else than wavelane wrote it)"
+                "(it was changed, or something other than wavelane wrote it)"
             ) from error
         return Settings(wave, ceiling, cast(LaneRelease, lane_release), limits, name)
 
     def event_rows(self) -> Iterator[EventRow]:
-        """The rows of all events in order, unread. Raises `JournalError`."""
+        """The rows of all events in order, not decoded. Raises `JournalError`."""
         with explain_errors(self.path, "read"):
             rows = self._db.execute(
                 "SELECT seq, at, version, kind, issue, data FROM event ORDER BY seq"
@@ -95,7 +95,7 @@ class JournalReader:
                 yield EventRow(*row)
 
     def recorded_event(self, row: EventRow) -> RecordedEvent:
-        """The event of a row. Raises `JournalError` for what this version has not written."""
+        """The event of a row. Raises `JournalError` for one that this version has not written."""
         if row.version != EVENT_VERSION:
             raise JournalError(
                 f"journal {self.path} has an event of version {row.version}; this version of "
@@ -103,7 +103,7 @@ class JournalReader:
             )
         if not (isinstance(row.at, float) and isfinite(row.at)):
             raise JournalError(
-                f"journal {self.path} has an event at the time {row.at!r}, which is no time: it is "
+                f"journal {self.path} has an event at {row.at!r}, which is not a time: it is "
                 "damaged; restore it from a copy"
             )
         return RecordedEvent(row.at, decode_event(row.kind, row.issue, row.data))
@@ -113,16 +113,16 @@ class JournalReader:
         return map(self.recorded_event, self.event_rows())
 
     def recorded_digest(self) -> str | None:
-        """The last digest of the hash chain, as the journal has it; None where it has none."""
+        """The last digest of the hash chain as recorded; None if the journal has none."""
         return self._meta.get(hash_chain.META_KEY)
 
     def first_digest(self) -> str:
-        """The digest that the hash chain had to begin with, before the first event."""
+        """The digest that the hash chain must begin with, before the first event."""
         meta = [(key, value) for key, value in self._meta.items() if key != hash_chain.META_KEY]
         return hash_chain.first_digest(meta, self._definitions())
 
     def issue_rows(self) -> list[IssueRow]:
-        """Which issue each row of the table of issues is about, in order."""
+        """The issue named by each row of the table of issues, in order."""
         with explain_errors(self.path, "read"):
             rows = self._db.execute("SELECT position, id, repo FROM issue ORDER BY position")
             return [IssueRow(*row) for row in rows]
@@ -140,7 +140,7 @@ class JournalReader:
             }
 
     def unanswered_commands(self) -> list[CommandRow]:
-        """The commands that wait for an answer, in order."""
+        """The commands without an answer, in order."""
         with explain_errors(self.path, "read"):
             return unanswered_commands(self._db)
 
@@ -153,7 +153,7 @@ class JournalReader:
         meta = dict(self._db.execute("SELECT key, value FROM meta"))
         if not all(isinstance(text, str) for row in meta.items() for text in row):
             raise JournalError(
-                f"journal {self.path} says in no words what its run was started with: it is "
+                f"journal {self.path} has no text for what its run was started with: it is "
                 "damaged; restore it from a copy"
             )
         return meta
@@ -175,7 +175,7 @@ class JournalReader:
         )
 
     def _definitions(self) -> list[str]:
-        """What defined the issues when the run was first started."""
+        """The definitions of the issues when the run was first started."""
         with explain_errors(self.path, "read"):
             rows = self._db.execute(
                 "SELECT coalesce(at_first, definition) FROM issue "
@@ -202,6 +202,6 @@ class JournalReader:
 
 
 def read_journal(path: Path) -> tuple[Settings, list[RecordedEvent]]:
-    """The whole of a journal. Raises `JournalError`."""
+    """A whole journal. Raises `JournalError`."""
     with closing(JournalReader(path)) as reader:
         return reader.settings(), list(reader.recorded_events())

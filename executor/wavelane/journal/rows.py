@@ -1,15 +1,16 @@
-"""The rows of a journal: its tables, the version of their layout, and what each row says.
+"""The rows of a journal: its tables, the version of their layout, and what each row means.
 
-    meta      what the run was started with: format, wave, cap, lane_release, limits, and the
-              experience, where there was some; and the hash chain's last digest ("seal")
+    meta      what the run was started with: format, name, repos, done, ceiling, lane_release,
+              limits, and the experience, if there was any; and the hash chain's last digest
+              ("seal")
     event     one row an event, in order: seq, at (seconds since the epoch), version, kind, issue,
               data (JSON); never changed, never deleted
     issue     one row an issue: what it is, and what it was when the run was first started
-              (at_first: NULL where it has not changed, '' where it was not there yet)
+              (at_first: NULL if it has not changed, '' if it did not exist yet)
     standing  one row an issue: where it stands now
-    command   one row a command from outside: what was asked for, and the answer, once there is one
+    command   one row a command from outside: the request, and the answer, once there is one
 
-Where an issue stands changes with each event, and what it is may be long: so these are two rows.
+An issue's standing changes with each event, and its definition may be long, so these are two rows.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class RecordedEvent(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """A row of the table of events, as it stands there."""
+    """A row of the table of events, undecoded."""
 
     seq: int
     at: float
@@ -85,7 +86,7 @@ class EventRow(NamedTuple):
 
 
 class IssueRow(NamedTuple):
-    """The columns of the table of issues that say which issue a row is about."""
+    """The columns of the table of issues that identify a row's issue."""
 
     position: int
     id: str
@@ -93,11 +94,11 @@ class IssueRow(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where an issue stands, as its row in the table of standings says it.
+    """Where an issue stands, from its row in the table of standings.
 
     Attributes:
         state: The issue's state.
-        since: When it came there, in seconds since the epoch; None if it has never moved.
+        since: When it entered that state, in seconds since the epoch; None if it has never moved.
         attempts: How often it was admitted.
         reason: Why it is parked, if it is.
     """
@@ -109,7 +110,7 @@ class Standing(NamedTuple):
 
 
 class CommandRow(NamedTuple):
-    """A row of the table of commands that has no answer yet, as it stands there.
+    """A row of the table of commands without an answer yet, undecoded.
 
     Any process may have written it, so `request` is bytes.
     """
@@ -125,9 +126,9 @@ class Settings(NamedTuple):
     Attributes:
         wave: The issues.
         ceiling: The highest level of the cap.
-        lane_release: Until when an issue holds its lane.
+        lane_release: How long an issue holds its lane.
         limits: How often a step may be repeated, and how long it may take.
-        name: The wave's name, "" where it has none.
+        name: The wave's name, "" if it has none.
     """
 
     wave: Wave
@@ -138,7 +139,7 @@ class Settings(NamedTuple):
 
 
 def meta_rows(settings: Settings) -> list[tuple[str, str]]:
-    """The rows of the table meta that say what a run is started with."""
+    """The rows of the table meta for what a run is started with."""
     rows = [
         ("format", str(FORMAT)),
         ("repos", to_json(settings.wave.repos)),
@@ -154,12 +155,12 @@ def meta_rows(settings: Settings) -> list[tuple[str, str]]:
 
 
 def table_names(db: sqlite3.Connection) -> set[str]:
-    """The names of the tables that a database has."""
+    """The names of a database's tables."""
     return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
 
 
 def unanswered_commands(db: sqlite3.Connection) -> list[CommandRow]:
-    """The commands that wait for an answer, in order."""
+    """The commands without an answer, in order."""
     rows = db.execute(
         "SELECT number, CAST(at AS REAL), CAST(request AS BLOB) FROM command "
         "WHERE answer IS NULL ORDER BY number"

@@ -1,12 +1,11 @@
 """The journal's writer: every event of a run is on disk before what follows from it happens.
 
-`synchronous=FULL`: a transaction that was committed survives a power cut. Events that have come
-in together are written in one transaction, with the issues' new standings, the answers to commands
-and the digest of the hash chain.
+`synchronous=FULL`: a committed transaction survives a power cut. Events that come in together are
+written in one transaction, with the issues' new standings, the answers to commands and the digest
+of the hash chain.
 
-Events are written by one process at a time (`wavelane.lock`), commands by any process that gives
-one (`wavelane.control.inbox`). A journal that exists is never overwritten: it is continued, or
-refused.
+Only one process at a time writes events (`wavelane.lock`); any process may write a command
+(`wavelane.control.inbox`). An existing journal is never overwritten: it is continued, or refused.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ from wavelane_model.events import WaveAmended
 from wavelane_model.wave import Issue
 
 _TRANSACTION_TIMEOUT: Final = 60.0
-"""Seconds to wait for another process's transaction: that of a command is short."""
+"""Seconds to wait for another process's transaction: a command's is short."""
 _ONE_AT_A_TIME: Final = (
-    "a journal has one scheduler at a time: wait for the end of that one, or stop it"
+    "a journal has one scheduler at a time: wait until that one ends, or stop it"
 )
 
 
@@ -49,18 +48,18 @@ class Journal:
 
     Attributes:
         path: The file.
-        is_new: Whether this object made it.
+        is_new: Whether this object created it.
     """
 
     def __init__(self, path: Path, settings: Settings, *, briefly: bool = False) -> None:
-        """Open the journal at `path`, and make it where there is none yet (`is_new`).
+        """Open the journal at `path`, or make it if there is none (`is_new`).
 
-        One that exists has to be read first; then `continue_from` is given its last digest.
+        An existing one must be read first; then `continue_from` gets its last digest.
 
         Args:
             path: The file.
             settings: What the run is started with; written only into a new journal.
-            briefly: It is soon closed again, so that other processes wait for it.
+            briefly: It is closed again soon, so other processes wait for it.
 
         Raises:
             JournalInUse: Another process has it open for writing.
@@ -94,7 +93,7 @@ class Journal:
                 is_new = not tables
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
-                if is_new:  # also where a process was killed that was about to make it
+                if is_new:  # or a process was killed while making it
                     self._prepare(settings)
             except BaseException:
                 self._db.close()
@@ -106,17 +105,17 @@ class Journal:
         return is_new
 
     def continue_from(self, digest: str) -> None:
-        """Go on after the last event that is there; `digest` is the hash chain's at that event."""
+        """Continue after the last recorded event; `digest` is the hash chain's at that event."""
         self._digest = digest
 
     @property
     def has_failed(self) -> bool:
-        """Whether a write has failed, so that nothing more can be written."""
+        """Whether a write has failed, which makes further writes impossible."""
         return self._failed is not None
 
     @property
     def owner(self) -> LockOwner:
-        """Which process has it open for writing: this one, and since when."""
+        """The process that has it open for writing, which is this one, and since when."""
         return self._lock.owner
 
     def append(
@@ -127,13 +126,14 @@ class Journal:
     ) -> None:
         """Write events, the issues' new standings and answers to commands in one transaction.
 
-        So a command is answered in the transaction that writes what it did, and is never carried
-        out twice. Once this has failed it fails again: a journal may end early, but it has no gap.
+        So a command's answer and its effects are in one transaction, and it is never executed
+        twice. After a failure every later call fails, too: a journal may end early, but it has no
+        gap.
 
         Args:
             events: The events, in order.
-            standings: Where the issues stand that have moved, by id.
-            answers: Numbers of commands, and the answers to them.
+            standings: The new standings of the issues that have moved, by id.
+            answers: Numbers of commands, and their answers.
 
         Raises:
             JournalError: It cannot be written.
@@ -190,17 +190,17 @@ class Journal:
         self._db.execute("INSERT OR IGNORE INTO standing (position) SELECT position FROM issue")
 
     def unanswered_commands(self) -> list[CommandRow]:
-        """The commands that wait for an answer, in order. Raises `JournalError`."""
+        """The commands without an answer, in order. Raises `JournalError`."""
         with explain_errors(self.path, "read"):
             return unanswered_commands(self._db)
 
     def close(self) -> None:
-        """Close the file; what was appended is in it."""
+        """Close the file; everything appended is in it."""
         self._db.close()
         self._lock.release()
 
     def discard(self) -> None:
-        """Close the file, and remove it if this object made it."""
+        """Close the file, and remove it if this object created it."""
         self._db.close()
         if self.is_new:
             _remove(self.path)
@@ -239,12 +239,12 @@ class Journal:
 
 
 def _make_file(path: Path) -> bool:
-    """Make an empty file; False where there is a file. Raises `JournalError` for anything else."""
+    """Make an empty file; False if a file exists. Raises `JournalError` for anything else."""
     try:
         path.touch(exist_ok=False)
     except FileExistsError:
         if not path.is_file():
-            raise JournalError(f"{path} is no journal but a folder; name another file") from None
+            raise JournalError(f"{path} is a folder, not a journal; name another file") from None
         return False
     return True
 
@@ -255,7 +255,7 @@ def _remove(path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """See to it that the file's name survives a power cut, too."""
+    """Make sure that the file's name survives a power cut, too."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

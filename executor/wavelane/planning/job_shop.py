@@ -1,6 +1,6 @@
-"""The job shop behind a wave: the issues that are still to do, numbered anew.
+"""The job shop behind a wave: the issues still to do, renumbered.
 
-Lanes are its machines. Issues in flight come first; what is done is left out.
+Its machines are the lanes. Issues in flight come first; done issues are left out.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from wavelane_model.wave import Wave
 
 _OVERDUE_SHARE: Final = 0.1
 _SHORTEST_SECONDS: Final = 0.001
-"""Something, so that what depends on an issue never starts together with it."""
+"""A positive minimum, so that a dependent never starts together with its dependency."""
 
 
 class JobShop(NamedTuple):
-    """What is left to do, within which lanes and cap."""
+    """The remaining work, with its lanes and the cap."""
 
     ids: list[int]
     """Positions in the wave."""
@@ -29,11 +29,11 @@ class JobShop(NamedTuple):
     needs: list[list[int]]
     dependents: list[list[int]]
     urgency: list[int]
-    """Smaller is more urgent; no plan goes against it."""
+    """Smaller is more urgent; a plan never goes against it."""
     cap: int
 
     def backward(self) -> JobShop:
-        """The same, seen from its end."""
+        """The same job shop, with time reversed."""
         return self._replace(
             needs=self.dependents,
             dependents=self.needs,
@@ -42,7 +42,7 @@ class JobShop(NamedTuple):
         )
 
     def ranks(self, wish: Sequence[float]) -> list[int]:
-        """Who comes how early: those in flight, then the urgent, then by `wish`, smallest first."""
+        """The rank of each issue: those in flight first, then by urgency, then by rising `wish`."""
         order = sorted(
             range(len(self.ids)),
             key=lambda at: (at >= self.running, self.urgency[at], wish[at], at),
@@ -61,7 +61,7 @@ def job_shop_of(
     cap: int,
     keys: Sequence[AdmissionKey],
 ) -> JobShop:
-    """The job shop of the issues at `ids`; `running`: for how long those in flight have been."""
+    """The job shop of the issues at `ids`; `running`: seconds that those in flight have taken."""
     place = {position: at for at, position in enumerate(ids)}
     needs = [
         [place[need] for need in wave.dependencies[position] if need in place]
@@ -87,5 +87,5 @@ def job_shop_of(
 
 
 def _left(expected: float, elapsed: float) -> float:
-    """What is left of a session; one that is overdue is taken to need a little longer."""
+    """The rest of a session; an overdue one is assumed to need a little longer."""
     return max(expected - elapsed, expected * _OVERDUE_SHARE, _SHORTEST_SECONDS)

@@ -1,9 +1,9 @@
-"""List schedules: whenever slot and lane are free, the first ready issue by rank starts.
+"""List schedules: whenever a slot and a lane are free, the first ready issue by rank starts.
 
-*Forward and backward*: what ends last in a schedule is scheduled first on the way back from the
-end, and what must start early on the way back is scheduled first on the way forward. From order to
-order this justifies a schedule (Li and Willis 1992). It restarts from perturbed copies of the best
-schedule, with a fixed seed.
+*Forward and backward*: issues that end last in a schedule are scheduled first in the backward pass
+from the end, and issues that must start early in the backward pass are scheduled first in the
+forward pass. Alternating the two justifies a schedule (Li and Willis 1992). The search restarts
+from perturbed copies of the best schedule, with a fixed seed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 from wavelane.planning.job_shop import JobShop
 
 PASSES: Final = 20
-"""Forward and backward, before the first restart."""
+"""Forward and backward passes before the first restart."""
 
 _PASSES_AFTER_RESTART: Final = 3
 _COST_OF_A_PASS: Final = 13
-"""For each issue, in issues that the tabu search looks at."""
+"""The cost of a restart for each issue, in issues that the tabu search looks at."""
 
 
 class Schedule(NamedTuple):
@@ -33,18 +33,18 @@ class Schedule(NamedTuple):
     reserved_for: frozenset[int] = frozenset()
 
     def by_rank(self) -> list[int]:
-        """The issues, first by rank first; admitted in this order, they start at the same times."""
+        """The issues by rank; if they are admitted in this order, they start at the same times."""
         return sorted(range(len(self.rank)), key=self.rank.__getitem__)
 
     def by_start(self) -> list[int]:
-        """The issues as they start."""
+        """The issues in the order in which they start."""
         return sorted(range(len(self.rank)), key=lambda at: (self.start[at], self.rank[at]))
 
 
 def scheduled(
     shop: JobShop, rank: list[int], reserved_for: frozenset[int] = frozenset()
 ) -> Schedule:
-    """What the model would do: start what may start, first by rank, until nothing more may."""
+    """What the model would do: start whatever may start, by rank, until nothing more may."""
     by_rank = sorted(range(len(rank)), key=rank.__getitem__)
     lane_of, seconds, cap = shop.lane, shop.seconds, shop.cap
     unmet = [len(needed) for needed in shop.needs]
@@ -98,7 +98,7 @@ def scheduled(
 def reserved_in_time(
     shop: JobShop, rank: list[int], reserved_for: frozenset[int], latest: Mapping[int, float]
 ) -> Schedule:
-    """As `scheduled`, but no lane is reserved for an issue that would start after its `latest`."""
+    """Like `scheduled`, but reserves no lane for an issue that would start after its `latest`."""
     found = scheduled(shop, rank, reserved_for)
     while late := {at for at in reserved_for if found.start[at] > latest.get(at, math.inf)}:
         reserved_for -= late
@@ -110,9 +110,9 @@ def reserved_in_time(
 
 
 def improved(shop: JobShop, rank: Sequence[float], effort: int, restarts: int) -> Schedule:
-    """The best list schedule found, `rank` being where it starts.
+    """The best list schedule found, starting from `rank`.
 
-    It restarts so many times, or less often where that would be more than the `effort`.
+    It restarts `restarts` times, or less often if that would exceed the `effort`.
     """
     best = justified(shop, shop.ranks(rank), PASSES)
     chance = random.Random(0)
@@ -129,7 +129,7 @@ def improved(shop: JobShop, rank: Sequence[float], effort: int, restarts: int) -
 
 
 def justified(shop: JobShop, rank: list[int], passes: int) -> Schedule:
-    """The best of the schedules from `rank` on, forward and backward in turn."""
+    """The best of the schedules from `rank` on, alternating forward and backward passes."""
     backward = shop.backward()
     best = schedule = scheduled(shop, rank)
     for _ in range(passes):

@@ -1,14 +1,15 @@
 """The planner: in which order to admit issues, so that the wave ends soon.
 
-It orders admissions within what the rules allow; what starts is decided by the model alone. What it
-predicts is what the model would do if every session took as long as is expected.
+It orders admissions within the rules; the model alone decides what starts. Its predictions are what
+the model would do if every session took as long as expected.
 
-1. *List schedules*, forward and backward in turn (`wavelane.planning.list_schedule`).
-2. *Tabu search*, where a lane may be reserved for a more urgent issue
+1. *List schedules*, alternating forward and backward passes (`wavelane.planning.list_schedule`).
+2. *Tabu search*, in which a lane may be reserved for a more urgent issue
    (`wavelane.planning.tabu_search`). The best order is taken if it ends sooner, with the
    reservations that it needs.
-3. *Scenarios*, where estimates are known to scatter: of the orders found above, and of some found
-   for perturbed estimates, the one that ends soonest on average over perturbed estimates is taken.
+3. *Scenarios*, if estimates are known to scatter: of the orders found above, and of some found for
+   perturbed estimates, the planner takes the one that ends soonest on average over perturbed
+   estimates.
 
 An issue holds its lane until it is done; with `lane_release="review"` the wave may end sooner.
 """
@@ -34,18 +35,18 @@ from wavelane_model.order import admission_keys
 from wavelane_model.wave import Wave
 
 EFFORT: Final = 200_000
-"""How many issues are looked at in the tabu search, and in restarts, at most."""
+"""The largest number of issues to look at in the tabu search and in restarts."""
 
 _RESTARTS: Final = 40
 _RESTARTS_BEFORE_TABU_SEARCH: Final = 5
-"""Where there is a slot for each lane: there the tabu search finds more in the same time."""
+"""The same if there is a slot for each lane: there the tabu search finds more in the same time."""
 _SCENARIOS: Final = 30
 _JUDGES: Final = 40
 _PASSES_ELSEWHERE: Final = 6
 
 
 class Span(NamedTuple):
-    """From start to end, in seconds from the moment of planning."""
+    """A start and an end, in seconds from the moment of planning."""
 
     start: float
     end: float
@@ -53,12 +54,11 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An order of admission, and what is predicted of it.
+    """An order of admission, and its prediction.
 
-    `order` holds positions of issues that are not in flight yet; of those that are ready the first
-    is admitted first.
-    `reserved_for` are those for which their lane is reserved: while one of them is queued, none
-    that comes later in `order` is admitted in its repo. `spans` are of all issues still to do.
+    `order` has the positions of issues not in flight yet; the first one that is ready is admitted
+    first. `reserved_for` are the issues with a reservation: while one of them is queued, no issue
+    that comes later in `order` is admitted in its repo. `spans` cover all issues still to do.
     """
 
     order: tuple[int, ...]
@@ -66,8 +66,8 @@ class Plan:
     spans: Mapping[int, Span]
     makespan: float
     sooner: float
-    """By how many seconds the wave ends sooner than in the order that it started from; on average,
-    where estimates scatter."""
+    """Seconds by which the wave ends sooner than in the order that the search started from; an
+    average if estimates scatter."""
 
 
 def planned(
@@ -84,17 +84,16 @@ def planned(
     scatter: float = 0.0,
     effort: int = EFFORT,
 ) -> Plan:
-    """Plan what is left of a wave; the same question has the same answer.
+    """Plan the rest of a wave; the same question always has the same answer.
 
     `seconds` is how long each issue is expected to take, by position. `elapsed`: for issues in
-    flight, how long they have been. `todo`: what is left, in flight or not (default: all); other
-    issues count as done. `start_from`: the order to start from, e.g. that of the plan before
-    (default: the model's); by `seconds`, the plan ends no later than it would. `reservations`:
-    for which issues lanes are reserved now, and for how many seconds more at most. `unreservable`:
-    for which none may be. `may_reserve`: whether lanes may be reserved at all. `scatter`: the
-    standard deviation of the logarithm of what sessions take by what was expected; with it, the
-    plan ends no later than `start_from` on average.
-    Raises `ValueError` for a cap below 1.
+    flight, how long they have been in flight. `todo`: what is left, in flight or not (default:
+    all); other issues count as done. `start_from`: the order to start from, e.g. that of the last
+    plan (default: the model's); by `seconds`, the plan never ends later. `reservations`: the issues
+    that have a reservation now, and for how many more seconds at most. `unreservable`: issues that
+    may not have one. `may_reserve`: whether lanes may be reserved at all. `scatter`: the standard
+    deviation of the logarithm of actual over expected lengths; with it, the plan ends no later than
+    `start_from` on average. Raises `ValueError` for a cap below 1.
     """
     if cap < 1:
         raise ValueError(f"the cap is {cap}; give 1 or more")
@@ -137,10 +136,10 @@ def _most_robust(
     found: Sequence[Schedule],
     scatter: float,
 ) -> tuple[Schedule, float]:
-    """The schedule whose order ends soonest on average, over scenarios of what sessions take.
+    """The schedule whose order ends soonest on average, over scenarios of session lengths.
 
-    And by how much sooner than as `usual`: in the order that is `given`, with the lanes that are
-    reserved now. It is judged by scenarios that did not choose it.
+    Also by how much sooner than `usual`: the `given` order, with the lanes reserved now. It is
+    judged by scenarios that had no part in choosing it.
     """
     if not scatter:
         return found[-1], usual.makespan - found[-1].makespan

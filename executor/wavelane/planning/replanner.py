@@ -1,16 +1,16 @@
-"""When the order of admission is planned, from what, and when a plan is worth it.
+"""When the order of admission is planned, from what, and when a plan is worth applying.
 
-1. It is planned before the start, and anew when the wave goes otherwise: an issue was done early or
-   late, parked, cancelled, or is queued again; the cap has moved; issues were added.
-2. What an issue is expected to take is the model's to say (`wavelane_model.lengths`), by what
-   those have taken that are done by then, too.
-3. Estimates are taken to scatter, so what is looked for is an order that ends the wave sooner on
-   average. Only such a one is applied. The model then admits by it, within its rules.
-   What is in flight stands before all else in it: should it come back, it goes on first.
-4. A lane is reserved for an issue until a while after it was to start; then it counts as late.
-   The planner knows which reservations the model would not give, so that what it predicts is so.
+1. It is planned before the start, and again when the wave deviates from the plan: an issue was done
+   early or late, parked, cancelled, or queued again; the cap has moved; issues were added.
+2. The model says what an issue is expected to take (`wavelane_model.lengths`), using also what the
+   issues done by then have taken.
+3. Estimates are assumed to scatter, so the search is for an order that ends the wave sooner on
+   average. Only such an order is applied. The model then admits by it, within its rules. Issues in
+   flight come before all others in it: one that is queued again continues first.
+4. A lane is reserved for an issue until a while after its planned start; then the issue counts as
+   late. The planner knows which reservations the model would refuse, so its predictions hold.
 
-`Replanner` knows no clock and no thread: who runs the wave asks it and hands questions to `solve`.
+`Replanner` knows no clock and no thread: the run asks it and passes its questions to `solve`.
 """
 
 from __future__ import annotations
@@ -44,29 +44,29 @@ if TYPE_CHECKING:
     from wavelane.planning.planner import Plan
 
 LARGEST: Final = 500
-"""Issues of a wave, at most. A larger one keeps to the usual order."""
+"""The largest number of issues in a wave that is planned. A larger one keeps the usual order."""
 SCATTER: Final = 0.3
-"""The standard deviation of the logarithm of what a session takes by what was expected."""
+"""The standard deviation of the logarithm of actual over expected session lengths."""
 EFFORT: Final = 4_000
-"""How hard a plan is looked for; see `wavelane.planning.planner`."""
+"""The effort of a search; see `wavelane.planning.planner`."""
 
 _LEAST_GAIN: Final = 0.01
-"""By which share of its length a wave has to end sooner for a plan to be applied."""
+"""The share of its length by which a wave must end sooner for a plan to be applied."""
 _TOLERANCE: Final = 0.1
-"""By which share of its length an issue may be early or late."""
+"""The share of its length by which an issue may be early or late."""
 _LATENESS: Final = 0.3
-"""By which share of the time up to its planned start an issue may be late: then its reservation
-ends."""
+"""The share of the time up to its planned start by which an issue may be late before its
+reservation ends."""
 _LEAST_LATENESS: Final = 1.0
 """Seconds by which it may be late in any case."""
 _REST: Final = 20.0
-"""How many times as long as planning has taken nothing is planned again."""
+"""No new planning starts for this many times as long as the last one took."""
 _CAUSES: Final = (WaveAmended, CapMoved, PauseEnded, PostponementEnded, ReservationEnded)
 _CHANGES: Final[frozenset[State]] = frozenset((*TAKEN_OUT, "queued"))
 
 
 class Question(NamedTuple):
-    """What is to be planned, as of `at` (seconds since the epoch)."""
+    """What to plan, as of `at` (seconds since the epoch)."""
 
     at: float
     wave: Wave
@@ -81,7 +81,7 @@ class Question(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """What was planned, and how many seconds that took."""
+    """The plan, and how many seconds planning took."""
 
     question: Question
     plan: Plan
@@ -89,9 +89,9 @@ class Solution(NamedTuple):
 
 
 def solve(question: Question, *, scatter: float = SCATTER, effort: int = EFFORT) -> Solution:
-    """Look for a plan: some tenths of a second for 100 issues, and one or two seconds for 500.
+    """Search for a plan: some tenths of a second for 100 issues, one or two seconds for 500.
 
-    With less `effort`, and without `scatter`, it takes less, and the plan is not as good.
+    With less `effort`, or without `scatter`, it takes less time, and the plan is not as good.
     """
     from wavelane.planning.planner import planned
 
@@ -115,7 +115,7 @@ def solve(question: Question, *, scatter: float = SCATTER, effort: int = EFFORT)
 def opening(
     wave: Wave, cap: int, *, lane_release: LaneRelease = "done", wanted: bool | None = None
 ) -> tuple[Event, ...]:
-    """What a run of `wave` begins with: its plan, if it has one, and the start, at time 0."""
+    """The opening of a run of `wave`: its plan, if it has one, and the start, at time 0."""
     replay = Replay(WaveState(wave, cap=Cap.at(cap), lane_release=lane_release))
     replanner = Replanner(wave, wanted)
     question = replanner.question(0.0, replay)
@@ -124,9 +124,9 @@ def opening(
 
 
 class Replanner:
-    """Says when to plan. `wanted`: always, never, or (None) where there are estimates.
+    """Decides when to plan. `wanted`: always, never, or (None) if there are estimates.
 
-    They may be given, or learned from earlier waves.
+    Estimates may be given, or learned from earlier waves.
     """
 
     def __init__(self, wave: Wave, wanted: bool | None = None) -> None:
@@ -136,7 +136,7 @@ class Replanner:
         self._due = True
         self._not_before = 0.0
         self._ends: dict[str, tuple[float, float]] = {}
-        """By issue: when it was to be done, and by how much it may be early or late."""
+        """By issue: its planned end, and by how much it may be early or late."""
 
     def _consider(self, wave: Wave) -> None:
         if self._wanted is None:
@@ -144,7 +144,7 @@ class Replanner:
             self._active = given or bool(wave.experience)
 
     def follow(self, state: WaveState, result: StepResult) -> None:
-        """Take in one step; see `wavelane.replay.replay.Follower`."""
+        """Follow one step; see `wavelane.replay.replay.Follower`."""
         if type(result.event) is WaveAmended:
             self._consider(state.wave)
         if self._active and not self._due:
@@ -161,7 +161,7 @@ class Replanner:
 
     @property
     def is_interested(self) -> bool:
-        """Whether something has happened for which it may be planned anew."""
+        """Whether anything has happened that may call for a new plan."""
         return self._active and self._due
 
     def is_due(self, at: float, state: WaveState) -> bool:
@@ -174,7 +174,7 @@ class Replanner:
         )
 
     def question(self, at: float, replay: Replay) -> Question | None:
-        """What is to be planned now, if anything."""
+        """What to plan now, if anything."""
         state, recorder = replay.state, replay.recorder
         if not self.is_due(at, state):
             return None
@@ -201,7 +201,7 @@ class Replanner:
         )
 
     def decide(self, solution: Solution) -> OrderPlanned | None:
-        """The event by which a solution becomes the plan of the wave, if it is worth it."""
+        """The event that makes a solution the plan of the wave, if it is worth applying."""
         question, plan, took = solution
         at, issues = question.at, question.wave.issues
         self._not_before = at + _REST * took
@@ -211,7 +211,7 @@ class Replanner:
         }
         if not plan.sooner > _LEAST_GAIN * plan.makespan:
             return None
-        order = (*question.elapsed, *plan.order)  # what is in flight may come back
+        order = (*question.elapsed, *plan.order)  # an issue in flight may be queued again
         return OrderPlanned(
             tuple(issues[one].id for one in order),
             tuple(
@@ -222,5 +222,5 @@ class Replanner:
 
 
 def _reserved_seconds(start: float) -> float:
-    """For how long a lane is reserved for an issue that is to start in `start` seconds."""
+    """For how long a lane is reserved for an issue planned to start in `start` seconds."""
     return start + max(_LATENESS * start, _LEAST_LATENESS)

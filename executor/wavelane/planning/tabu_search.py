@@ -1,13 +1,13 @@
-"""Tabu search for an order in which lanes are reserved for more urgent issues, if it ends sooner.
+"""Tabu search for an order with lanes reserved for more urgent issues, if it ends sooner.
 
-The search changes the blocks of a longest chain. A chain is issues that follow one another
-without a gap up to the end, through dependencies and lanes; a block is those of one lane. Only a
-change at an end of a block can shorten the chain: an issue goes behind the last of its block or
-ahead of the first (Balas and Vazacopoulos 1998). The change that promises most is made, better or
-worse, and is not taken back for a while (Nowicki and Smutnicki 1996).
+The search changes the blocks of a longest chain. A chain is a sequence of issues that follow one
+another without a gap up to the end, through dependencies and lanes; a block is the part of it in
+one lane. Only a change at an end of a block can shorten the chain: an issue moves behind the last
+of its block or ahead of the first (Balas and Vazacopoulos 1998). The most promising change is made,
+better or worse, and is not reversed for a while (Nowicki and Smutnicki 1996).
 
-The search knows no slots. What it finds is scheduled with the slots there are, and is taken only if
-it ends sooner then.
+The search ignores slots. Its result is scheduled with the available slots, and is taken only if it
+still ends sooner.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from wavelane.planning.job_shop import JobShop
 from wavelane.planning.list_schedule import Schedule, reserved_in_time
 
 _MOST_ROUNDS: Final = 1_000
-"""Of the search; small waves gain nothing by more."""
+"""Rounds of the search; small waves gain nothing from more."""
 _TENURE: Final = 8
 _NO_ISSUE: Final = -1
-"""An index for "no issue before" or "after": the last place of a list, which stays 0."""
+"""The index for "no issue before" or "after": the last place of a list, which stays 0."""
 
 
 def with_reservations(
@@ -33,7 +33,7 @@ def with_reservations(
 ) -> Schedule:
     """The schedule of the best order that the search finds, if it ends sooner than `best`.
 
-    `latest`: for some issues, when they have to start for a lane to be reserved for them.
+    `latest`: for some issues, the latest start for which a lane may be reserved.
     """
     rounds = min(_MOST_ROUNDS, effort // (len(best.rank) + 1))
     timing = Timing(shop, _searched(shop, best.by_start(), rounds))
@@ -45,7 +45,7 @@ def with_reservations(
 
 
 def _searched(shop: JobShop, order: Sequence[int], rounds: int) -> list[int]:
-    """The order of the shortest schedule that a tabu search from `order` comes by."""
+    """The order of the shortest schedule that a tabu search from `order` finds."""
     chance = random.Random(0)
     tabu: dict[tuple[int, int], int] = {}
     timing = Timing(shop, order)
@@ -75,28 +75,28 @@ def _searched(shop: JobShop, order: Sequence[int], rounds: int) -> list[int]:
 
 
 class Insertion(NamedTuple):
-    """Of issues that follow one another in a lane, one goes to the other end.
+    """A move of one issue to the other end of a sequence of issues in a lane.
 
-    The first goes `behind` the last, or else the last ahead of the first.
+    The first goes `behind` the last, or else the last goes ahead of the first.
     """
 
     issues: list[int]
     behind: bool
 
     def after(self) -> list[int]:
-        """The issues as they follow one another then."""
+        """The issues in their order after the move."""
         first, last = self.issues[:1], self.issues[-1:]
         return self.issues[1:] + first if self.behind else last + self.issues[:-1]
 
     def turned(self) -> Iterator[tuple[int, int]]:
-        """The pairs whose order changes, as it is now."""
+        """The pairs whose order the move reverses, in their present order."""
         if self.behind:
             return ((self.issues[0], later) for later in self.issues[1:])
         return ((earlier, self.issues[-1]) for earlier in self.issues[:-1])
 
 
 def moves(timing: Timing) -> list[Insertion]:
-    """What may shorten a longest chain, and is possible."""
+    """The feasible moves that may shorten a longest chain."""
     blocks = [list(block) for _, block in groupby(timing.chain(), timing.shop.lane.__getitem__)]
     found: list[Insertion] = []
     for place, block in enumerate(blocks):
@@ -111,9 +111,9 @@ def moves(timing: Timing) -> list[Insertion]:
 
 
 class Timing:
-    """An order, and when each issue starts and ends if all start in it as early as they may.
+    """An order, and when each issue starts and ends if all start as early as that order allows.
 
-    After a move only what can have changed is looked at: forward from the move on, backward from it
+    After a move, only what can have changed is updated: forward from the move on, backward from it
     to the beginning.
     """
 
@@ -125,9 +125,9 @@ class Timing:
         """When each issue starts; the place after the last belongs to no issue, here and below."""
         self.end = [*shop.seconds[: shop.running], *[0.0] * (count - shop.running)]
         self.left = [0.0] * count
-        """How much is left from the start of each issue to the end."""
+        """The time from the start of each issue to the end."""
         self._in_lane = [_NO_ISSUE] * count
-        """The issue before each one; and after it, below."""
+        """The issue before each one; below, the one after it."""
         self._next_in_lane = [_NO_ISSUE] * count
         self._line_up()
         self._look_ahead(0)
@@ -143,14 +143,14 @@ class Timing:
             last[lane] = at
 
     def _follow(self, before: int, at: int) -> None:
-        """In their lane, `at` comes right after `before`; either may be `_NO_ISSUE`."""
+        """Put `at` right after `before` in their lane; either may be `_NO_ISSUE`."""
         if at != _NO_ISSUE:
             self._in_lane[at] = before
         if before != _NO_ISSUE:
             self._next_in_lane[before] = at
 
     def _look_ahead(self, since: int) -> None:
-        """Each from this place of the order on starts as early as needs and lane allow."""
+        """From this place of the order on, start each issue as early as needs and lane allow."""
         needs, seconds, in_lane = self.shop.needs, self.shop.seconds, self._in_lane
         start, end = self.start, self.end
         for at in self.order[since:]:
@@ -162,7 +162,7 @@ class Timing:
             end[at] = clock + seconds[at]
 
     def _look_back(self, until: int) -> None:
-        """How much is left from each up to this place of the order."""
+        """Update the time to the end of each issue up to this place of the order."""
         dependents, seconds = self.shop.dependents, self.shop.seconds
         next_in_lane, left = self._next_in_lane, self.left
         for at in reversed(self.order[:until]):
@@ -186,7 +186,7 @@ class Timing:
         return chain
 
     def allows(self, move: Insertion) -> bool:
-        """Whether nothing would have to start before what it needs, as far as times show."""
+        """Whether no issue would have to start before its needs, as far as the times show."""
         first, last = move.issues[0], move.issues[-1]
         if first < self.shop.running or first in self.shop.needs[last]:
             return False
@@ -197,7 +197,7 @@ class Timing:
         )
 
     def guess(self, move: Insertion) -> float:
-        """How long the longest chain through any of the issues would be after the move."""
+        """The length of the longest chain through any of the issues after the move."""
         shop, end, left, after = self.shop, self.end, self.left, move.after()
         first, last = move.issues[0], move.issues[-1]
         clock = end[self._in_lane[first]]
@@ -220,9 +220,9 @@ class Timing:
         return longest
 
     def take(self, move: Insertion) -> None:
-        """Change the order, and see who starts when.
+        """Make the move in the order, and update the times.
 
-        What the last may need goes ahead of both, what may need the first goes behind them.
+        What the last may need goes ahead of both; what may need the first goes behind them.
         """
         first, last = move.issues[0], move.issues[-1]
         since = self.order.index(first)
@@ -244,9 +244,9 @@ class Timing:
         self._look_back(until)
 
     def reserved_for(self) -> Iterator[int]:
-        """Issues that start once their needs are done, when others could have started already.
+        """Issues that start when their needs are done, although others could have started before.
 
-        Or at the same time: what ends at one instant is applied one event after another.
+        Or at the same time: events of one instant are applied one after another.
         """
         queues: dict[int, list[int]] = {}
         for at in self.order:

@@ -1,7 +1,7 @@
-"""Processes: commands in process groups of their own, until all of a group is gone.
+"""Processes: commands in process groups of their own, until the whole group is gone.
 
-Decides how a command is started, ended and cancelled, and how a later run finds and ends what is
-left of an earlier one.
+Decides how a command is started, ended and cancelled, and how a later run finds and ends what an
+earlier one left running.
 """
 
 from wavelane.processes.command import (

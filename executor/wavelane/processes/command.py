@@ -1,17 +1,17 @@
-"""Processes: one command, until everything that it has started is gone.
+"""Processes: one command, until everything that it started is gone.
 
 1. A command leads its own session and process group: a Ctrl-C at the terminal does not reach it.
 2. `run` puts a supervisor around the command (`wavelane.processes.supervisor`). When the command
    has ended, everything that descends from it is ended, whatever its process group or session is.
    When the caller is cancelled, all of it gets SIGTERM, `grace` seconds, then SIGKILL, and the
-   cancellation goes on when nothing is left. When the caller is killed, the supervisor does the
+   cancellation proceeds when nothing is left. When the caller is killed, the supervisor does the
    same.
-3. When the supervisor was killed, and where the system has no subreaper, what has the session's
-   token in its environment is killed (`wavelane.processes.tokens`), and the command's group is
+3. If the supervisor is killed, every process that has the session's token in its environment is
+   killed (`wavelane.processes.tokens`). If the system has no subreaper, the command's group is
    ended.
 4. Nothing else is ever signalled.
-5. A command that is to be known to later runs (`register`) begins only when that is on record: it
-   waits for a line on its input, and ends when its input ends without one.
+5. A command that later runs must know (`register`) begins only when it is on record: it waits for a
+   line on its input, and ends if its input ends without one.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a short command said. `out` may have been cut to the length asked for."""
+    """The output of a short command. `out` may have been cut to the length asked for."""
 
     exit: Exit
     out: str
@@ -86,7 +86,7 @@ async def run(
     grace: float = 5.0,
     register: Callable[[int], None] = lambda pid: None,
 ) -> Exit:
-    """Run `command` in `cwd`, and wait until it and everything that it has started is gone.
+    """Run `command` in `cwd`, and wait until it and everything that it started is gone.
 
     Args:
         command: What to run; its input is empty.
@@ -94,8 +94,8 @@ async def run(
         env: Its whole environment. A token in it is the second net, see the module.
         log: A new file that gets both its outputs.
         grace: Seconds between SIGTERM and SIGKILL.
-        register: Is called with the id of the process to end, should this one be killed, before
-            the command begins. What it raises goes through.
+        register: Is called, before the command begins, with the id of the process that a later run
+            has to end if this process is killed. Its exceptions pass through.
 
     Raises:
         OSError: The command cannot be started, or `log` is there already.
@@ -137,9 +137,9 @@ async def ask(
     patience: float = 0.0,
     keeps: tuple[int, ...] = (),
 ) -> CommandResult:
-    """Run a short command for what it says.
+    """Run a short command for its output.
 
-    Its outputs are real files, so nothing ever blocks on them. What it left running in the
+    Its outputs are real files, so nothing ever blocks on them. Whatever it leaves running in the
     background is left alone.
 
     Args:
@@ -205,7 +205,7 @@ async def _lead(
 
 
 async def uninterrupted(work: Awaitable[T], *, on_cancel: Callable[[], None] = lambda: None) -> T:
-    """Await `work` to its end, even when cancelled; only then does the cancellation go on.
+    """Await `work` to its end, even when cancelled; only then does the cancellation proceed.
 
     `on_cancel` is called at each cancellation. A cancellation hides what `work` returned or raised.
     """

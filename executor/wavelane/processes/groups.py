@@ -1,7 +1,7 @@
 """Process groups: whether one is alive, and how it is ended.
 
-A group's number stays taken while the group has a member, and the kernel hands out numbers in
-turn; so a number that answered an instant ago is still that group's.
+A group's number stays taken while the group has a member, and the kernel assigns numbers in
+sequence; so a number that answered an instant ago still belongs to that group.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ async def end_group(group: int, grace: float) -> None:
 
 
 def group_is_alive(group: int) -> bool:
-    """Whether a process group has a member that is more than a zombie."""
+    """Whether a process group has a member other than zombies."""
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
@@ -32,7 +32,7 @@ def group_is_alive(group: int) -> bool:
 
 
 async def _group_ends(group: int, within: float | None) -> bool:
-    """Wait until a group is gone; False when it is still there after `within` seconds."""
+    """Wait until a group is gone; False if it still exists after `within` seconds."""
     clock = asyncio.get_running_loop().time
     deadline = None if within is None else clock() + within
     pause = 0.001
@@ -53,7 +53,7 @@ def _signal_group(group: int, number: signal.Signals) -> bool:
 
 
 def _member_states(group: int) -> list[str] | None:
-    """The state letters of a group's members; None where the system has no /proc to look into."""
+    """The state letters of a group's members; None if the system has no readable /proc."""
     try:
         entries = [entry for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208
     except OSError:

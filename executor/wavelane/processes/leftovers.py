@@ -2,10 +2,10 @@
 
 1. Each running command is on record before it begins: its process id, when that process started,
    in which boot of the machine, and a token in its environment.
-2. A process is a leftover when its id *and* its start are those on record. It is the session's
+2. A process is a leftover if its id *and* its start match the record. It is the session's
    supervisor: asked to end, it ends the session as if that were cancelled.
 3. Then every process that has the token in its environment is killed, whatever its group, session
-   or parent is. An id may have been given to another process meanwhile; the token was not.
+   or parent. Another process may have got the id meanwhile, but not the token.
 4. Nothing else is ever signalled.
 """
 
@@ -30,7 +30,7 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """What is on record of a running command. `started`: in the kernel's own count, or ""."""
+    """The record of a running command. `started`: in the kernel's own count, or ""."""
 
     pid: int
     started: str
@@ -58,10 +58,10 @@ class SessionRegistry:
             registration.path.unlink(missing_ok=True)
 
     async def end_leftovers(self, grace: float) -> int:
-        """End what is on record and lives; how many sessions that were. `grace` in seconds.
+        """End everything on record that is alive; returns how many sessions. `grace` in seconds.
 
         Nothing may be registered meanwhile. Raises `OSError` for a record that cannot be read, and
-        for a process where this system does not say when it started.
+        for a process if this system does not report when it started.
         """
         found = [(path, _read(path)) for path in self._records()]
         ended = await asyncio.gather(*(_end(one, grace) for _, one in found if one is not None))
@@ -81,7 +81,7 @@ class Registration:
         self._token = token
 
     def register(self, pid: int) -> None:
-        """Write down that the command is to run as process `pid`. Raises `OSError`."""
+        """Record that the command will run as process `pid`. Raises `OSError`."""
         record = Leftover(pid, _started(pid) or "", _boot(), self._token)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         half = self.path.with_suffix(".new")
@@ -90,7 +90,7 @@ class Registration:
 
 
 def _read(path: Path) -> Leftover | None:
-    """A record; None for one that is half written.
+    """A record; None for a half-written one.
 
     Its command has not begun, or a power cut has ended it.
     """
@@ -106,7 +106,7 @@ async def _end(one: Leftover, grace: float) -> bool:
     if one.boot != _boot():
         return False
     if not one.started and group_is_alive(one.pid):
-        raise OSError(EBUSY, "it may be a session of the run before; end it", f"process {one.pid}")
+        raise OSError(EBUSY, "it may be a session of the last run; end it", f"process {one.pid}")
     is_alive = bool(one.started) and _started(one.pid) == one.started
     if is_alive:
         await end_group(one.pid, grace + TIME_TO_KILL)
@@ -115,7 +115,7 @@ async def _end(one: Leftover, grace: float) -> bool:
 
 
 def _stat(pid: int) -> list[bytes]:
-    """What the kernel says of a process after its name; [] when it is gone or a zombie."""
+    """The kernel's data on a process after its name; [] if it is gone or a zombie."""
     try:
         stat = Path("/proc", str(pid), "stat").read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""Logs of commands: what a person is shown of them."""
+"""Logs of commands: which part a person sees."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ESCAPE_SEQUENCE: Final = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
 )
 _LONGEST_LINE: Final = 500
-"""Characters of a line that are shown."""
+"""Characters of a line to show."""
 _LAST_BYTES: Final = 16_384
-"""Bytes at the end of a log in which its last line is looked for."""
+"""Bytes at the end of a log to search for its last line."""
 
 
 def tail(log: Path, max_bytes: int) -> str:

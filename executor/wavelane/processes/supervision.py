@@ -1,12 +1,12 @@
-"""Supervision: how a command is put under a supervisor, and what that says of its end.
+"""Supervision: how a command is put under a supervisor, and how its end is reported.
 
 On Linux the supervisor is a small program of its own (`wavelane.processes.supervisor`). It has
 three ties to the process that started it: its input, which begins the command and whose end ends
-the session; signals, which ask it to end the session; and a pipe, on which it says how the command
-ended.
+the session; signals, which ask it to end the session; and a pipe, on which it reports how the
+command ended.
 
-Elsewhere nothing can see all that descends from a process. There a shell waits for the line that
-begins the command, and becomes the command.
+Other systems have no subreaper. There, a shell waits for the line that begins the command, and
+becomes the command.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LATCH: Final = ("sh", "-c", 'read -r begin && exec "$@" </dev/null', "sh")
 
 
 def is_possible() -> bool:
-    """Whether this system has what a supervisor needs."""
+    """Whether this system can run a supervisor."""
     return sys.platform == "linux" and bool(sys.executable)
 
 
@@ -40,8 +40,8 @@ class Supervision:
 
     Attributes:
         argv: What to run in place of the command.
-        grace: Seconds that it has to end, once it got SIGTERM.
-        keeps: Open files that it inherits.
+        grace: Seconds that this process has to end after SIGTERM.
+        keeps: Open files that this process inherits.
     """
 
     def __init__(self, command: Sequence[str], grace: float) -> None:
@@ -65,7 +65,7 @@ class Supervision:
     def command_exit(self) -> int | None:
         """The command's return code, as `subprocess` counts it, once the supervisor has ended.
 
-        None: the supervisor was killed, or there is none.
+        None if the supervisor was killed, or if there is none.
         """
         self._close_writing()
         if self._reading is None:

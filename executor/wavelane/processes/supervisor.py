@@ -5,13 +5,14 @@ wavelane. On Linux it is a *child subreaper*: a process that descends from the c
 tree whatever it calls (`setsid`, a double fork, a process group of its own), because an orphan
 becomes the supervisor's own child.
 
-1. It waits for a line on its input. End of input instead: it ends, and the command never begins.
-2. It starts the command, with an empty input, in a process group and session of the command's own.
+1. It waits for a line on its input. If its input ends without one, the command never begins.
+2. It starts the command, with an empty input, in a session and process group of its own.
 3. It ends the session when the command has ended, when it gets SIGTERM, and when its input ends:
-   then whoever started it is gone. Ending is SIGTERM to all that descends from it, `grace` seconds,
-   then SIGKILL until nothing is left.
-4. It writes how the command ended to the file descriptor that it was given, `exit 3` or `signal 9`,
-   and what it could not end (a process of another user): `left 4711`. Its own exit code is 0.
+   the process that started it is gone then. It sends SIGTERM to everything that descends from it,
+   waits `grace` seconds, and sends SIGKILL until nothing is left.
+4. It writes to the file descriptor that it was given how the command ended, `exit 3` or `signal 9`,
+   and which processes it could not end, because they are another user's: `left 4711`. Its own exit
+   code is 0.
 
 Nothing but its own descendants is ever signalled.
 

@@ -1,8 +1,8 @@
-"""Tokens: a session's processes, found by what stands in their environment.
+"""Tokens: a session's processes, found by a variable in their environment.
 
-Each session has a token of its own in its environment, and so has every process that it starts.
-What has left its process group, its session and its supervisor is found by it, anywhere in /proc.
-A process without the token is never signalled.
+Each session has a token of its own in its environment, and so does every process that it starts. A
+process that has left its group, its session and its supervisor is found by the token, anywhere in
+/proc. A process without the token is never signalled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TOKEN: Final = "WAVELANE_SESSION"
 async def kill_by_token(token: str) -> int:
     """Kill every process that has the token, until none is left; how many there were.
 
-    A process of another user cannot be looked into, and is not found.
+    A process of another user cannot be inspected, and is not found.
     """
     killed: set[int] = set()
     while found := processes_with(token):
@@ -38,7 +38,7 @@ async def kill_by_token(token: str) -> int:
 
 
 def processes_with(token: str) -> list[int]:
-    """The living processes that have the token in their environment; none where no /proc is."""
+    """The living processes that have the token in their environment; none if there is no /proc."""
     try:
         pids = [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208
     except OSError:

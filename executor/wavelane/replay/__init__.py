@@ -1,9 +1,9 @@
 """Replay: events folded through the model, into reports and status.
 
 This wing decides how events become a state and times (`replay`, `recorder`), when a journal can be
-taken for what it says and whether its last run was cut off (`loading`), what may change in the wave
-of a journal (`amendment`), and what finished issues teach (`experience`). It offers two views of a
-wave: a `Report` by issue (`report`), and a status by issue and lane (`status`).
+trusted and whether its last run was cut off (`loading`), what may change in the wave of a journal
+(`amendment`), and what finished issues teach (`experience`). It offers two views of a wave: a
+`Report` by issue (`report`), and a status by issue and lane (`status`).
 """
 
 from wavelane.replay.amendment import amendment_of

@@ -1,4 +1,4 @@
-"""What has to change in the wave of a journal to make it the wave at hand, and what cannot."""
+"""What must change in the wave of a journal to make it the given wave, and what cannot change."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MOST_NAMED: Final = 5
 
 
 def amendment_of(path: Path, state: WaveState, wave: Wave) -> WaveAmended | None:
-    """What has to be added to or changed in the wave of a journal to make it `wave`, if anything.
+    """The additions and changes that make the wave of a journal into `wave`, if there are any.
 
-    Issues that are done or cancelled may be missing or changed: nothing follows from it. Whether
-    another one may still be changed is the model's to say. Another experience takes the place of
-    the one before; none leaves it. Raises `JournalError` for another wave.
+    Issues that are done or cancelled may be missing or changed: that has no effect. The model
+    decides whether any other issue may still be changed. A new experience replaces the old one;
+    without a new one, the old one stays. Raises `JournalError` for another wave.
     """
     past = state.wave
     if past.issues and wave.issues and not past.position.keys() & wave.position.keys():
@@ -45,7 +45,7 @@ def _unfit(state: WaveState, wave: Wave) -> Iterable[str]:
     past = state.wave
     gone = [one for one in past.position if one not in wave and not _is_settled(state, one)]
     if gone := [one for one in gone if one not in wave.done]:
-        yield f"has {_named(gone)}, which this wave has not; put it back, or cancel it first"
+        yield f"has {_named(gone)}, which this wave lacks; put it back, or cancel it first"
     for issue in sorted(wave.done & past.position.keys()):
         if (found := state.find(issue).state) != "done":
             yield f"says that {issue} is {found}, and this wave lists it under done; drop it there"

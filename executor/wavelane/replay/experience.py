@@ -1,12 +1,12 @@
-"""Experience: what finished issues have taken, from earlier waves and from the one on its way.
+"""Experience: how long finished issues took, in earlier waves and in the running one.
 
-1. Finished is what is done. What is parked or cancelled says nothing.
+1. An issue is finished when it is done. Parked and cancelled issues do not count.
 2. What an issue has taken is the time in which its sessions were under way (`Recorder.worked`):
-   without waits, without the time between runs, and without what was discarded after a crash.
-3. Of another wave an issue counts by its repo's name and its labels. What that wave had learned
-   itself from others is not handed on.
+   without waits, without the time between runs, and without attempts discarded after a crash.
+3. An issue of another wave counts by its repo's name and its labels. What that wave itself had
+   learned from others is not passed on.
 
-What follows from it is the model's to say (`wavelane_model.lengths`).
+The model decides what follows from it (`wavelane_model.lengths`).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from wavelane_model.wave import Finished
 
 
 def experience_of(*journals: str | Path) -> tuple[Finished, ...]:
-    """What the finished issues of these journals have taken, of running ones as of now.
+    """How long the finished issues of these journals took; for a running wave, as of now.
 
     Args:
-        *journals: Paths of journals; one that is named twice counts once.
+        *journals: Paths of journals; a path given twice counts once.
 
     Returns:
-        What to give to a `Wave` as its `experience`.
+        What to pass to a `Wave` as its `experience`.
 
     Raises:
-        JournalError: For a journal that is not there, and for one that was changed or damaged.
+        JournalError: For a journal that does not exist, was changed, or is damaged.
     """
     paths = {Path(journal).resolve(): Path(journal) for journal in journals}
     return tuple(one for path in paths.values() for one in _finished_in_journal(path))
 
 
 def finished_in(state: WaveState, recorder: Recorder) -> Iterator[Finished]:
-    """What the finished issues of a wave have taken so far."""
+    """How long the finished issues of a wave have taken so far."""
     for issue in state.wave.issues:
         if state.find(issue.id).state == "done":
             yield Finished(issue.repo, issue.labels, recorder.worked(issue.id))

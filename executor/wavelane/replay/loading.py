@@ -1,9 +1,9 @@
 """Loading a journal: it is read, checked, and folded through the model.
 
-1. Whoever continues a journal holds its lock, and takes it as it is (`load`): a journal that was
-   damaged, or that was started with other settings, is refused and left as it is.
-2. Whoever only reads one (`view_of`) sees it as it is at one instant. Where no process runs its
-   wave then, a run that has no end in it was cut off, and is seen as such by every reader.
+1. A process that continues a journal holds its lock, and takes it as it is (`load`): a journal that
+   is damaged, or was started with other settings, is refused and left unchanged.
+2. A process that only reads one (`view_of`) sees it as of one instant. If no process runs its wave
+   at that instant, a run without an end was cut off, and every reader sees it as such.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ Phase = Literal["not started", "running", "ended", "cut off"]
 """Whether a run of a wave is under way."""
 
 _LOOKS: Final = 5
-"""How often to look again because a run has begun or ended meanwhile."""
+"""How often to read again because a run has begun or ended meanwhile."""
 
 
 class Loaded(NamedTuple):
-    """A wave as its journal has it, and the last digest of the journal's hash chain."""
+    """A wave as recorded in its journal, and the last digest of the journal's hash chain."""
 
     replay: Replay
     digest: str
 
 
 class JournalView(NamedTuple):
-    """A journal as it is at one instant, for whoever only reads it.
+    """A journal as of one instant, for reading only.
 
     Attributes:
-        replay: The wave, after the last event; also after the end of a run that was cut off.
+        replay: The wave, after the last event, which includes the end of a run that was cut off.
         settings: What its first run was started with.
-        process: Who runs the wave, if a process does.
-        commands: Those that have no answer yet.
+        process: The process that runs the wave, if there is one.
+        commands: Those without an answer yet.
     """
 
     replay: Replay
@@ -56,17 +56,17 @@ class JournalView(NamedTuple):
 
 
 def phase_without_a_run(state: WaveState) -> Phase:
-    """How the last run ended of a wave that no process runs."""
+    """How the last run of a wave ended that no process runs now."""
     if not state.started:
         return "not started"
     return "cut off" if state.outcome == "unfinished" else "ended"
 
 
 def load(path: Path, settings: Settings) -> Loaded:
-    """The wave of a journal as it was written, for whoever holds the journal's lock.
+    """The wave of a journal as it was written, for the process that holds the journal's lock.
 
     Raises:
-        JournalError: It has other settings than these, or was changed or damaged.
+        JournalError: It has other settings than these, was changed, or is damaged.
     """
     with JournalReader(path) as reader:
         found = reader.settings()
@@ -79,10 +79,10 @@ def load(path: Path, settings: Settings) -> Loaded:
 
 
 def view_of(path: Path, *followers: Follower) -> JournalView:
-    """A journal as it is now, for whoever only reads it. `followers` are shown each step.
+    """A journal as of now, for reading only. `followers` receive each step.
 
     Raises:
-        JournalError: It is no journal of this version, or was changed or damaged.
+        JournalError: It is not a journal of this version, was changed, or is damaged.
     """
     with opened(path) as (reader, process):
         settings = reader.settings()
@@ -94,9 +94,9 @@ def view_of(path: Path, *followers: Follower) -> JournalView:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[JournalReader, LockOwner | None]]:
-    """A journal that is open for reading, and the process that runs its wave at that instant.
+    """A journal open for reading, and the process that runs its wave at that instant.
 
-    A process that holds the journal briefly only carries out commands: it runs no wave.
+    A process that has the journal briefly only executes commands: it runs no wave.
     """
     reader, owner = _steady(path)
     with reader:
@@ -123,7 +123,7 @@ def replayed(
 ) -> Loaded:
     """Fold a journal that is only read; see `opened`. Raises `JournalError`, and `IllegalEvent`.
 
-    `settings`: those of `reader`, where they are read already.
+    `settings`: those of `reader`, if they were read already.
     """
     loaded = folded(reader, Replay.of(settings or reader.settings(), *followers))
     if process is None:
@@ -149,7 +149,7 @@ def _possible(path: Path) -> Iterator[None]:
         yield
     except IllegalEvent as refusal:
         raise JournalError(
-            f"journal {path} tells what cannot have happened: {refusal}; "
+            f"journal {path} records what cannot have happened: {refusal}; "
             f"`wavelane verify {path}` says where"
         ) from refusal
 
@@ -163,7 +163,7 @@ def _check_digest(reader: JournalReader, loaded: Loaded) -> None:
 
 
 def _differences(past: Settings, now: Settings) -> Iterable[str]:
-    """What cannot be changed, with what to do about it."""
+    """Settings that cannot be changed, each with what to do about it."""
     for name, before, after in (
         ("the name", past.name, now.name),
         ("lane_release", past.lane_release, now.lane_release),
@@ -174,6 +174,6 @@ def _differences(past: Settings, now: Settings) -> Iterable[str]:
 
 
 def _limit_differences(past: Limits, now: Limits) -> Iterable[tuple[str, Any, Any]]:
-    """The counts; what takes how long may change from run to run."""
+    """The counts; time-outs may change from run to run."""
     for name in ("review_rounds", "checkpoints", "conflicts", "failures"):
         yield name, getattr(past, name), getattr(now, name)

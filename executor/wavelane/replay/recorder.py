@@ -1,8 +1,8 @@
 """The recorder: when issues moved and for how long they were worked on, added up step by step.
 
-The same recorder serves a live run and a journal that is folded through the model again. What it
-adds up is time in which a run was under way: what lies between two runs counts for nothing, and
-what was cut off ends with the last event that its run has written.
+The same recorder serves a live run and a journal that is folded through the model again. It counts
+only time in which a run was under way: the time between two runs does not count, and a span that
+was cut off ends with the last event that its run wrote.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from wavelane_model.state import WaveState
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a run found of the issues that were in flight when the run before ended.
+    """What a run found out about the issues that were in flight when the previous run ended.
 
     Attributes:
-        resumed: Attempts that went on.
+        resumed: Attempts that were continued.
         discarded: Attempts of which nothing was left.
         merged: Merges that were in.
-        unclear: Issues that were parked, because it could not be known how far they came.
+        unclear: Issues parked because their progress could not be determined.
     """
 
     resumed: int = 0
@@ -62,7 +62,7 @@ _COUNTED_AS: Final[dict[type[Event], str]] = {
     MergeFound: "merged",
     AttemptUnclear: "unclear",
 }
-"""What each recovery finding is counted as."""
+"""The counter of each recovery finding."""
 
 
 class IssueTimes:
@@ -73,9 +73,9 @@ class IssueTimes:
         entered: The same, in seconds with a run under way.
         started_at: When it was first admitted, in seconds since the epoch.
         ended_at: When it was done, parked or cancelled, if it is, in seconds since the epoch.
-        seconds: Those in flight, by state, without the state that it is in.
-        worked: Seconds in which its sessions were under way, without the one that is now.
-        began: When its session began, in seconds with a run under way.
+        seconds: Seconds in flight, by state, without its current state.
+        worked: Seconds in which its sessions were under way, without the current one.
+        began: When its current session began, in seconds with a run under way.
     """
 
     __slots__ = ("began", "ended_at", "entered", "seconds", "since", "started_at", "worked")
@@ -96,7 +96,7 @@ class Recorder:
     Attributes:
         first_at: When the first run started, in seconds since the epoch.
         last_at: When the last event happened, in seconds since the epoch; 0 before the first.
-        recovered: What the last run found of the one before.
+        recovered: What the last run found out about the one before.
     """
 
     def __init__(self, state: WaveState) -> None:
@@ -111,7 +111,7 @@ class Recorder:
         self._is_over = False
 
     def note(self, at: float, event: Event, effects: Iterable[Effect]) -> None:
-        """Take in one step that happened at `at`."""
+        """Record a step that happened at `at`."""
         self._let_pass(at, event)
         self._count(event)
         if self.first_at is None and self._state.started:
@@ -127,7 +127,7 @@ class Recorder:
                 self._is_over = True
 
     def since(self, issue_id: str) -> float | None:
-        """When an issue entered the state that it is in, if it ever moved."""
+        """When an issue entered its current state, if it ever moved."""
         times = self._times.get(issue_id)
         return None if times is None else times.since
 
@@ -139,7 +139,7 @@ class Recorder:
     def worked(self, issue_id: str, now: float | None = None) -> float:
         """For how many seconds sessions and merges of an issue were under way.
 
-        One that is now counts up to `now`, if that is given. What was discarded after a crash does
+        An open one counts up to `now`, if that is given. What was discarded after a crash does
         not count: the issue started clean.
         """
         times = self._times.get(issue_id)
@@ -154,14 +154,14 @@ class Recorder:
         return self._times.get(issue_id)
 
     def _let_pass(self, at: float, event: Event) -> None:
-        """The time goes on to `at`. A cut-off is noted long after it happened."""
+        """Advance the time to `at`. A cut-off is noted long after it happened."""
         if not self._under_way or isinstance(event, RunCutOff):
             self._between += max(0.0, at - self.last_at)
         self.last_at = at
         self._under_way = self._state.started and not self._state.ended
 
     def _count(self, event: Event) -> None:
-        """What was found counts for the run that follows, until the next one begins to ask."""
+        """Count a finding for the run that follows, until the next run begins to ask."""
         if self._is_over:
             self.recovered = Recovered()
         self._is_over = isinstance(event, RunCutOff)

@@ -3,9 +3,9 @@
 1. `Replay.apply` steps the model, notes the step in the recorder and hands both to the followers,
    in this order. An event that the model refuses reaches none of them.
 2. A run steps its events as they happen, a journal is stepped again from its rows, and a forecast
-   is stepped in simulated time: all of them by `Replay.apply`, so they cannot disagree.
-3. Of a run that was killed no event says so. What its journal lacks is `missing_events`, for
-   whoever continues it (and writes them) and for whoever only reads it.
+   is stepped in simulated time. All of them use `Replay.apply`, so they cannot disagree.
+3. A killed run leaves no event that says so. `missing_events` are what its journal lacks, both for
+   a process that continues it (and writes them) and for one that only reads it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class StepResult(NamedTuple):
     Attributes:
         at: When the event happened, in seconds since the epoch.
         event: What happened.
-        effects: What is to be done, in order.
-        standings: Where the issues stand that the step has moved, by id. Empty where it was not
-            asked for.
+        effects: The model's orders, in order.
+        standings: The standings of the issues that the step has moved, by id. Empty if not
+            requested.
     """
 
     at: float
@@ -40,7 +40,7 @@ class StepResult(NamedTuple):
 
 
 Follower = Callable[[WaveState, StepResult], None]
-"""Is shown each step: the state after it, and its result."""
+"""Receives each step: the state after it, and its result."""
 
 
 class Replay:
@@ -64,7 +64,7 @@ class Replay:
         return cls(state_of(settings), *followers)
 
     def add_follower(self, follower: Follower) -> None:
-        """Show it each step from now on."""
+        """Pass it each step from now on."""
         self._followers = (*self._followers, follower)
 
     @property
@@ -78,7 +78,7 @@ class Replay:
         Args:
             at: When it happened, in seconds since the epoch.
             event: What happened.
-            with_standings: Whether the result is to say where the moved issues stand.
+            with_standings: Whether the result includes the standings of the moved issues.
 
         Raises:
             IllegalEvent: The model does not allow it. Nothing has changed.
@@ -91,7 +91,7 @@ class Replay:
         return result
 
     def standing(self, issue_id: str) -> Standing:
-        """Where an issue stands: what its row in the journal has to say."""
+        """Where an issue stands: the content of its row in the journal."""
         record = self.state.find(issue_id)
         since = self.recorder.since(issue_id)
         return Standing(record.state, since, record.attempts, record.reason)
@@ -102,7 +102,7 @@ class Replay:
 
 
 def missing_events(replay: Replay) -> Sequence[Event]:
-    """What a journal lacks once no process runs its wave: that its last run was cut off."""
+    """The events a journal lacks once no process runs its wave: that its last run was cut off."""
     return (RunCutOff(),) if replay.is_under_way else ()
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wavelane.replay.loading import opened, replayed
+from wavelane.replay.loading import view_of
 from wavelane.replay.recorder import Recovered
 from wavelane.replay.replay import Replay
 from wavelane_model.effects import RunOutcome
@@ -24,8 +24,8 @@ class IssueReport:
         repo: Its repo.
         title: What it is about.
         labels: What it is like.
-        state: Where it stands.
-        why: Why it stands there.
+        state: Its state.
+        why: Why it is in that state.
         attempts: How many implementing sessions it has had.
         started_at: When it was first admitted; None: never.
         ended_at: When it was done, parked or cancelled; None: it is not.
@@ -65,12 +65,13 @@ class Report:
 
     Attributes:
         outcome: "complete" (all issues are done), "blocked" (some are parked, cancelled, or wait
-            for such), "stopped", or "unfinished" for the journal of a run that has not ended.
+            for such issues), "stopped", or "unfinished" for the journal of a run that has not
+            ended.
         issues: How each issue fared, by id.
         started_at: When the wave's first run began.
         ended_at: When the last event happened.
         highest_cap: The highest cap in force since the run began.
-        recovered: What the run found of the one before.
+        recovered: What the run found out about the one before.
     """
 
     outcome: RunOutcome
@@ -103,11 +104,10 @@ class Report:
             path: The journal.
 
         Raises:
-            JournalError: For what is no journal, or one that was changed or damaged.
-            IllegalEvent: For events that cannot have happened.
+            JournalError: For a file that is not a journal, or a journal that was changed or
+                damaged.
         """
-        with opened(Path(path)) as (reader, process):
-            return report_of(replayed(reader, process).replay)
+        return report_of(view_of(Path(path)).replay)
 
 
 def report_of(replay: Replay) -> Report:

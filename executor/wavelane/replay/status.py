@@ -38,11 +38,11 @@ class LaneStatus:
     Attributes:
         repo: Its name.
         in_flight: Its issues in flight.
-        next: The first of the issues that wait for it.
-        waiting: How many issues wait.
-        done: How many are done.
-        parked: How many are parked.
-        total: How many there are.
+        next: The first of its waiting issues.
+        waiting: How many of its issues wait.
+        done: How many of its issues are done.
+        parked: How many of its issues are parked.
+        total: How many issues it has.
     """
 
     repo: str
@@ -79,7 +79,7 @@ class Overview:
 
 
 def overview_of(replay: Replay) -> Overview:
-    """Where a wave stands, for a display; it looks at every issue."""
+    """Where a wave stands, for a display; reads every issue."""
     state = replay.state
     return Overview(
         lanes_of(replay),
@@ -104,7 +104,7 @@ def status_of(replay: Replay, issue_id: str) -> Status:
 
 
 def lanes_of(replay: Replay) -> tuple[LaneStatus, ...]:
-    """Where all repos stand, in the wave's order. Looks at every issue."""
+    """Where all repos stand, in the wave's order. Reads every issue."""
     state = replay.state
     by_repo: dict[str, list[str]] = {repo: [] for repo in state.wave.repos}
     for issue in in_order(state):

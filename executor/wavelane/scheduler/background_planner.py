@@ -1,8 +1,8 @@
-"""Planning beside the run: the order of admission is looked for in a thread, one plan at a time.
+"""Background planning: a thread searches for an order of admission, one plan at a time.
 
-What is found is applied like any other fact. Without a plan the wave goes on as well, so what goes
-wrong here ends nothing. When to plan, and whether a plan is worth it, is the replanner's to say
-(`wavelane.planning.replanner`).
+A plan found is applied like any other fact. The wave also proceeds without a plan, so an error here
+ends nothing. The replanner (`wavelane.planning.replanner`) decides when to plan and whether a plan
+is worth applying.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class BackgroundPlanner:
     """Plans the order of admission of a run.
 
     Attributes:
-        wanted: Whether to plan: always, never, or (None) where there are estimates.
+        wanted: Whether to plan: always, never, or (None) only if there are estimates.
     """
 
     def __init__(self, core: Core, tasks: asyncio.TaskGroup, wanted: bool | None) -> None:
@@ -37,7 +37,7 @@ class BackgroundPlanner:
         replay.add_follower(self._replanner.follow)
 
     def plan_anew(self) -> None:
-        """Plan beside the run, if it is time to."""
+        """Plan in the background, if it is time to."""
         if (
             self._replanner.is_interested
             and self._planning is None
@@ -46,7 +46,7 @@ class BackgroundPlanner:
             self._planning = self._tasks.create_task(self.plan())
 
     async def plan(self) -> None:
-        """Plan now, if there is anything to plan, and apply the plan if it is worth it."""
+        """Plan now, if there is anything to plan, and apply the plan if it is worth applying."""
         core = self._core
         try:
             with core.lock:
@@ -64,6 +64,6 @@ class BackgroundPlanner:
             self._planning = None
 
     def cancel(self) -> None:
-        """Wait for no plan any more. One that is being looked for is of no consequence."""
+        """Stop waiting for plans. A plan still being computed is ignored."""
         if self._planning is not None:
             self._planning.cancel()

@@ -14,10 +14,10 @@ from wavelane_model.step import IllegalEvent
 class CapControl:
     """Moves the cap of a scheduler, before or during its run, from any thread.
 
-    A move holds as soon as the call returns: no session starts that the new level does not allow,
-    and none that has started is interrupted. From another thread, a start that was allowed at the
-    very moment of the move may still be seen right after it. A move past the end changes nothing.
-    Each method returns the level that then holds; 0 is paused.
+    A move takes effect before the call returns: no session starts that the new level does not
+    allow, and none that has started is interrupted. If another thread moves the cap, a start that
+    was allowed at that very moment may still be seen right after it. A move past the end changes
+    nothing. Each method returns the resulting level; 0 is paused.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class CapControl:
         """Control a cap.
 
         Args:
-            state: Gives the model's state now.
+            state: Returns the model's current state.
             apply: Applies a move. Raises `IllegalEvent` for one that changes nothing.
-            remember_early: Is called with a move that changes nothing as the state is now: the
+            remember_early: Is called with a move that changes nothing in the current state: the
                 journal, once opened, may be in another.
         """
         self._state = state
@@ -45,7 +45,7 @@ class CapControl:
 
     @property
     def resumes_at(self) -> float | None:
-        """When the pause ends by itself, in seconds since the epoch; None: never, or no pause."""
+        """When the pause ends by itself, in seconds since the epoch; None: never, or not paused."""
         return self._state().resume_at
 
     @property
@@ -54,37 +54,37 @@ class CapControl:
         return self._current().ceiling
 
     def step_down(self) -> int:
-        """One level down; from 1 to paused."""
+        """Move one level down; from 1 to paused."""
         return self._move("step_down")
 
     def step_up(self) -> int:
-        """One level up; from paused to 1."""
+        """Move one level up; from paused to 1."""
         return self._move("step_up")
 
     def set(self, level: int) -> int:
-        """To a level.
+        """Move to a level.
 
         Args:
             level: From 0 (paused) to the ceiling.
 
         Raises:
             ValueError: For a level below 0 or above the ceiling.
-            TypeError: For what is no whole number.
+            TypeError: For anything but a whole number.
         """
         if isinstance(level, bool) or not isinstance(level, int):
             raise TypeError(f"the cap's level is {level!r}; give a whole number")
         return self._move("set", level)
 
     def pause(self, until: float | None = None) -> int:
-        """To paused: no session starts; those that run finish their step.
+        """Pause: no session starts; those that run finish their step.
 
         Args:
-            until: Seconds since the epoch. Then the cap goes back by itself, also in a later run,
-                unless it was moved before. Pausing again gives the pause another time, or none.
+            until: Seconds since the epoch. The pause then ends by itself, also in a later run,
+                unless the cap was moved before. Pausing again replaces this time, or removes it.
 
         Raises:
             ValueError: For a time that is not finite.
-            TypeError: For what is no number.
+            TypeError: For anything but a number.
         """
         if until is None:
             return self._move("pause")
@@ -100,7 +100,7 @@ class CapControl:
         return self.level
 
     def resume(self) -> int:
-        """Back to the level before the pause."""
+        """Return to the level before the pause."""
         return self._move("resume")
 
     def _current(self) -> Cap:

@@ -1,8 +1,8 @@
-"""Continuing the wave of a journal that is there; see `wavelane.scheduler.recovery` for the rules.
+"""Continuing the wave of an existing journal; see `wavelane.scheduler.recovery` for the rules.
 
-What is applied to it, in this order: the cut-off of a run that has no end; that the merge turns of
-the process before are given back; commands that were given while no run was under way; what has
-changed in the wave; and what was asked of this scheduler before its journal was opened.
+The following is applied to it, in this order: the cut-off of a run that has no end; the return of
+the previous process's merge turns; commands given while no run was under way; changes of the wave;
+and requests made to this scheduler before its journal was opened.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from wavelane_model.view import is_planned, issues_in_flight, waiting_tickets
 
 
 class Continuation:
-    """Goes on where a journal ends."""
+    """Continues where a journal ends."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Continuation:
         self._cap_given = cap_given
 
     def open_journal(self) -> None:
-        """Make or continue the journal, if there is to be one. Raises `JournalError`."""
+        """Make or continue the journal, if there is one to keep. Raises `JournalError`."""
         if self._journal.path is None or self._journal.file is not None:
             return
         with self._journal.opening(self._settings) as file, self._core.lock:
@@ -68,7 +68,7 @@ class Continuation:
         self._planner.follow(replay)
         for event in missing_events(replay):
             core.apply(event)
-        for repo, ticket in waiting_tickets(replay.state):  # of a process that is gone
+        for repo, ticket in waiting_tickets(replay.state):  # of a process that no longer exists
             core.apply(MergeTurnReturned(repo, ticket))
         if self._planner.wanted is False and is_planned(replay.state):
             core.apply(OrderPlanned(()))
@@ -78,7 +78,7 @@ class Continuation:
         if self._cap_given and settings.ceiling < replay.state.cap.level:
             early.insert(0, CapMoved("set", settings.ceiling))
         for event in early:
-            with suppress(IllegalEvent):  # it is so already
+            with suppress(IllegalEvent):  # it already is so
                 core.apply(event)
 
     def _require_cap_within(self, ceiling: int, path: Path) -> None:
@@ -93,12 +93,12 @@ class Continuation:
             self._core.apply(amendment)
         except IllegalEvent as refusal:
             raise JournalError(
-                f"journal {path} is of this wave before it was changed, and this change cannot be: "
-                f"{refusal}"
+                f"journal {path} has an earlier version of this wave, which cannot be changed to "
+                f"this one: {refusal}"
             ) from refusal
 
     async def ask_about_the_past(self) -> None:
-        """Ask the pipeline about each issue in flight, and apply what it finds."""
+        """Ask the pipeline about each issue in flight, and apply what it reports."""
         state = self._core.state
         async with asyncio.TaskGroup() as group:
             for issue in issues_in_flight(state):

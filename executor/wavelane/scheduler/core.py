@@ -1,8 +1,8 @@
-"""The core of a run: the model's state, a lock, and what was decided and is not carried out yet.
+"""The core of a run: the model's state, a lock, and decisions that are not carried out yet.
 
-1. Every fact is applied by whoever brings it, from any thread, one at a time: the model has taken
-   it in when `apply` returns. What follows from it waits until the run's loop takes it.
-2. A run goes through its phases in one direction. Once it is closed nothing is applied any more.
+1. Any thread may apply a fact, one at a time: the model has processed it when `apply` returns. Its
+   effects wait until the run's loop takes them.
+2. A run goes through its phases in one direction. Once it is closed, nothing is applied any more.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ class RunPhase(IntEnum):
     """How far a run has come; it never goes back."""
 
     NEW = 0
-    """`run` was not called."""
+    """`run` has not been called."""
     OPENING = 1
-    """`run` was called: the journal is opened, and what the run before has left is found out."""
+    """`run` was called: the journal is opened, and the pipeline is asked what the last run left."""
     RUNNING = 2
     """The wave has started."""
     FINISHED = 3
-    """The wave has ended; what is left of the run ends by itself."""
+    """The wave has ended; the remaining work of the run ends by itself."""
     ABANDONED = 4
-    """The run has failed or was cancelled; what is left of it is cancelled."""
+    """The run has failed or was cancelled; its remaining work is cancelled."""
     CLOSED = 5
-    """The run is over, and nothing of it is left."""
+    """The run is over, and nothing of it remains."""
 
 
 class ThreadsafeEvent(asyncio.Event):
-    """An event that may be set from any thread, once it belongs to a loop."""
+    """An event that any thread may set once it is bound to a loop."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class ThreadsafeEvent(asyncio.Event):
         self._thread: int | None = None
 
     def bind(self) -> None:
-        """Belong to the loop that is running. What was set before is forgotten."""
+        """Bind to the running loop. An earlier `set` is forgotten."""
         self._home = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 
     def set(self) -> None:
-        """Wake whoever waits."""
+        """Wake every waiter."""
         if threading.get_ident() == self._thread:
             super().set()
         elif self._home is not None:
@@ -64,11 +64,11 @@ class Core:
 
     Attributes:
         replay: The wave and its events.
-        clock: Gives the time, in seconds since the epoch.
-        lock: Is taken while the model is stepped or looked at.
+        clock: Returns the time, in seconds since the epoch.
+        lock: Is taken while the model is stepped or read.
         phase: How far the run has come.
-        awake: Is set when there is something for the run's loop to do.
-        audience: Those who listen to the run.
+        awake: Is set when the run's loop has something to do.
+        audience: The listeners of the run.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Core:
         self._keeps_journal = keeps_journal
         self._results: list[StepResult] = []
         self._early: list[Event] | None = [] if keeps_journal else None
-        """What was asked for before the journal was opened."""
+        """What was requested before the journal was opened."""
 
     @property
     def state(self) -> WaveState:
@@ -92,23 +92,23 @@ class Core:
 
     @property
     def has_ended(self) -> bool:
-        """Whether this run has come to its end, and not only one before it."""
+        """Whether this run has ended, and not only an earlier one."""
         return self.phase >= RunPhase.RUNNING and self.state.outcome not in (None, "unfinished")
 
     def claim(self) -> None:
-        """Begin the one run. Raises `RuntimeError` for a second one."""
+        """Start the only run. Raises `RuntimeError` the second time."""
         if self.phase is not RunPhase.NEW:
             raise RuntimeError("run() was called before; make a new Scheduler")
         self.phase = RunPhase.OPENING
         self.awake.bind()
 
     def enter(self, phase: RunPhase) -> None:
-        """Go on to a later phase."""
+        """Enter a later phase."""
         with self.lock:
             self.phase = max(self.phase, phase)
 
     def apply(self, event: Event) -> None:
-        """Step an event through the model. Raises `IllegalEvent`, with nothing changed."""
+        """Step an event through the model. Raises `IllegalEvent`, and then nothing has changed."""
         with self.lock:
             if self.phase is RunPhase.CLOSED:
                 raise IllegalEvent(f"the run is over; {type(event).__name__} comes too late")
@@ -123,29 +123,29 @@ class Core:
         self.awake.set()
 
     def remember_early(self, event: Event) -> None:
-        """Keep what changes nothing now: the journal, once opened, may be in another state."""
+        """Keep a request that changes nothing now: the opened journal may be in another state."""
         if self._early is not None:
             self._early.append(event)
 
     def take_early(self) -> list[Event]:
-        """What was asked for so far. From now on it is not kept: the journal is open."""
+        """What was requested so far. No more is kept from now on: the journal is open."""
         early, self._early = self._early or [], None
         return early
 
     def take_results(self) -> list[StepResult]:
-        """What was decided and not taken yet, in order."""
+        """The decisions not taken yet, in order."""
         self.awake.clear()
         with self.lock:
             results, self._results = self._results, []
         return results
 
     def adopt(self, replay: Replay) -> None:
-        """Go on with the wave of a journal, in place of the one that was given."""
+        """Continue with the wave of a journal, in place of the given one."""
         self._results.clear()
         self.replay = replay
 
     def cut_off(self) -> None:
-        """Let a run that was given up look as its journal will, once the process is gone."""
+        """Make an abandoned run look as its journal will once the process has died."""
         with self.lock:
             for event in missing_events(self.replay):
                 self.replay.apply(self.replay.recorder.last_at, event)

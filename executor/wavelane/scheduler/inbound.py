@@ -1,8 +1,8 @@
-"""What comes in from outside of the sessions: commands, and times that have come.
+"""What comes in from outside the sessions: commands, and times that have come due.
 
 1. Commands wait in the journal (`wavelane.control.inbox`). They are read when the wake-up pipe has
-   been notified and before a time is applied; where there is no pipe, at every turn of the loop.
-2. A command is executed at once. Its answer is written together with what it did.
+   been notified and before a time is applied; without a pipe, at every turn of the loop.
+2. A command is executed at once. Its answer is written together with its events.
 3. Times come after commands: a process that was frozen finds both, and the commands came first.
 """
 
@@ -38,39 +38,39 @@ class Inbound:
         self._pipe: WakeupPipe | None = None
         self._is_notified = False
         self._answers: list[tuple[int, str]] = []
-        """Answers to commands, by number, that are not written yet."""
+        """Answers to commands, by number, not written yet."""
 
     def listen(self, file: Journal) -> None:
-        """Open the wake-up pipe of a journal, and execute what was given before."""
+        """Open the wake-up pipe of a journal, and execute the commands given before."""
         self._pipe = open_wakeup(file.path, asyncio.get_running_loop(), self._notified)
         self.execute_early(file)
 
     def execute_early(self, file: Journal) -> None:
-        """Execute commands while the run has not begun; what came before its lock was for none."""
+        """Execute commands before the run begins; those given before its lock were for no run."""
         self._execute(file.unanswered_commands(), since=file.owner.since)
 
     async def take(self) -> None:
-        """Take in all that has come."""
+        """Process everything that has come in."""
         if self._journal.file is not None and (
             self._is_notified or self._timers.are_due or self._pipe is None
         ):
             await self._take_commands()
         for event in self._timers.take_due():
-            with suppress(IllegalEvent):  # something else was asked for in the meantime
+            with suppress(IllegalEvent):  # another request came in between
                 self._core.apply(event)
 
     @property
     def has_answers(self) -> bool:
-        """Whether there are answers that are not written yet."""
+        """Whether some answers are not written yet."""
         return bool(self._answers)
 
     def take_answers(self) -> list[tuple[int, str]]:
-        """The answers that are to be written now."""
+        """The answers to write now."""
         answers, self._answers = self._answers, []
         return answers
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._pipe is not None:
             self._pipe.close()
 

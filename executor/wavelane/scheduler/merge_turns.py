@@ -1,4 +1,4 @@
-"""Merge turns for others than issues: the engine's own merges, each known by its ticket."""
+"""Merge turns that issues do not take: the engine's own merges, each known by its ticket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 
 
 class MergeTurns:
-    """Whoever waits for a merge turn or holds one, in the thread of the run's loop."""
+    """The tickets that wait for a merge turn or have one, in the thread of the run's loop."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -17,7 +17,7 @@ class MergeTurns:
 
     @contextmanager
     def ticket(self) -> Iterator[tuple[str, asyncio.Future[None]]]:
-        """A new ticket, and its turn, which is to be waited for."""
+        """A new ticket, and its turn, to be awaited."""
         ticket = f"turn-{next(self._numbers)}"
         turn = self._turns[ticket] = asyncio.get_running_loop().create_future()
         try:
@@ -26,13 +26,13 @@ class MergeTurns:
             del self._turns[ticket]
 
     def grant(self, ticket: str) -> None:
-        """Give the turn to whoever has `ticket`, if that is still wanted."""
+        """Give the turn to `ticket`, if it is still wanted."""
         turn = self._turns.get(ticket)
         if turn is not None and not turn.done():
             turn.set_result(None)
 
     def end(self) -> None:
-        """Tell all who still wait that no turn comes any more."""
+        """Report to all who still wait that no turn will come."""
         for turn in self._turns.values():
             if not turn.done():
                 turn.set_exception(RuntimeError("the run ended before the merge turn came"))

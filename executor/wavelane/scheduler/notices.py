@@ -19,11 +19,11 @@ class Notice:
         kind: "issue": an issue moved; "cap": the cap moved; "end": the run ended.
         issue: The id of the issue that moved.
         repo: Its repo.
-        trigger: By what it moved.
-        source: The state that it left.
-        target: The state that it entered.
+        trigger: The trigger by which it moved.
+        source: The state it left.
+        target: The state it entered.
         reason: Why it moved; at the end, the outcome of the run.
-        level: Where the cap stands now.
+        level: The cap's level now.
     """
 
     at: float
@@ -38,7 +38,7 @@ class Notice:
 
 
 class NoticeStream(AsyncIterator[Notice]):
-    """The notices of a run from now on; it ends when the run does. Keeps what is not yet read."""
+    """The notices of a run from now on, until it ends. Keeps those not yet read."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Notice | None] = asyncio.Queue()
@@ -53,7 +53,7 @@ class NoticeStream(AsyncIterator[Notice]):
     async def __anext__(self) -> Notice:
         notice = await self._queue.get()
         if notice is None:
-            self._queue.put_nowait(None)  # the end stays the end, for whoever asks again
+            self._queue.put_nowait(None)  # later calls find the end, too
             raise StopAsyncIteration
         return notice
 
@@ -66,7 +66,7 @@ class Audience:
         self._is_over = False
 
     def join(self) -> NoticeStream:
-        """Listen from now on."""
+        """Start listening."""
         stream = NoticeStream()
         if self._is_over:
             stream.put(None)
@@ -75,16 +75,16 @@ class Audience:
 
     @property
     def listens(self) -> bool:
-        """Whether a stream was joined."""
+        """Whether anyone has joined."""
         return bool(self._streams)
 
     def publish(self, notice: Notice) -> None:
-        """Hand a notice to all who listen."""
+        """Send a notice to all listeners."""
         for stream in self._streams:
             stream.put(notice)
 
     def end(self) -> None:
-        """The run is over: each stream ends, and so does one that is joined later."""
+        """The run is over: every stream ends, including any joined later."""
         self._is_over = True
         for stream in self._streams:
             stream.put(None)

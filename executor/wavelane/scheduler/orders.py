@@ -1,6 +1,6 @@
 """Orders: how each effect of a step is carried out, once its event is on disk.
 
-An effect is an order of the model. Which of them come, and in which sequence, is decided there.
+An effect is an order of the model. The model decides which orders are given, and in what sequence.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from wavelane_model.limits import Limits
 
 
 class Orders:
-    """Carries out what the model decided.
+    """Carries out the model's decisions.
 
     Attributes:
         timers: The times that the model waits for.
-        turns: The merge turns of others than issues.
+        turns: The merge turns that issues do not take.
     """
 
     def __init__(self, core: Core, sessions: SessionTasks, limits: Limits) -> None:
@@ -69,7 +69,7 @@ class Orders:
                 self._carriers[type(effect)](result.at, effect)
 
     def close(self) -> None:
-        """Let no timer come due, and no merge turn and no notice be waited for."""
+        """Cancel all timers, and end every wait for a merge turn or a notice."""
         self.timers.cancel()
         self.turns.end()
         self._audience.end()

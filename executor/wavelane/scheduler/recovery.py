@@ -1,15 +1,15 @@
-"""Recovery: how a wave goes on whose run has ended, in order or not.
+"""Recovery: how a wave continues after its run has ended, normally or not.
 
-1. The journal is folded through the model: that is where the wave stands. A journal that was
-   damaged, or that is of another wave, is refused and left as it is.
-2. A run that was cut off is recorded as such (`RunCutOff`). Nothing of it lives any more.
+1. The journal is folded through the model, which gives the wave's state. A journal that is damaged
+   or belongs to another wave is refused and left unchanged.
+2. A run that was cut off is recorded as such (`RunCutOff`). Nothing of it is still alive.
 3. The pipeline's `recover` is asked about each issue in flight, and about no other: so about no
-   more than the highest cap in force before. Git is the truth and the journal a hint: what it
-   answers is applied, whatever the journal says. What it raises parks the issue.
-4. Only then the next run starts.
+   more than the highest cap in force before. Git is the truth and the journal a hint: the answer is
+   applied, whatever the journal says. An exception parks the issue.
+4. Only then does the next run start.
 
-A pipeline without `recover` is taken to have nothing to clean up; what is then to be assumed of an
-attempt is decided by the model (`wavelane_model.view.assumed_finding`).
+A pipeline without `recover` is taken to have nothing to clean up; the model then decides what to
+assume of an attempt (`wavelane_model.view.assumed_finding`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def finding_of(
 ) -> Event:
     """What is left of an issue that was in flight in `state`, as an event.
 
-    `was_open`: a session or merge of it was under way.
+    `was_open`: one of its sessions or merges was under way.
     """
     recover = getattr(pipeline, "recover", None)
     if recover is None:

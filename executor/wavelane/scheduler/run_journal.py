@@ -1,8 +1,8 @@
 """The journal of a run, and the thread that writes it.
 
-Events that have come in together are written in one transaction, beside the loop. What was handed
-over is written, even where the run is cancelled meanwhile; a write that has failed raises again
-when the journal is closed.
+Events that come in together are written in one transaction, outside the loop. What was handed over
+is written, even if the run is cancelled meanwhile; an error of a write is raised again when the
+journal is closed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from wavelane.journal import CommandRow, Journal, RecordedEvent, Settings, Stand
 from wavelane.replay.replay import StepResult
 
 Answers = Sequence[tuple[int, str]]
-"""Answers to commands, by their numbers, as they stand in the journal."""
+"""Answers to commands, by number, as the journal keeps them."""
 
 
 class RunJournal:
-    """Keeps what a run decides, if it has a path.
+    """Keeps a run's decisions, if it has a path.
 
     Attributes:
-        path: Where the journal is, or is to be made; None: nothing is kept.
+        path: Where the journal is or will be made; None: nothing is kept.
         file: The journal, once it is open.
     """
 
@@ -35,12 +35,12 @@ class RunJournal:
 
     @property
     def continues(self) -> bool:
-        """Whether the journal was there; known once it is open."""
+        """Whether the journal existed already; known once it is open."""
         return self.file is not None and not self.file.is_new
 
     @contextmanager
     def opening(self, settings: Settings) -> Iterator[Journal]:
-        """Make or take the journal, and keep it where nothing is raised. It has to have a path."""
+        """Make or take the journal, and keep it if nothing is raised. It must have a path."""
         assert self.path is not None
         file = Journal(self.path, settings)
         try:
@@ -51,7 +51,7 @@ class RunJournal:
         self.file = file
 
     def start_writer(self) -> None:
-        """From now on it is written by a thread of its own."""
+        """From now on a thread of its own writes the journal."""
         self._writer = ThreadPoolExecutor(1, "wavelane-journal")
 
     async def append(self, results: list[StepResult], answers: Answers) -> None:
@@ -61,10 +61,10 @@ class RunJournal:
         loop = asyncio.get_running_loop()
         writing = loop.run_in_executor(self._writer, self.file.append, *_rows(results), answers)
         writing.add_done_callback(_look_at)
-        await asyncio.shield(writing)  # what was taken is written, even if the run is cancelled
+        await asyncio.shield(writing)  # finish the write even if the run is cancelled
 
     async def unanswered(self) -> list[CommandRow]:
-        """The commands that wait for an answer. Raises `JournalError`."""
+        """The unanswered commands. Raises `JournalError`."""
         if self.file is None:
             return []
         return await asyncio.get_running_loop().run_in_executor(
@@ -78,13 +78,13 @@ class RunJournal:
         if self.file is not None:
             try:
                 if results or self.file.has_failed:
-                    # raises again what a write failed with
+                    # raises the error of a failed write again
                     self.file.append(*_rows(results), answers)
             finally:
                 self.file.close()
 
     def discard(self) -> None:
-        """Close the file, and remove it if it was made by `opening`."""
+        """Close the file, and remove it if `opening` made it."""
         if self.file is not None:
             self.file.discard()
             self.file = None
@@ -99,6 +99,6 @@ def _rows(results: list[StepResult]) -> tuple[list[RecordedEvent], list[tuple[st
 
 
 def _look_at(writing: asyncio.Future[None]) -> None:
-    """Take note of a write's error; where it is not awaited any more, `close` raises it."""
+    """Retrieve a write's error; if it is not awaited any more, `close` raises it."""
     if not writing.cancelled():
         writing.exception()

@@ -3,18 +3,18 @@
 Two beats, over and over:
 
 1. Take what has come in: every fact (a session ended, the cap was moved, an issue is to be parked)
-   is stepped through the model at once, by whoever brings it, under one lock
+   is stepped through the model at once, in the thread that reports it, under one lock
    (`wavelane.scheduler.core`). Its orders wait.
-2. Write the events that have come in together to the journal, in one transaction; then carry
-   out their orders (`wavelane.scheduler.orders`).
+2. Write the events that have come in together to the journal, in one transaction; then carry out
+   their orders (`wavelane.scheduler.orders`).
 
 So an event is on disk before its effects happen, the cap has moved when the call returns, and
-everything that is decided is decided by `wavelane_model.step`. A session asks the model once more,
-right before it starts, whether it still may.
+`wavelane_model.step` makes every decision. Right before a session starts, it asks the model once
+more whether it still may.
 
-With a journal that is there already, the run continues that wave (`wavelane.scheduler.recovery`).
-Commands from outside come in through the journal (`wavelane.control.inbox`), and a wake-up pipe
-says when. Where issues have estimates, the order of admission is planned in a thread beside the run
+If the journal exists already, the run continues its wave (`wavelane.scheduler.recovery`). Commands
+from outside come in through the journal (`wavelane.control.inbox`), and a wake-up pipe says when.
+If issues have estimates, the order of admission is planned in a background thread
 (`wavelane.planning.replanner`), and a plan is applied like any other fact.
 """
 
@@ -70,18 +70,17 @@ class Scheduler:
     Args:
         wave: The issues, and their repos.
         pipeline: How an issue is implemented, reviewed and merged.
-        cap: How many issues may be in flight; default: the number of the wave's repos. Where a
-            journal is continued its ceiling and its level stay; a level above this cap is lowered
-            to it.
+        cap: How many issues may be in flight; default: the number of the wave's repos. A continued
+            journal keeps its ceiling and its level; a level above this cap is lowered to it.
         lane_release: "done": an issue holds its repo's lane until it leaves flight; "review": only
             while it is admitted or running.
         limits: Counts before parking, and seconds before a time-out.
-        journal: Path of the journal file, which is made, or continued if it is there. None: nothing
+        journal: Path of the journal file, which is made, or continued if it exists. None: nothing
             is kept.
-        plan: Whether the order of admission is planned ahead. None: where there are estimates,
-            given or learned. Waves of more than 500 issues keep to the usual order.
-        name: What the wave is called, if anything; a journal keeps it.
-        clock: Gives the time now, in seconds since the epoch.
+        plan: Whether the order of admission is planned ahead. None: if there are estimates, given
+            or learned. Waves of more than 500 issues keep to the usual order.
+        name: The wave's name, if it has one; a journal keeps it.
+        clock: Returns the current time, in seconds since the epoch.
 
     Attributes:
         cap: Moves the cap.
@@ -123,16 +122,16 @@ class Scheduler:
     async def run(self) -> Report:
         """Run the wave to its end and report. A scheduler runs once.
 
-        A journal that is there is continued: the pipeline is asked about what was in flight, and
-        the wave goes on. No session outlives the call. When the call is cancelled, it cancels its
-        sessions, waits for them, and writes down what they report.
+        An existing journal is continued: the pipeline is asked about what was in flight, and the
+        wave goes on. No session outlives the call. When the call is cancelled, it cancels its
+        sessions, waits for them, and records what they report.
 
         Returns:
             How the wave went, over all its runs.
 
         Raises:
             JournalError: When the journal cannot be made, continued or written; the sessions are
-                then ended likewise.
+                then ended in the same way.
             RuntimeError: When it is called a second time.
         """
         self._core.claim()
@@ -148,7 +147,7 @@ class Scheduler:
         return self.report()
 
     async def _begin(self) -> None:
-        """Settle what was asked for before the run, and find out what the one before has left."""
+        """Apply early requests, and find out what the last run left."""
         if (file := self._journal.file) is not None:
             self._journal.start_writer()
             self._inbound.listen(file)
@@ -184,7 +183,7 @@ class Scheduler:
     def _close(self) -> None:
         """Leave nothing behind: no timer, no waiter, no writer, no unwritten event.
 
-        A plan that is being worked out is worked out to its end, and nothing comes of it.
+        A plan in progress is computed to its end and then ignored.
         """
         self._core.enter(RunPhase.CLOSED)
         self._inbound.close()
@@ -195,7 +194,7 @@ class Scheduler:
             self._core.cut_off()
 
     def open_journal(self) -> None:
-        """Make or continue the journal now, not at the start of `run`.
+        """Make or continue the journal now instead of at the start of `run`.
 
         Raises:
             JournalError: When it cannot be made or continued.
@@ -209,14 +208,14 @@ class Scheduler:
 
     @property
     def continues(self) -> bool:
-        """Whether it goes on with a wave whose journal was there; known once that is open."""
+        """Whether it continues the wave of an existing journal; known once that is open."""
         return self._journal.continues
 
     # Where the wave stands
 
     @property
     def wave(self) -> Wave:
-        """The wave, with what was added to it."""
+        """The wave, including issues added to it."""
         return self._core.state.wave
 
     @property
@@ -238,12 +237,12 @@ class Scheduler:
             return status_of(self._core.replay, issue_id)
 
     def lanes(self) -> tuple[LaneStatus, ...]:
-        """Where all repos stand, for a display; it looks at every issue."""
+        """Where all repos stand, for a display; reads every issue."""
         with self._core.lock:
             return lanes_of(self._core.replay)
 
     def overview(self) -> Overview:
-        """Where the wave stands, for a display; it looks at every issue."""
+        """Where the wave stands, for a display; reads every issue."""
         with self._core.lock:
             return overview_of(self._core.replay)
 
@@ -255,22 +254,22 @@ class Scheduler:
     # Commands
 
     def park(self, issue_id: str, reason: str) -> None:
-        """Set an issue aside for a human. A session of it is ended first.
+        """Set an issue aside for a human. If it has a session, that is ended first.
 
         Args:
             issue_id: Its id.
-            reason: What the human has to see to.
+            reason: What the human has to look into.
 
         Raises:
             IllegalEvent: For an unknown issue and one that is done, parked or cancelled.
-            TypeError: For a reason that is no text.
+            TypeError: For a reason that is not a text.
         """
         if not isinstance(reason, str):
             raise TypeError(f"the reason to park {issue_id!r} is {reason!r}; give a text")
         self._core.apply(ParkRequested(issue_id, reason))
 
     def unpark(self, issue_id: str) -> None:
-        """Let a parked issue be tried again, its counters anew.
+        """Queue a parked issue again, its counters reset.
 
         Args:
             issue_id: Its id.
@@ -281,7 +280,7 @@ class Scheduler:
         self._core.apply(UnparkRequested(issue_id))
 
     def cancel(self, issue_id: str) -> None:
-        """Give an issue up. A session of it is ended first; a merge that is in stays in.
+        """Give an issue up. If it has a session, that is ended first; a merge that is in stays.
 
         Args:
             issue_id: Its id.
@@ -292,19 +291,19 @@ class Scheduler:
         self._core.apply(CancelRequested(issue_id))
 
     def add(self, *issues: Issue, done: Collection[str] = ()) -> None:
-        """Add issues to the wave, or change some that have not begun; checked like the rest.
+        """Add issues to the wave, or change some that have not begun; they are checked, too.
 
         Args:
-            *issues: The new and the changed ones.
+            *issues: The new and the changed issues.
             done: Further ids outside the wave that are done already.
 
         Raises:
-            IllegalEvent: With everything that is wrong, a line each.
+            IllegalEvent: Names everything that is wrong, one problem a line.
         """
         self._core.apply(WaveAmended(tuple(issues), tuple(done)))
 
     def stop(self) -> None:
-        """Drain: no session starts any more; when those that run are over, `run` returns."""
+        """Drain: no further session starts; when the running ones have ended, `run` returns."""
         with suppress(IllegalEvent):
             self._core.apply(StopRequested())
 
@@ -314,10 +313,10 @@ class Scheduler:
 
     @asynccontextmanager
     async def merge_turn(self, repo: str) -> AsyncIterator[None]:
-        """Hold the merge turn of a repo, for a merge of the engine's own.
+        """Take the merge turn of a repo, for a merge of the engine's own.
 
-        Waits in the same queue as the issues, first come, first served, and longer than the start
-        of the run if need be. The run does not end while a turn is held or waited for.
+        Waits in the same queue as the issues, first come, first served, and until the run starts if
+        need be. The run does not end while a turn is taken or waited for.
 
         Args:
             repo: One of the wave's repos.
@@ -338,7 +337,7 @@ class Scheduler:
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error in a group of one, however deep; else the group."""
+    """The only error in a group of one, however deep; else the group."""
     while len(group.exceptions) == 1:
         error = group.exceptions[0]
         if not isinstance(error, BaseExceptionGroup):

@@ -1,9 +1,9 @@
-"""The sessions of a run: each is a task, from its order to the report of its end.
+"""The sessions of a run: each is a task, from its order until its end is reported.
 
-1. Right before a session starts, the model is asked whether it still may. Between that and the
-   call of the pipeline nothing is awaited.
-2. A session is cancelled, never killed; its end is applied when its task is over, and not before.
-3. A cancellation that the run did not ask for is a failure of the session.
+1. Right before a session starts, the model is asked whether it still may. Nothing is awaited
+   between that and the call of the pipeline.
+2. A session is cancelled, never killed; its end is applied only when its task is over.
+3. A cancellation that the run did not request is a failure of the session.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SessionTasks:
         }
 
     def bind(self) -> None:
-        """Belong to the task that is running: once it is cancelled, the sessions are, too."""
+        """Bind to the running task: when it is cancelled, so are the sessions."""
         self._runner = asyncio.current_task()
         self._cancels_before = self._runner.cancelling() if self._runner else 0
 
@@ -98,13 +98,13 @@ class SessionTasks:
         return outcome
 
     def _is_abandoned(self) -> bool:
-        """Whether the run is being given up, so that its sessions are cancelled."""
+        """Whether the run is being abandoned, so that its sessions are cancelled."""
         cancels = self._runner.cancelling() if self._runner else 0
         return self._core.phase is RunPhase.ABANDONED or cancels > self._cancels_before
 
 
 def assignment_of(wave: Wave, record: Record) -> Assignment:
-    """What the pipeline is given to work on an issue."""
+    """What the pipeline receives to work on an issue."""
     return assignment(
         wave.issues[record.position],
         session=record.session,

@@ -1,8 +1,8 @@
 """One call of the pipeline, turned into an outcome, whatever happens in it.
 
-A call may return, raise, time out, be cancelled by itself, or return what it may not: each is an
-outcome. What a step may return is what the model's table allows in its state. Only a cancellation
-that the event loop asked for goes through.
+A call may return, raise, time out, be cancelled by itself, or return something it may not: each is
+an outcome. The model's table decides what a step may return in its state. Only a cancellation that
+the event loop requested passes through.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger("wavelane")
 log.addHandler(logging.NullHandler())
 
 _NO_LIMIT: Final = nullcontext()
-"""`asyncio.timeout(None)` would do, and costs as much as one that ends."""
+"""`asyncio.timeout(None)` would do, but costs as much as a real time-out."""
 _ALLOWED: Final = {
     kind.step: tuple(
         one for one in outcomes_of(kind.state) if one is not Failed and one is not Stopped
@@ -41,17 +41,17 @@ async def outcome_of(
     issue: Assignment,
     seconds: float | None,
 ) -> Outcome:
-    """Make the call and say how it ended. It counts as failed after `seconds`, if given.
+    """Make the call and return how it ended. It counts as failed after `seconds`, if given.
 
-    Raises only `CancelledError`, when the task that runs this was cancelled, and what is no
-    `Exception` (an interrupt, an exit).
+    Raises only `CancelledError`, when the task that runs this was cancelled, and anything that is
+    not an `Exception` (an interrupt, an exit).
     """
     limit = _NO_LIMIT if seconds is None else asyncio.timeout(seconds)
     try:
         async with limit:
             called = call(issue)
             if not inspect.isawaitable(called):
-                return Failed(f"{kind.step} is no coroutine; write it with `async def`")
+                return Failed(f"{kind.step} is not a coroutine; write it with `async def`")
             returned = await called
     except asyncio.CancelledError:
         task = asyncio.current_task()
@@ -100,7 +100,7 @@ def _checked(kind: StepKind, returned: object) -> Outcome:
 
 @cache
 def _texts_of(kind: type) -> tuple[str, ...]:
-    """The fields of an outcome that are to be texts: all but a time."""
+    """The fields of an outcome that must be texts: all but a time."""
     return tuple(field.name for field in fields(kind) if field.name != "until")
 
 
@@ -109,7 +109,7 @@ def _is_time(until: object) -> bool:
 
 
 def _said(say: Callable[[object], str], of: object) -> str:
-    """The text of something of the pipeline's, even where its own methods raise."""
+    """The text of an object from the pipeline, even if its own methods raise."""
     try:
         return say(of)
     except Exception as error:

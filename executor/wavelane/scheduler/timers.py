@@ -1,7 +1,7 @@
-"""Timers: what is to be applied when its time has come.
+"""Timers: events to apply when their time has come.
 
-A time is in seconds since the epoch, by the clock of the run. What has come due is kept until it is
-taken: a process that was frozen finds commands and times at once, and the commands came first.
+A time is in seconds since the epoch, by the clock of the run. Events that have come due are kept
+until taken: a process that was frozen finds commands and times at once; commands came first.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from wavelane_model.events import Event
 
 _About = tuple[type[Event], str]
-"""The kind of an event, and the issue that it is about, if it is about one."""
+"""The kind of an event, and its issue, if it has one."""
 
 
 class Timers:
-    """The timers of one run, in the thread of its loop; `wake` is called when one has come due."""
+    """The timers of one run, in the thread of its loop; `wake` is called when one comes due."""
 
     def __init__(self, clock: Callable[[], float], wake: Callable[[], None]) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class Timers:
         self._due: list[Event] = []
 
     def set(self, until: float, event: Event, issue: str = "") -> None:
-        """Have `event` come due at `until`; an earlier timer of this kind and issue is void."""
+        """Make `event` due at `until`; an earlier timer of its kind and issue is replaced."""
         about = (type(event), issue)
         if earlier := self._pending.pop(about, None):
             earlier.cancel()
@@ -40,16 +40,16 @@ class Timers:
 
     @property
     def are_due(self) -> bool:
-        """Whether the time of something has come that was not taken yet."""
+        """Whether anything that has come due is not taken yet."""
         return bool(self._due)
 
     def take_due(self) -> list[Event]:
-        """What has come due since this was last asked, in order."""
+        """What has come due since the last call, in order."""
         due, self._due = self._due, []
         return due
 
     def cancel(self) -> None:
-        """Let no other timer come due."""
+        """Cancel all timers."""
         for timer in self._pending.values():
             timer.cancel()
         self._pending.clear()

@@ -1,4 +1,4 @@
-"""A journal has to keep the rules: for the end of a test, or of an engine's real run."""
+"""Assert that a journal keeps the rules, at the end of a test or of an engine's real run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wavelane.verify import Verdict, verify
 
 
 def assert_keeps_the_rules(journal: str | Path) -> Verdict:
-    """Fail with all that `verify` finds in a journal; else return its verdict.
+    """Fail with everything that `verify` finds in a journal; else return its verdict.
 
     An unfinished run may keep the rules: look at the verdict's `outcome`.
 
@@ -17,7 +17,7 @@ def assert_keeps_the_rules(journal: str | Path) -> Verdict:
 
     Raises:
         AssertionError: When a rule was broken.
-        JournalError: For a file that is no journal.
+        JournalError: For a file that is not a journal.
     """
     verdict = verify(journal)
     if not verdict.keeps_the_rules:

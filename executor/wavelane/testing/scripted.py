@@ -1,4 +1,4 @@
-"""A pipeline that does what a script says, and remembers who was called when."""
+"""A pipeline that follows a script, and records all calls with their times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Call(NamedTuple):
 
     Attributes:
         step: What was called: "implement", "review" or "merge".
-        issue: The issue as it was handed over.
+        issue: The issue as the pipeline received it.
         began: When the call began.
         ended: When it ended; None: it is under way.
         outcome: What it returned or raised; "cancelled": it was cancelled.
@@ -41,12 +41,12 @@ class Call(NamedTuple):
 
 
 class ScriptedPipeline:
-    """Ends each step as a script says, or well, and remembers who was called when.
+    """Ends each step as a script says, or well, and records all calls with their times.
 
         ScriptedPipeline({("review", "api#1"): [ChangesRequested("add a test")]})
 
     Args:
-        script: Maps (step, issue id) to what the calls end with, one after the other: an outcome,
+        script: Maps (step, issue id) to the results of successive calls: an outcome,
             an exception to raise, any other value to return, or a function of the issue that gives
             one of these. When a list is used up, the step ends well.
         seconds: How long each step takes, in the loop's time: a number, or a function of step and

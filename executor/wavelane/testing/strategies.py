@@ -18,7 +18,7 @@ limits: st.SearchStrategy[Limits] = st.builds(
     conflicts=st.integers(0, 2),
     failures=st.integers(0, 2),
 )
-"""Limits low enough to be met."""
+"""Limits low enough to be reached."""
 
 
 @st.composite
@@ -27,8 +27,8 @@ def waves(draw: st.DrawFn, *, max_repos: int = 3, max_issues: int = 6) -> Wave:
 
     Args:
         draw: Given by Hypothesis.
-        max_repos: Most repos.
-        max_issues: Most issues.
+        max_repos: The most repos.
+        max_issues: The most issues.
     """
     repos = [f"repo{at}" for at in range(draw(st.integers(1, max_repos)))]
     issues: list[Issue] = []

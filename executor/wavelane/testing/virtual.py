@@ -3,11 +3,11 @@
 Hours of sessions pass in milliseconds, in the same order every time. Rules:
 
 1. Time stands still while anything is ready to run, and then jumps to the earliest timer. Timers
-   of one time run in the order in which they were set.
+   for the same time run in the order in which they were set.
 2. Work for threads (`run_in_executor`, `asyncio.to_thread`) is done at once, in the loop's own
    thread, so that no thread can race the clock.
-3. With nothing ready and no timer, only another thread could go on. After `patience` seconds of
-   real time without a sign of one, the loop raises `Deadlock`.
+3. If nothing is ready and no timer is set, only another thread could continue. After `patience`
+   seconds of real time without a sign of one, the loop raises `Deadlock`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EPOCH = 1_000_000_000.0
 
 
 class Deadlock(RuntimeError):
-    """Everything waits and nothing is left that could end the waiting."""
+    """Everything waits, and nothing is left that could end the waiting."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -50,7 +50,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock_resolution = 1e-6
 
     def time(self) -> float:
-        """Seconds since the epoch, virtually."""
+        """Virtual seconds since the epoch."""
         return self._now
 
     @property
@@ -65,7 +65,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Call back at `when`, after the timers of that time that were set before."""
+        """Call back at `when`, after the timers for that time that were set before."""
         timer = _Timer(next(self._timer_numbers), when, callback, args, self, context)
         heappush(self._scheduled, timer)
         timer._scheduled = True
@@ -83,7 +83,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return done
 
     def settle(self) -> None:
-        """Run all that is ready, without letting time pass."""
+        """Run everything that is ready, without letting time pass."""
         self._settling = True
         try:
             self.call_soon(lambda: None)
@@ -92,7 +92,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._settling = False
 
     def idle(self, timeout: float | None) -> bool:
-        """Nothing is ready for `timeout`, or None for ever. True: the loop need not wait."""
+        """Nothing is ready for `timeout`, or for ever if None. True: the loop need not wait."""
         if self._settling:
             self.stop()
         elif timeout is not None:
@@ -152,7 +152,7 @@ def run_virtual(main: Callable[[], Coroutine[Any, Any, T]], *, patience: float =
 def virtual_clock() -> float:
     """The running loop's time; the `clock` for a `Scheduler` in virtual time.
 
-    Outside of a running loop it is the time at which virtual time starts.
+    Outside a running loop it is the time at which virtual time starts.
     """
     try:
         return asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
-"""The cap sweep: when a wave is expected to end at each cap, what decides that, and who is idle.
+"""The cap sweep: when a wave is expected to end at each cap, why, and which repos are idle.
 
-It promises nothing: see `wavelane.timeline.forecast`. Where a higher cap is expected to end later,
-it says so.
+It promises nothing: see `wavelane.timeline.forecast`. If a higher cap is expected to end later, the
+sweep says so.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from wavelane_model.lifecycle import LaneRelease
 from wavelane_model.wave import Wave
 
 _EACH: Final = 50_000
-"""Up to so many issues times caps, each cap is looked at: that takes seconds."""
+"""Up to this many issues times caps, every cap is forecast, which takes seconds."""
 _EACH_PLANNED: Final = 1_000
-"""The same, where the order is planned at each of them."""
+"""The same if the order is planned at each cap."""
 
 
 class Setback(NamedTuple):
@@ -33,11 +33,11 @@ class Setback(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CapSweep:
-    """What is expected of a wave at each cap, in seconds or sessions as `expected` says.
+    """Forecasts of a wave at each cap, in seconds or sessions as `expected` says.
 
-    `cap` is the chosen one, `chosen` the forecast at it, and `highest` the highest that was asked
-    about. `forecasts` are by rising caps: each from 1 on, or in a very large wave some of them.
-    From the last one on, a higher cap changes nothing, or is above `highest`.
+    `cap` is the chosen one, `chosen` the forecast at it, and `highest` the highest cap requested.
+    `forecasts` are in order of rising caps: each from 1 on, or some of them for a very large wave.
+    After the last one, a higher cap changes nothing or is above `highest`.
     """
 
     wave: Wave
@@ -109,7 +109,7 @@ def sweep_caps(
 
 
 def _caps(issues: int, chosen: int, highest: int, most: int) -> list[int]:
-    """The caps to look at: each; beyond `most` issues times caps 1, 2, 4, … and the chosen one."""
+    """The caps to forecast: each; beyond `most` issues times caps 1, 2, 4, … and the chosen one."""
     if issues * highest <= most:
         return list(range(1, highest + 1))
     doubled = {1 << power for power in range(highest.bit_length())}

@@ -1,8 +1,8 @@
 """How long each issue of a wave is expected to take, and how that is known.
 
-The rule is the model's (`wavelane_model.lengths`): its order of admission depends on it. In a wave
-of which nothing is known each issue counts 1: what is forecast then is in *sessions*, as many as
-follow one another, and no time.
+The model has the rule (`wavelane_model.lengths`), because its order of admission depends on it. In
+a wave about which nothing is known each issue counts 1: the forecast is then a number of successive
+*sessions*, not a time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Expected(NamedTuple):
 
     @property
     def learned(self) -> int:
-        """Of how many issues the length is learned from finished ones."""
+        """For how many issues the length is learned from finished ones."""
         return sum(origin in LEARNED for origin in self.origins)
 
     @property
@@ -55,7 +55,7 @@ def expected_seconds(wave: Wave) -> Expected:
 
 
 def provenance(expected: Expected) -> str:
-    """Where estimates are from, in words."""
+    """The sources of the estimates, in words."""
     finished = f"{expected.finished} finished issue{'' if expected.finished == 1 else 's'}"
     return f"estimates: {expected.given} given, {expected.learned} learned from {finished}"
 

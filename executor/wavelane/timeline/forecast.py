@@ -1,11 +1,11 @@
 """A forecast: how a wave goes if every session takes as long as expected and ends well.
 
-The real model is stepped in simulated time, so what starts when is decided by the rules of
-`wavelane_model.step` and nothing else. What a session was ordered to do starts at once; sessions
-that end at the same instant are reported in the order in which they started.
+The real model is stepped in simulated time, so the rules of `wavelane_model.step` alone decide what
+starts when. A session starts at the instant it is ordered; sessions that end at the same instant
+are reported in the order in which they started.
 
-A forecast is no promise. Admission is greedy: what may start, starts. So a higher cap, or a session
-that takes less time, can make the whole wave end later.
+A forecast is not a promise. Admission is greedy: whatever may start, starts. So a higher cap, or a
+shorter session, can make the whole wave end later.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from wavelane_model.wave import Wave
 
 Awaited = Literal["start", "dependency", "lane", "slot", "turn", "pause", "reservation"]
 """What an issue waited for: the wave's start, a dependency's merge, its lane, a slot under the cap,
-its turn to merge, the end of a pause, or that the reservation of its lane has ended."""
+its turn to merge, the end of a pause, or the end of a reservation of its lane."""
 
 
 class Cause(NamedTuple):
-    """What an issue waited for last, and the issue that it then got that from, if any."""
+    """What an issue waited for last, and the issue that released it, if any."""
 
     awaited: Awaited
     issue: str | None = None
@@ -62,7 +62,7 @@ class IssueSpan:
 
     It is implemented from `began`, reviewed from `implemented`, approved at `approved`, merged from
     `merging` to `ended`. `cause`: what it waited for before it began. `turn_of`: the issue whose
-    merge it waited for after it was approved, if it did.
+    merge it waited for after its approval, if it did.
     """
 
     issue: str
@@ -94,8 +94,8 @@ class IssueSpan:
 class RepoSpan(NamedTuple):
     """How one repo spends the time from the wave's start to its end, in seconds.
 
-    `busy`: an issue of it is in flight. `idle`: none is, and it has more to do. `after`: all that
-    was to be done in it is.
+    `busy`: one of its issues is in flight. `idle`: none is, and it has more to do. `after`: all its
+    work is done.
     """
 
     repo: str
@@ -105,7 +105,7 @@ class RepoSpan(NamedTuple):
 
 
 class Link(NamedTuple):
-    """An issue of the deciding chain, and what it waited for: the issue before it in the chain."""
+    """An issue of the deciding chain, and its wait for the issue before it in the chain."""
 
     issue: str
     awaited: Awaited
@@ -113,13 +113,13 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A wave as it is expected to go at one cap, the level after the opening.
+    """How a wave is expected to go at one cap, the level after the opening.
 
-    `end`: seconds from the start to the end. `spans`: the issues that are done then, in the order
-    in which they begin. `chain`: the issues that decide the end, first to last: each waited for the
-    one before it. `repos`: in the wave's order. `gaps`: when a repo stands idle, and what its next
-    issue waits for. `peak`: most issues in flight at a time. `outcome`: "complete", or what became
-    of it if not all issues can be done; "unfinished": nothing more would happen.
+    `end`: seconds from the start to the end. `spans`: the issues done by then, in the order in
+    which they begin. `chain`: the issues that determine the end, first to last: each waited for the
+    one before it. `repos`: in the wave's order. `gaps`: when a repo is idle, and what its next
+    issue waits for. `peak`: the most issues in flight at a time. `outcome`: "complete", or the
+    wave's outcome if not all issues can be done; "unfinished": nothing more would happen.
     """
 
     cap: int
@@ -159,12 +159,11 @@ def forecast(
 ) -> Forecast:
     """How `wave` is expected to go at `cap`.
 
-    `seconds` is what implementing each issue takes, by position in the wave; a review and a merge
+    `seconds` is the time to implement each issue, by position in the wave; a review and a merge
     take `review_seconds` and `merge_seconds`. `opening` is what happens at the start, before any
-    session ends: the start itself, and what else is applied before or right after it, e.g. a
-    cap that is moved, or a plan. `start`, in seconds since the epoch, is asked for only where a
-    pause or a reservation ends by itself. Without `gaps`, which is faster, idle repos get no
-    reason.
+    session ends: the start itself, and anything applied right before or after it, e.g. a move of
+    the cap, or a plan. `start`, in seconds since the epoch, is needed only if a pause or a
+    reservation ends by itself. Without `gaps`, which is faster, idle repos get no reason.
 
     Raises `ValueError` for a cap below 1 and for lengths that do not fit, and `IllegalEvent` for an
     opening that the model does not allow.
@@ -190,10 +189,9 @@ def forecasts(
     lane_release: LaneRelease = "done",
     opening: Callable[[int], Sequence[Event]] = lambda cap: (WaveStarted(),),
 ) -> tuple[Forecast, ...]:
-    """The forecasts at `caps`, which rise, without gaps. `opening` is that at a cap.
+    """The forecasts at `caps`, which rise, without gaps. `opening` returns the one at a cap.
 
-    They end with the first cap that is so high that it is never reached: from there on a higher one
-    changes nothing.
+    They end with the first cap that is never reached: from there on a higher one changes nothing.
     """
     found: list[Forecast] = []
     for cap in caps:
@@ -212,11 +210,11 @@ _GOOD: Final[dict[type[Effect], Outcome]] = {
     StartReviewing: Approved(),
     StartMerging: Merged(),
 }
-"""What every session ends with: all goes well."""
+"""The outcome of every session: all goes well."""
 
 
 class _Simulation:
-    """One run of the model in simulated time, and what is noted on the way."""
+    """One run of the model in simulated time, and a record of it."""
 
     def __init__(
         self,
@@ -237,16 +235,16 @@ class _Simulation:
         self._count = 0
         self._due: list[tuple[float, int, SessionEnded | PauseEnded | Reservation]] = []
         self._ending: dict[str, int] = {}
-        """Sessions that were ended before their time, by issue."""
+        """Sessions ended before their time, by issue."""
         self._times: dict[str, list[float]] = {}
-        """Of each issue: when it began, was implemented, approved, its merge began and ended."""
+        """For each issue: when it began, was implemented, approved, its merge began and ended."""
         self._causes: dict[str, Cause] = {}
         self._turn_of: dict[str, str] = {}
         self._peak = 0
         self._waits = waits
 
     def run(self) -> None:
-        """Let time pass until nothing is due any more."""
+        """Advance time until nothing more is due."""
         while self._due and not self._state.ended:
             self._clock, _, event = heappop(self._due)
             if isinstance(event, PauseEnded):
@@ -263,7 +261,7 @@ class _Simulation:
         self._replay.apply(self._clock, event)
 
     def _follow(self, state: WaveState, result: StepResult) -> None:
-        """Note what has happened, and start what follows from it."""
+        """Record what has happened, and start what follows from it."""
         _, event, effects, _ = result
         if self._waits is not None:
             self._waits.wait_until(self._clock)
@@ -307,7 +305,7 @@ class _Simulation:
         heappush(self._due, (self._clock + seconds, self._count, event))
 
     def _note(self, event: Event, effects: Iterable[Effect]) -> None:
-        """Note what ended, and for what those had waited that go on."""
+        """Record what ended, and the causes of the waits that it ended."""
         if isinstance(event, SessionEnded) and event.outcome != Stopped():
             self._times[event.issue].append(self._clock)
         moves = [effect for effect in effects if isinstance(effect, AnnounceIssue)]
@@ -318,7 +316,7 @@ class _Simulation:
                 self._turn_of[move.issue] = event.issue
 
     def _cause(self, admitted: str, event: Event, moves: Sequence[AnnounceIssue]) -> Cause:
-        """What `admitted` got from the event with which it was admitted."""
+        """What `admitted` waited for, given the event that admitted it."""
         if isinstance(event, PauseEnded):
             return Cause("pause")
         if isinstance(event, ReservationEnded):
@@ -334,10 +332,10 @@ class _Simulation:
             return Cause("lane", giver)
         return Cause("slot", giver)
 
-    # What came of it
+    # The result
 
     def result(self) -> Forecast:
-        """The forecast, now that nothing happens any more."""
+        """The forecast, once nothing more happens."""
         if self._waits is not None:
             self._waits.close(self._state, running=False)
         spans = tuple(self._spans())
@@ -376,7 +374,7 @@ def _is_of_another(event: Event, issue: str) -> TypeGuard[SessionEnded]:
 
 
 def _chain(spans: Sequence[IssueSpan]) -> tuple[Link, ...]:
-    """Back from what ends last, through what it waited for."""
+    """The chain back from the issue that ends last, through what it waited for."""
     by_id = {span.issue: span for span in spans}
     at = max(spans, key=lambda span: span.ended, default=None)
     chain: list[Link] = []
@@ -402,7 +400,7 @@ def _repo(repo: str, spans: Sequence[IssueSpan], end: float) -> RepoSpan:
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:
-    """How much time lies in at least one of the intervals, given in the order of their starts."""
+    """The length of the union of the intervals, given in the order of their starts."""
     total, until = 0.0, float("-inf")
     for began, ended in intervals:
         total += max(0.0, ended - max(began, until))

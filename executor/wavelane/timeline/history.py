@@ -1,7 +1,7 @@
-"""The history of a wave: how it went, read from its journal, and how it had been expected to go.
+"""The history of a wave: how it went, read from its journal, and how it was expected to go.
 
-The journal may be of a run that is under way, has ended, or was cut off, or of several runs, one
-after the other.
+The journal may be of a run that is under way, has ended, or was cut off, or of several successive
+runs.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from wavelane.timeline.waits import Wait
 from wavelane_model.events import MergeTurnRequested, MergeTurnReturned
 
 _TURNS: Final = (MergeTurnRequested, MergeTurnReturned)
-"""Of the merges of others; how long those take is not known."""
+"""The events of merges that issues do not make; how long those merges take is unknown."""
 _STEPS: Final[tuple[Step, ...]] = ("implement", "review", "merge")
 
 
 @dataclass(frozen=True, slots=True)
 class IssueHistory:
-    """How one issue fared: its report, the seconds in sessions by step, and those it waited by why.
+    """How one issue fared: its report, its seconds in sessions by step, and its waits by reason.
 
     `waited` has the codes of `wavelane_model.why.ReasonCode`, longest first. Both together are the
-    time from the wave's start, or from its being added, to its end.
+    time from the wave's start, or from the issue's addition, to its end.
     """
 
     report: IssueReport
@@ -53,7 +53,7 @@ class IssueHistory:
 class RepoHistory:
     """How one repo spent the time in which runs were under way, in seconds.
 
-    `busy`: a session or merge of it was under way. `idle`: none was.
+    `busy`: one of its sessions or merges was under way. `idle`: none was.
     """
 
     repo: str
@@ -71,7 +71,7 @@ class History:
     """How a wave went. Times are seconds since the epoch.
 
     `planned` is the forecast from the estimates, at the cap and in the order of the wave's start;
-    None where no issue had an estimate. `began` is None, and all else empty, before the first run.
+    None if no issue had an estimate. Before the first run `began` is None and all else is empty.
     """
 
     journal: Path
@@ -93,7 +93,7 @@ class History:
 
     @property
     def seconds(self) -> float:
-        """From the first start to the last that is known, the time between runs included."""
+        """From the first start to the last known time, including the time between runs."""
         return 0.0 if self.began is None else self.ended - self.began
 
     @property
@@ -130,9 +130,9 @@ class History:
 
 
 def history_of_journal(path: Path, now: float | None = None) -> History:
-    """The history that a journal tells, up to `now` if its run is under way.
+    """The history in a journal, up to `now` if its run is under way.
 
-    `now` is in seconds since the epoch; None: the clock is asked. Raises `JournalError`, also for a
+    `now` is in seconds since the epoch; None: the present. Raises `JournalError`, also for a
     journal that was changed or damaged.
     """
     spans = SpanRecorder()

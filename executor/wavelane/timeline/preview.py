@@ -1,6 +1,6 @@
-"""What a wave will look like: its order, what could run side by side, and its longest path.
+"""A preview of a wave: its order, what could run in parallel, and its longest path.
 
-The order is the usual one, which holds where nothing is planned. The rounds come from the model
+The order is the usual one, which applies unless it is planned. The rounds come from the model
 itself: they are the forecast of a wave of equal sessions.
 """
 
@@ -27,9 +27,9 @@ class OrderedIssue:
     title: str
     labels: tuple[str, ...]
     priority: int
-    """Inherited: the highest of its own and of all that depends on it."""
+    """Inherited: the highest priority of the issue and of all that depend on it."""
     tail: float
-    """For how long at least the wave goes on from its start, in the unit of the preview."""
+    """The least time the wave goes on from the issue's start, in the unit of the preview."""
     hops: int
     """The length of the longest path of dependents behind it."""
     depends_on: tuple[str, ...]
@@ -44,9 +44,9 @@ class Preview:
     """A wave before it starts.
 
     `order` is the order of admission among issues that are ready, with tails in `unit`. `rounds`
-    are the issues that would start together, if all sessions took equally long. `longest_path` is
-    the longest chain of dependencies, first to last: by estimates (seconds), given or learned,
-    where every issue has one, else by count.
+    are the issues that would start together if all sessions took equally long. `longest_path` is
+    the longest chain of dependencies, first to last: by estimates (seconds), given or learned, if
+    every issue has one, else by count.
     """
 
     cap: int
@@ -83,7 +83,7 @@ class Preview:
 
 
 def preview(wave: Wave, *, cap: int | None = None, lane_release: LaneRelease = "done") -> Preview:
-    """Look ahead at a wave. `cap` defaults to the number of its repos."""
+    """Preview a wave. `cap` defaults to the number of its repos."""
     keys = admission_keys(wave)
     expected = expected_seconds(wave)
     path, seconds = _longest_path(wave, expected)
@@ -114,7 +114,7 @@ def preview(wave: Wave, *, cap: int | None = None, lane_release: LaneRelease = "
 
 
 def _rounds(wave: Wave, cap: int, lane_release: LaneRelease) -> tuple[tuple[str, ...], ...]:
-    """Who starts together where every session takes one unit of time."""
+    """The issues that start together if every session takes one unit of time."""
     equal = forecast(wave, [1.0] * len(wave), cap, lane_release=lane_release, gaps=False)
     rounds = groupby(equal.spans, key=lambda span: span.began)
     return tuple(tuple(span.issue for span in together) for _, together in rounds)

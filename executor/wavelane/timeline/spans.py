@@ -1,11 +1,11 @@
 """Spans: what the events of a journal amount to over time.
 
-A `SpanRecorder` follows a replay, step by step, and notes each session from its order to its end
-(one that was withheld was none), the cap, how many issues are in flight, the runs, and by
-`wavelane.timeline.waits` who waited for what.
+A `SpanRecorder` follows a replay, step by step, and records each session from its order to its end
+(not the withheld ones), the cap, how many issues are in flight, the runs, and, with
+`wavelane.timeline.waits`, which issue waited for what.
 
-Time does not run back here: where a clock was set back, it stands still until it is caught up. What
-was cut off ends with the last event that its run wrote.
+Time never runs backwards here: if a clock was set back, time stands still until it has caught up. A
+span that was cut off ends with the last event that its run wrote.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class SessionSpan:
     """One session or merge, number `number` of its issue. Times are seconds since the epoch.
 
     `visit`: how often the issue had been admitted by then. `ended` is None while it is under way.
-    `text`: what was said at its end. `parked`: with its end the issue was parked.
+    `text`: the text of its outcome. `parked`: its end parked the issue.
     """
 
     issue: str
@@ -102,7 +102,7 @@ class RunSpan:
 
 
 class Count(NamedTuple):
-    """A number from a time on: a level of the cap, or how many issues are in flight."""
+    """A number that holds from a time on: the cap's level, or how many issues are in flight."""
 
     at: float
     number: int
@@ -124,7 +124,7 @@ class SpanRecorder:
         self._waits = Waits()
         self._sessions: list[SessionSpan | None] = []
         self._open: dict[str, int] = {}
-        """The session that is under way, as its place in `_sessions`, by issue."""
+        """The open session of each issue, as its index in `_sessions`."""
         self._visits: defaultdict[str, int] = defaultdict(int)
 
     @property
@@ -139,7 +139,7 @@ class SpanRecorder:
 
     @property
     def gaps(self) -> list[Wait]:
-        """Times in which a lane stood idle, and what the issue that was next waited for."""
+        """Times in which a lane was idle, and what the next issue waited for."""
         return self._waits.gaps
 
     def waited(self, issue_id: str) -> dict[str, float]:
@@ -149,14 +149,14 @@ class SpanRecorder:
         return {code: seconds for code, seconds in longest_first if seconds > 0}
 
     def follow(self, state: WaveState, result: StepResult) -> None:
-        """Take in one step; see `wavelane.replay.replay.Follower`."""
+        """Follow one step; see `wavelane.replay.replay.Follower`."""
         at, event, effects, _ = result
         if not self.runs:
             self.opening.append(event)
             if not isinstance(event, WaveStarted):
                 return
             self.first_wave = state.wave
-        if not isinstance(event, RunCutOff):  # it is recorded long after
+        if not isinstance(event, RunCutOff):  # it is recorded long afterwards
             self._wait_until(at)
         self._note_run(state, event)
         self._note_end(state, event)
@@ -168,7 +168,7 @@ class SpanRecorder:
         self._waits.follow(state, event, effects)
 
     def close(self, state: WaveState, now: float | None = None) -> None:
-        """The journal is at its end. `now`, in seconds since the epoch: its run goes on."""
+        """Close at the end of the journal. `now`, in seconds since the epoch: its run goes on."""
         if now is not None:
             self._wait_until(now)
         self._waits.close(state, running=now is not None)
@@ -199,7 +199,7 @@ class SpanRecorder:
     def _end(self, issue: str, ending: Ending, text: str, parked: bool) -> None:
         at = self._open.pop(issue)
         session = self._sessions[at]
-        assert session is not None, "only a session that was withheld is none"
+        assert session is not None, "only a withheld session has no span"
         self._sessions[at] = replace(
             session, ended=self.now, ending=ending, text=text, parked=parked
         )
@@ -223,7 +223,7 @@ class SpanRecorder:
 
 
 def _note(counts: list[Count], at: float, number: int) -> None:
-    """Note a number where it has changed; of one instant the last one counts."""
+    """Record a number if it has changed; for one instant the last one counts."""
     if counts and counts[-1].at == at:
         counts.pop()
     if not counts or counts[-1].number != number:

@@ -1,13 +1,12 @@
-"""Who waited when, and why, as the steps of a fold tell it.
+"""Which issue waited when, and why, from the steps of a fold.
 
-- A *wait* is that of an issue which holds a slot and has no session, is parked, or is postponed.
-- A *gap* is that of a lane: nothing of the repo is in flight, and the issue that is next says why.
-- What each issue *waited* is added up by the code of the reason.
+- A *wait* is the wait of an issue that has a slot but no session, is parked, or is postponed.
+- A *gap* belongs to a lane: nothing of the repo is in flight, and the next issue gives the reason.
+- The time that each issue *waited* is added up by the code of the reason.
 
-The reasons are those of `wavelane_model.why`. They are asked for where something has changed that
-they depend on, and nowhere else. Issues that stand in line in their lane are not looked at one by
-one: for how long their lane was held, and for how long nothing could start, is added up once for
-all of them.
+The reasons are those of `wavelane_model.why`. They are queried only when something has changed on
+which they depend. Issues in line in their lane are not examined one by one: the time for which
+their lane was held, and the time for which nothing could start, are added up once for all of them.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ _BETWEEN_RUNS: Final[ReasonCode] = "ended"
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A time in which an issue waited, and why; its times are those that the steps were given.
+    """A time in which an issue waited, and why; its times are those given with the steps.
 
-    `ended` is None where it still waits.
+    `ended` is None while it still waits.
     """
 
     issue: str
@@ -67,7 +66,7 @@ class Waits:
 
     Attributes:
         waits: the waits that are over, or that last to the end.
-        gaps: the same of lanes.
+        gaps: the same for lanes.
         waited: seconds that each issue waited, by the code of the reason.
     """
 
@@ -80,7 +79,7 @@ class Waits:
         self._now = 0.0
         self._begun = False
         self._standstill: ReasonCode | None = None
-        """Why nothing starts in any lane, if so."""
+        """The reason why nothing starts in any lane, if so."""
         self._stood_still: defaultdict[ReasonCode, float] = defaultdict(float)
         self._went: float = 0.0
         """Seconds in which something could start."""
@@ -92,7 +91,7 @@ class Waits:
         """Lanes with a gap that an issue may end, by that issue."""
 
     def wait_until(self, at: float) -> None:
-        """Let time pass with all as it is."""
+        """Advance the time with nothing changed."""
         seconds = at - self._now if self._begun else 0.0
         self._now, self._begun = at, True
         if self._standstill is None:
@@ -101,7 +100,7 @@ class Waits:
             self._stood_still[self._standstill] += seconds
 
     def follow(self, state: WaveState, event: Event, effects: Sequence[Effect]) -> None:
-        """Take in a step that has just happened."""
+        """Follow a step that has just happened."""
         moves = [effect for effect in effects if isinstance(effect, AnnounceIssue)]
         reordered = self._is_reordered(state, event)
         touched: Iterable[str] = _touched(state, event, moves)
@@ -123,14 +122,14 @@ class Waits:
             self._look_at_lane(state, number)
 
     def close(self, state: WaveState, *, running: bool) -> None:
-        """The journal is at its end, and its run goes on or not."""
+        """Close at the end of the journal; its run goes on or not."""
         for issue in sorted(self._spells, key=state.wave.position.__getitem__):
             self._end_spell(state, issue, still=running or state.find(issue).state == "parked")
         for number in range(len(self._lanes)):
             self._end_gap(state, number, still=running)
 
     def _is_reordered(self, state: WaveState, event: Event) -> bool:
-        """Whether the order of admission or the reservations are others than before."""
+        """Whether the order of admission or the reservations have changed."""
         before, self._reserved = self._reserved, frozenset(reservations(state))
         self._lanes += [_Lane() for _ in state.wave.repos[len(self._lanes) :]]
         return isinstance(event, (OrderPlanned, WaveAmended)) or before != self._reserved
@@ -174,7 +173,7 @@ class Waits:
             self._begin_spell(state, issue, phase, reason)
 
     def _look_at_place(self, state: WaveState, issue: str, spell: _Spell | None) -> None:
-        """What an issue in line waits for when its lane is free changes with the order alone."""
+        """Update what an issue in line waits for beyond its lane; only the order changes that."""
         lane, then = _lane_of(state, issue), free_lane_obstacle(state, issue).code
         if spell is not None:
             if spell.phase == "in line" and (spell.line.lane, spell.line.then) == (lane, then):
@@ -206,14 +205,14 @@ class Waits:
             return
         self.waited[issue][spell.reason.code] += self._now - spell.began
         if spell.phase == "dependencies" or spell.reason.code == _BETWEEN_RUNS:
-            return  # gaps and the time between runs say it
+            return  # gaps and the time between runs cover it
         if still or self._now > spell.began:
             ended = None if still else self._now
             repo = state.wave[issue].repo
             self.waits.append(_wait(issue, repo, spell.began, ended, spell.reason))
 
     def _add_up_line(self, issue: str, line: _Line) -> None:
-        """What an issue has waited in line: for its lane, then for what it waits for besides."""
+        """Add up an issue's time in line: for its lane, then for whatever else it waits for."""
         waited = self.waited[issue]
         held = self._lanes[line.lane].held_until(self._went) - line.held
         waited["lane"] += held
@@ -272,7 +271,7 @@ class _Line(NamedTuple):
 
 
 class _Spell(NamedTuple):
-    """What an issue is waiting for, since when; no reason: it stands in line."""
+    """What an issue is waiting for, and since when; no reason: it is in line."""
 
     phase: _Phase
     began: float
@@ -281,7 +280,7 @@ class _Spell(NamedTuple):
 
 
 class _Gap(NamedTuple):
-    """The issue that is next in an idle lane, since when it is for this reason."""
+    """The next issue in an idle lane, and since when it has been so for this reason."""
 
     issue: str
     began: float
@@ -290,7 +289,7 @@ class _Gap(NamedTuple):
 
 @dataclass(slots=True)
 class _Lane:
-    """Of one lane: what is in flight, who waits without a session, and for how long it was held."""
+    """One lane: what is in flight, who waits without a session, and how long it was held."""
 
     in_flight: int = 0
     gap: _Gap | None = None
@@ -300,12 +299,12 @@ class _Lane:
     seconds: float = 0.0
 
     def note(self, is_held: bool, went: float) -> None:
-        """From now on the lane is held, or not."""
+        """Record that the lane is held, or not, from now on."""
         self.seconds = self.held_until(went)
         self.is_held, self.since = is_held, went
 
     def held_until(self, went: float) -> float:
-        """Seconds for which something could start elsewhere, and the lane was held."""
+        """Seconds for which something could start elsewhere while the lane was held."""
         return self.seconds + (went - self.since if self.is_held else 0.0)
 
 
@@ -345,13 +344,13 @@ def _phase(state: WaveState, issue: str) -> _Phase | None:
 
 def _reason(state: WaveState, issue: str) -> Reason:
     reason = why(state, issue)
-    if state.find(issue).open:  # its session was cut off, and what is left of it is not known yet
+    if state.find(issue).open:  # its session was cut off, with no recovery finding yet
         return Reason(_BETWEEN_RUNS, reason.text)
     return reason
 
 
 def _same(one: Reason | None, other: Reason | None) -> bool:
-    """Whether two reasons are one to a reader: how far a dependency has come makes no other."""
+    """Whether two reasons are the same to a reader: a dependency's progress makes no difference."""
     if one is None or other is None:
         return False
     if one.code == "cap" and one.text != other.text:

@@ -1,6 +1,6 @@
-"""Verification: whether the runs that a journal records kept the rules, and if not, where not.
+"""Verification: whether the runs recorded in a journal kept the rules, and if not, where not.
 
-This wing decides what a journal of a run that kept the rules has to say (`verdict`), and puts the
+This wing decides what a journal must record if its runs kept the rules (`verdict`), and puts the
 model's refusal of an event into words that name the rule (`refusal`). It offers `verify`.
 """
 

@@ -1,6 +1,6 @@
-"""A breach: the rule that an event of a journal breaks, and what is wrong with whom.
+"""A breach: the rule that an event of a journal breaks, and what is wrong with which subject.
 
-A finding is a breach and its place in the journal.
+A finding is a breach with its place in the journal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Breach(NamedTuple):
     Attributes:
         rule: The rule's name, for machines.
         text: What is wrong, in a sentence.
-        subject: The issue or repo that it is about, "" where it is about the wave.
+        subject: The issue or repo concerned, "" if it is the whole wave.
     """
 
     rule: str
@@ -25,7 +25,7 @@ class Breach(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that the journal of a run that keeps the rules would not say.
+    """Something that the journal of a run that kept the rules would not record.
 
     Attributes:
         rule: The name of what was broken: a rule (lane, cap, merge, order, reservation, pause,
@@ -33,10 +33,10 @@ class Finding:
             format (what cannot be read), wave (unknown issues), meta (what the run was started
             with), standing (rows of issues), hash_chain.
         text: What is wrong, in a sentence.
-        seq: The number of the event, None where it is about the whole.
+        seq: The number of the event, None if the finding concerns the whole journal.
         at: The time of the event, in seconds since the epoch.
         what: That event, e.g. "SessionEnded api#2".
-        subject: The issue or repo that it is about, "" where it is about the wave or the file.
+        subject: The issue or repo concerned, "" if it is the whole wave or the file.
     """
 
     rule: str

@@ -1,9 +1,8 @@
 """Why an event of a journal cannot have happened, in words that name the rule.
 
-The model refuses an event; here the refusal is explained, from the state in which the event stands.
-Sessions are started by the model, not by events. So an admission that breaks a rule shows as the
-end of a session that was never started, and the reason why it was not started is the rule that was
-broken.
+The model refuses an event; here the refusal is explained, from the state before the event. The
+model starts sessions, not events. So an admission that breaks a rule shows up as the end of a
+session that was never started, and the broken rule is the reason why it was not started.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _DURING_A_RUN: Final = (
     PauseEnded,
     RunCutOff,
 )
-"""What happens only while a run is under way."""
+"""Events that happen only while a run is under way."""
 _RULES: Final[dict[ReasonCode, str]] = {
     "not_started": "end",
     "ended": "end",
@@ -108,7 +107,7 @@ def _explanation(state: WaveState, event: Event, refusal: str) -> Breach:
         case CapMoved():
             return Breach("cap", refusal)
         case PauseEnded():
-            return Breach("pause", "a pause ended by itself that was not to end then")
+            return Breach("pause", "a pause ended by itself that was not due to end then")
         case WaveAmended():
             return Breach("wave", refusal)
         case OrderPlanned() | ReservationEnded():
@@ -122,7 +121,7 @@ def _explanation(state: WaveState, event: Event, refusal: str) -> Breach:
 
 
 def _of_time(state: WaveState, event: Event) -> Breach | None:
-    """What is wrong with an event that belongs into a run, or between two, and comes elsewhere."""
+    """What is wrong with an event inside a run that belongs between two, or the other way round."""
     name = type(event).__name__
     if not state.started:
         too_early = isinstance(event, (*_DURING_A_RUN, *RECOVERY_FINDINGS))
@@ -195,7 +194,7 @@ def _of_withholding(state: WaveState, issue: str, session: int) -> Breach:
     record = state.find(issue)
     said = f"session {session} of {issue} was withheld, but"
     if record.pending_removal is not None:
-        return Breach("once", f"{said} its end had been asked for: its end is to be reported")
+        return Breach("once", f"{said} its end had been requested, so its end must be reported")
     if record.state == "merging":
         return Breach("pause", f"{said} merges are not: a merge that is ready goes through")
     return Breach("pause", f"{said} its start was allowed: cap {state.cap.level}")

@@ -1,25 +1,24 @@
-"""Verification: whether the runs that a journal records kept the rules.
+"""Verification: whether the runs recorded in a journal kept the rules.
 
-Two things are believed as the journal has them, what the run was started with and which events
-happened. It is judged by four:
+Two things are taken from the journal as given: what the run was started with, and which events
+happened. Four checks judge them:
 
-1. *Rows.* Events are numbered from 1 without a gap, can be read, and their times do not run back.
-2. *Model.* The events are folded through `wavelane_model.step`; each has to be legal where it
-   stands. Sessions are started by the model alone, so every end has to be that of a session that
-   the rules allowed to start, and no session ends twice. A session whose run was cut off has no
-   end; what is left of its issue is recorded before the next run starts.
-3. *Properties.* Every so often, and at the end, the named properties of
-   `wavelane_model.properties` are checked on the state. How often depends on the size of the wave,
-   so that the cost of a step does not.
-4. *Standings.* The rows of the issues say what the fold says, and the hash chain ends with the
-   digest that is recorded.
+1. *Rows.* Events are numbered from 1 without a gap, can be read, and their times never decrease.
+2. *Model.* The events are folded through `wavelane_model.step`; each must be legal in its place.
+   Only the model starts sessions, so every end must be that of a session that the rules allowed to
+   start, and no session ends twice. A session whose run was cut off has no end; its recovery
+   finding is recorded before the next run starts.
+3. *Properties.* Periodically, and at the end, the named properties of `wavelane_model.properties`
+   are checked on the state. How often depends on the size of the wave, so that the cost of a step
+   does not.
+4. *Standings.* The rows of the issues agree with the fold, and the hash chain ends with the
+   recorded digest.
 
-That the model itself keeps the rules is not judged here but in specs/, by a monitor that knows them
-without it.
+Whether the model itself keeps the rules is judged in specs/, by a monitor that knows the rules
+independently.
 
-The fold stops at the first event that is illegal or breaks a rule: what follows from it means
-nothing. A clock may be set back: by up to `CLOCK_SLACK` seconds that is a note, beyond it a
-finding.
+The fold stops at the first event that is illegal or breaks a rule: what follows it means nothing. A
+clock may be set back: up to `CLOCK_SLACK` seconds are a note, more is a finding.
 """
 
 from __future__ import annotations
@@ -53,12 +52,12 @@ from wavelane_model.view import open_sessions
 CLOCK_SLACK: Final = 60.0
 """Seconds by which a clock may be set back during a run."""
 _CHEAP: Final = 200
-"""How many records a step may look at, on average, for the full properties."""
+"""How many records a step may read on average for the full properties."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in a journal.
+    """The findings about a journal.
 
     Attributes:
         keeps_the_rules: Nothing was found that breaks a rule.
@@ -106,10 +105,10 @@ def verify(path: str | Path) -> Verdict:
         path: The journal.
 
     Returns:
-        What was found. Whatever is wrong with the journal is a finding.
+        The findings. Anything wrong with the journal is a finding.
 
     Raises:
-        JournalError: For a file that is no journal of this version.
+        JournalError: For a file that is not a journal of this version.
     """
     with closing(JournalReader(Path(path))) as reader:
         try:
@@ -124,7 +123,7 @@ def verify(path: str | Path) -> Verdict:
 
 
 class _Fold:
-    """The runs of a wave, folded event by event, and the times at which waits have to end."""
+    """The runs of a wave, folded event by event, and the times at which waits must end."""
 
     def __init__(self, settings: Settings) -> None:
         self.replay = Replay.of(settings)
@@ -141,7 +140,7 @@ class _Fold:
         return self.replay.state
 
     def take(self, entry: RecordedEvent) -> list[Breach]:
-        """Step one event. What is returned was broken by it, at the latest."""
+        """Step one event. It broke what is returned, at the latest."""
         at, event = entry
         try:
             effects = self.replay.apply(at, event).effects
@@ -154,11 +153,11 @@ class _Fold:
         return breaches
 
     def properties(self) -> list[Breach]:
-        """What the state breaks of the named properties."""
+        """The named properties that the state breaks."""
         return [Breach(one.property, one.what) for one in broken(self.state)]
 
     def standing(self, issue: str) -> Standing:
-        """Where an issue stands, as its row has to say."""
+        """Where an issue stands, as its row must record it."""
         found = self.replay.standing(issue)
         return found._replace(reason=storable_text(found.reason))
 
@@ -189,7 +188,7 @@ class _Fold:
 
 
 class _JournalCheck:
-    """One journal on its way to a verdict."""
+    """A journal while it is being judged."""
 
     def __init__(self, fold: _Fold, digest: str) -> None:
         self._fold = fold
@@ -203,7 +202,7 @@ class _JournalCheck:
         self._readable = True
 
     def read(self, reader: JournalReader) -> None:
-        """Take in all events."""
+        """Check all events."""
         try:
             for row in reader.event_rows():
                 self._events += 1
@@ -216,7 +215,7 @@ class _JournalCheck:
             self._find("format", f"after event {self._last_seq} {error}")
 
     def verdict(self, reader: JournalReader) -> Verdict:
-        """The verdict on all that was read."""
+        """The verdict on everything read."""
         if self._folding:
             self._check_end()
         try:
@@ -297,7 +296,7 @@ class _JournalCheck:
                 self._check_standing(one.id, standings[one.id])
             else:
                 self._find(
-                    "standing", f"no row says where {one.id} stands: it was taken out", None, one.id
+                    "standing", f"no row says where {one.id} stands: it was removed", None, one.id
                 )
 
     def _check_standing(self, issue: str, said: Standing) -> None:
@@ -316,7 +315,7 @@ class _JournalCheck:
         if recorded is None:
             self._find(
                 "hash_chain",
-                "the journal has no digest of its hash chain: it was taken out, or never written",
+                "the journal has no digest of its hash chain: it was removed, or never written",
             )
         elif recorded != self._digest:
             self._find(

@@ -1,8 +1,8 @@
-"""What no single entry of a wave file can know: whether its issues, repos and commands go together.
+"""Checks beyond a single entry of a wave file: whether its issues, repos and commands fit together.
 
-`Wave` has the rules. It is asked about all that can be read of the file, so that what it finds is
-reported together with what cannot be read. Its problems say where they stand in the wave; here the
-place in the file follows from that, and never from their words.
+`Wave` has the rules. It checks whatever of the file can be read, so that its problems are reported
+together with those of the unreadable parts. Its problems give their place in the wave, from which
+the place in the file follows; their words are never parsed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wavelane_model.wave import Issue, Wave, WaveError
 
 
 def wave_problems(top: dict[str, Any]) -> Iterator[Problem]:
-    """The problems of the wave that the values of a file stand for, be they valid or not."""
+    """The problems of the wave that the file describes, whether its values are valid or not."""
     repos = {name.strip(): repo for name, repo in _mapping_at(top, "repos").items()}
     issues = _sketches(top, repos)
     yield from _refused(issues, list(repos) or None, _readable(top.get("done")))
@@ -34,14 +34,14 @@ def _mapping_at(mapping: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _readable(value: object) -> list[str]:
-    """What can be read of a text, or of a list of texts."""
+    """The readable part of a text, or of a list of texts."""
     items: list[object] = value if isinstance(value, list) else [value]
     texts = [item.strip() for item in items if isinstance(item, str)]
     return [text for text in texts if text and not CONTROL.search(text)]
 
 
 def _sketches(top: dict[str, Any], repos: dict[str, Any]) -> dict[int, Issue]:
-    """What `Wave` asks about, for each entry with an id, by its position."""
+    """The issues for `Wave` to check, one for each entry with an id, by its position."""
     entries = top.get("issues")
     return {
         at: _sketch(entry, repos)
@@ -51,7 +51,7 @@ def _sketches(top: dict[str, Any], repos: dict[str, Any]) -> dict[int, Issue]:
 
 
 def _sketch(entry: dict[str, Any], repos: dict[str, Any]) -> Issue:
-    """An unreadable repo is reported elsewhere, so here it is any."""
+    """An issue for checking; an unreadable repo is reported elsewhere, so any repo will do."""
     repo = next(iter(_readable(entry.get("repo"))), next(iter(repos), ""))
     return Issue(_readable(entry["id"])[0], repo, _readable(entry.get("depends_on")))
 
@@ -85,7 +85,7 @@ def _refused(
 
 
 def _in_file(path: Location, positions: Sequence[int], repos: Sequence[str]) -> Location:
-    """The place in the file of what is at `path` in a wave made of what could be read of it."""
+    """The place in the file of `path` in a wave made of the readable part of the file."""
     match path:
         case ("issues", int(at), *field):
             return ("issues", positions[at], *field)

@@ -1,10 +1,11 @@
-"""A YAML text: its values, every scalar as it is written, and the line where each of them stands.
+"""A YAML text: its values, every scalar as written, and the line of each.
 
 1. A scalar is its text, whatever YAML would make of it; one without a value is None.
 2. A value with several aliases is made once and shared. A text that would be very much larger
    without its aliases is refused, and so is one that contains itself.
-3. What stops the reading is raised alone; all else is kept in `problems`, with what others find.
-4. JSON is YAML, but for tabs between its values and characters written as two escapes.
+3. A problem that stops the reading is raised alone; all others are kept in `problems`, with those
+   that other checks find.
+4. JSON is YAML, except for tabs between its values and characters written as two escapes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from wavelane.wavefile.problems import WaveFileError, printable, problem_at, sho
 from wavelane_model.problems import Location, Place, Problem
 
 MOST_NODES_BY_ALIAS: Final = 1_000_000
-"""How many values more than are written the aliases of a text may stand for."""
+"""How many more values than are written the aliases of a text may stand for."""
 
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN_TAGS: Final = frozenset(
@@ -39,9 +40,9 @@ _HINTS: Final = {
 class Document:
     """A text as a mapping of texts, with its lines.
 
-    `top` is the mapping. `problems` are those of the text itself: keys that are there twice,
-    foreign tags; others add theirs, and `placed` has all of them. Raises `WaveFileError` where
-    there is no reading on.
+    `top` is the mapping. `problems` are those of the text itself: duplicate keys, foreign tags;
+    others add theirs, and `placed` has all of them. Raises `WaveFileError` if reading cannot
+    continue.
     """
 
     def __init__(self, path: Path, text: str) -> None:
@@ -83,10 +84,10 @@ class Document:
                 return written(where[:1])
 
     def _id_at(self, position: int) -> str:
-        """The id of an issue, "" where none can be read."""
+        """The id of an issue, "" if it cannot be read."""
         entries = self.top["issues"]
         if not isinstance(entries, list) or position >= len(entries):
-            return ""  # it stands under a second key of that name
+            return ""  # it is under a second key of that name
         entry = entries[position]
         named = entry.get("id") if isinstance(entry, dict) else None
         return named if isinstance(named, str) else ""
@@ -168,7 +169,7 @@ class Document:
         entries = self._entries[id(mapping)] = {}
         for key_node, node in mapping.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                text = "has a key that is no text; give a text"
+                text = "has a key that is not a text; give a text"
                 self._problem("key-is-no-text", where, key_node, text)
                 continue
             key = self._scalar(key_node, where)
@@ -198,7 +199,7 @@ class Document:
         self.problems.append(problem_at(where, code, text, node.start_mark.line + 1))
 
     def _line(self, where: Location) -> int:
-        """The line of what is there, or of the nearest around it."""
+        """The line of the value, or of the nearest one around it."""
         node, line = self._root, self._root.start_mark.line
         for step in where:
             entry = self._entries.get(id(node), {}).get(str(step))

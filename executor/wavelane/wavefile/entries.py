@@ -1,4 +1,4 @@
-"""The entries of a wave file: limits, repos, issues. The descriptions are what an editor shows."""
+"""The entries of a wave file: limits, repos, issues. Editors show the descriptions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EntryModel(BaseModel):
 
     @classmethod
     def keys(cls) -> list[str]:
-        """The keys that it may have, as they are written."""
+        """The keys it may have, as written."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
     @model_validator(mode="before")
@@ -56,7 +56,7 @@ class LimitsEntry(EntryModel):
     )
     checkpoints: Positive = Field(
         default=_DEFAULTS.checkpoints,
-        description="The checkpoint without a review in between that parks.",
+        description="How many checkpoints without a review in between park the issue.",
     )
     conflicts: Count = Field(
         default=_DEFAULTS.conflicts,
@@ -137,10 +137,10 @@ class IssueEntry(EntryModel):
     repo: Word = Field(description="The repo it is about: one of `repos`.")
     title: Line = Field(default="", description="What it is about, in one line; heads its commits.")
     body: Text = Field(
-        default="", description="What is to be done, at length, for the commands to read."
+        default="", description="The full description of the task, for the commands to read."
     )
     depends_on: Words = Field(
-        default=(), description="Ids of what has to be done before it starts: one, or a list."
+        default=(), description="Ids of issues that must be done before it starts: one, or a list."
     )
     priority: Whole = Field(default=0, description="Higher is more urgent.")
     estimate: Seconds | None = Field(
@@ -148,7 +148,7 @@ class IssueEntry(EntryModel):
     )
     labels: Words = Field(
         default=(),
-        description="What it is like: one, or a list. What others like it took says its length.",
+        description="What it is like: one, or a list. Issues like it teach how long it takes.",
     )
     implement: Shell | None = Field(default=None, description="Command that implements this issue.")
     review: Shell | None = Field(default=None, description="Command that reviews this issue.")

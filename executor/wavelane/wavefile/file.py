@@ -1,7 +1,7 @@
-"""The whole of a wave file, and what it comes to: a wave, its limits, and who runs which command.
+"""The whole of a wave file, and its result: a wave, its limits, and the command for each step.
 
-What may stand in it is checked when it is made. That its issues go together is checked by
-`loading`, which knows their lines.
+What may appear in it is checked when the object is made. `loading`, which knows the lines, checks
+that its issues fit together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wavelane_model.limits import Limits
 from wavelane_model.wave import Finished, Issue, Wave
 
 CommandStep = Literal["implement", "review"]
-"""A step that a command does."""
+"""A step for which there is a command."""
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,8 @@ class WaveFile(EntryModel):
         description="Where worktrees, logs and the journal are kept, relative to the wave file.",
     )
     cap: Positive | None = Field(
-        default=None, description="Most issues in flight at a time; default: the number of repos."
+        default=None,
+        description="The cap: most issues in flight at a time; default: the number of repos.",
     )
     lane_release: LaneRelease = Field(
         default="done",
@@ -87,7 +88,7 @@ class WaveFile(EntryModel):
     _issue: dict[str, IssueEntry] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any) -> None:
-        """Keep where the file is, and the issues by id."""
+        """Record where the file is, and the issues by id."""
         self._issue = {issue.id: issue for issue in self.issues}
         if context:
             self._path = context["path"]
@@ -108,7 +109,7 @@ class WaveFile(EntryModel):
         return self.work_dir / self.wave
 
     def to_wave(self, experience: Iterable[Finished] = ()) -> Wave:
-        """The wave as the scheduler takes it. Raises `WaveError` where it cannot be run."""
+        """The wave as the scheduler takes it. Raises `WaveError` if it cannot be run."""
         issues = [
             Issue(**issue.model_dump(exclude={"implement", "review"})) for issue in self.issues
         ]

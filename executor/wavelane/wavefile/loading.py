@@ -28,7 +28,7 @@ def load(path: str | Path) -> WaveFile:
 
 
 def parse(text: str, path: str | Path = "wave.yaml") -> WaveFile:
-    """The wave file with this text, as if it stood at `path`.
+    """The wave file with this text, as if it were at `path`.
 
     Raises:
         WaveFileError: It cannot be used; every problem is listed at once.

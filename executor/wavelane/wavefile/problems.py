@@ -1,7 +1,7 @@
-"""Problems of a wave file: how a place is written, and how what is quoted from the file is shown.
+"""Problems of a wave file: how a place is written, and how quoted values are shown.
 
 A problem is found with the path to its value; `Document` knows the line, and puts both before the
-words: `wave.yaml:12: issues[2].repo: what; remedy`. Whatever is quoted is short and harmless to a
+text: `wave.yaml:12: issues[2].repo: what; remedy`. Quoted values are short and harmless to a
 terminal.
 """
 
@@ -29,13 +29,13 @@ class WaveFileError(ProblemsError):
 def problem_at(where: Location, code: str, text: str, line: int | None = None) -> Problem:
     """A problem of the value at `where`, as its finder knows it: `text` says what is wrong with it.
 
-    `line` is given where it is not the value's own.
+    `line` is given if it is not the value's own.
     """
     return Problem(code, "", text, Place(where, line=line))
 
 
 def printable(text: str | Path) -> str:
-    """The text without what a terminal would obey."""
+    """The text without anything that a terminal would obey."""
     return CONTROL.sub("?", str(text))
 
 

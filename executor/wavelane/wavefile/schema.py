@@ -15,7 +15,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _tidy(schema: Any) -> None:
-    """No default where leaving out is the default; no name that the pattern of names forbids."""
+    """Drop defaults of keys that may be left out, and names that the pattern of names forbids."""
     if isinstance(schema, list):
         for item in schema:
             _tidy(item)

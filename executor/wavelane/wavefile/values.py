@@ -1,7 +1,7 @@
-"""The single values of a wave file: what each of them has to be, for pydantic and for editors.
+"""The single values of a wave file: what each must be, for pydantic and for editors.
 
-A function returns its value, or raises what is wrong and the remedy. In the schema a text may be
-a number too, because a text is taken as it is written.
+A function returns its value, or raises the problem with its remedy. In the schema a text may also
+be a number, because a text is taken as written.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _line(value: object) -> str:
 def _word(value: object) -> str:
     if text := "" if value is None else _line(value):
         return text
-    raise ValueError("is empty; fill it in (what starts with # has to be in quotes)")
+    raise ValueError("is empty; fill it in (a value that starts with # must be in quotes)")
 
 
 def _listed(value: object) -> object:
@@ -104,7 +104,7 @@ def _seconds(value: object) -> float:
 
 
 def _number(value: Any) -> float:
-    """The number, or the one that no range contains."""
+    """The number, or one outside every range."""
     try:
         return math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in the words of a wave file."""
+"""Problems that pydantic found, in the words of a wave file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CODES: Final = {"missing": "missing-key", "extra_forbidden": "unknown-key"}
 
 
 def in_plain_words(error: ErrorDetails) -> Problem:
-    """The problem that an error of the models stands for."""
+    """The problem for an error of the models."""
     where = tuple(step for step in error["loc"] if step != "[key]")
     context = error.get("ctx", {})
     code = _CODES.get(error["type"], "bad-value")

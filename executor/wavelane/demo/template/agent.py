@@ -1,4 +1,4 @@
-"""Stands for a coding agent: does the issue that the environment names, in this directory.
+"""Stands in for a coding agent: implements the issue that the environment names, in this directory.
 
 Its first try at core#1 has a bug that the tests find. It forgets the docstring of api#2 until the
 review asks for it. It cannot know the answer to web#2.
@@ -45,7 +45,7 @@ VISITS = dict.fromkeys(PAGES, 0)
 
 
 def visit(slug):
-    """Count a visit, and say how many there were."""
+    """Count a visit, and return how many there were."""
     VISITS[slug] += 1
     return VISITS[slug]
 '''

@@ -1,4 +1,4 @@
-"""Stands for a reviewer: every function has a docstring, or changes are requested."""
+"""Stands in for a reviewer: every function has a docstring, or changes are requested."""
 
 import ast
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 CHANGES_REQUESTED = 1
 
-# core#3 is reviewed long enough for core#2 to be written beside it, from the same beginning.
+# The review of core#3 takes long enough for core#2 to be written meanwhile, from the same base.
 time.sleep(2.0 if os.environ["WAVELANE_ISSUE"] == "core#3" else 0.4)
 missing = [
     f"{path}: {function.name} has no docstring"
