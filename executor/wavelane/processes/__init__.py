@@ -1,4 +1,4 @@
-"""Processes: commands in process groups of their own, until the whole group is gone.
+"""Processes: commands under supervisors, until everything that they started is gone.
 
 Decides how a command is started, ended and cancelled, and how a later run finds and ends what an
 earlier one left running.
