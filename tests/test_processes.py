@@ -13,7 +13,6 @@ from tests.gitrepos import until
 from wavelane.processes import (
     Exit,
     ask,
-    execute,
     group_is_alive,
     last_line,
     run,
@@ -182,19 +181,14 @@ async def test_many_commands_run_side_by_side(tmp_path: Path) -> None:
 
 
 async def test_a_patient_command_is_finished_after_a_cancellation(tmp_path: Path) -> None:
-    command = "echo $$ > group; until [ -e go ]; do :; done; echo finished > done"
-    with (tmp_path / "log").open("wb") as log:
-        task = asyncio.create_task(
-            execute(
-                ("sh", "-c", command), cwd=tmp_path, env=ENV, stdout=log, stderr=log, patience=60
-            )
-        )
-        await group_written_to(tmp_path / "group")
-        task.cancel()
-        await asyncio.sleep(0)
-        (tmp_path / "go").touch()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    command = "cd $0; echo $$ > group; until [ -e go ]; do :; done; echo finished > done"
+    task = asyncio.create_task(ask(("sh", "-c", command, str(tmp_path)), env=ENV, patience=60))
+    await group_written_to(tmp_path / "group")
+    task.cancel()
+    await asyncio.sleep(0)
+    (tmp_path / "go").touch()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
     assert (tmp_path / "done").read_text() == "finished\n"
 

@@ -52,7 +52,8 @@ if merged "$WAVELANE_REPO" "$WAVELANE_ISSUE"; then say again; fi
 case $kind$step in
 *stubbornimplement) sleep 0.3 & ;; # ignores SIGTERM, as does who starts it
 *stubborn*) ;;
-*) sleep 30 & ;;
+*review) (setsid sleep 30 &) ;; # as agents start their tools: in a session of its own, an orphan
+*) setsid sleep 30 & ;;
 esac
 sleep "$seconds"
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -25,12 +26,14 @@ from wavelane_model.events import SessionEnded
 PHASES: Final = {
     "journal": ("before", "begun", "uncommitted", "after"),
     "git": ("before", "while", "after"),
-    "session": ("before", "after", "while"),
+    "session": ("before", "after", "while", "together"),
     "call": ("before", "after"),
     "files": ("while",),
 }
 """When a kill comes, relative to its operation. `begun`: in the transaction, with nothing written;
-`uncommitted`: with all written in it; `while`: what was started outlives the scheduler."""
+`uncommitted`: with all written in it; `while`: what was started outlives the scheduler; `together`:
+the session's supervisor is killed at the same moment, so that only the next run can end what the
+session has started."""
 
 PLANNED: Final = "OrderPlanned"
 JOURNAL: Final = (
@@ -57,6 +60,8 @@ GIT: Final = (
 )
 SESSIONS: Final = ("implement", "review", "gate")
 REMOVED: Final = "worktree for merging removed"
+_LATER: Final = 10
+"""How much longer a session is let run that is killed together with its supervisor."""
 _OUTLIVES: Final = 1.5
 """Seconds that the user's hooks take if git has to outlive the run into the next one."""
 CALLS: Final = {
@@ -109,6 +114,13 @@ def die() -> NoReturn:
     """Kill this process, as `kill -9` does."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("SIGKILL was survived")
+
+
+def _die_with(supervisor: int) -> NoReturn:
+    """Kill a session's supervisor, if it has not ended, and this process."""
+    with suppress(ProcessLookupError):
+        os.kill(supervisor, signal.SIGKILL)
+    die()
 
 
 def kind_of(entry: RecordedEvent) -> str:
@@ -181,6 +193,10 @@ def _install_session(point: KillPoint) -> None:
         if point.phase == "while":
             asyncio.get_running_loop().call_later(point.delay, die)
             return await create(*argv, **options)
+        if point.phase == "together":
+            supervisor = await create(*argv, **options)
+            asyncio.get_running_loop().call_later(_LATER * point.delay, _die_with, supervisor.pid)
+            return supervisor
         return await _killed_in(point, lambda: create(*argv, **options))
 
     setattr(asyncio, "create_subprocess_exec", killed)  # noqa: B010

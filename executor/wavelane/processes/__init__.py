@@ -1,4 +1,4 @@
-"""Processes: commands in process groups of their own, until the whole group is gone.
+"""Processes: commands under supervisors, until everything that they started is gone.
 
 Decides how a command is started, ended and cancelled, and how a later run finds and ends what an
 earlier one left running.
@@ -9,13 +9,13 @@ from wavelane.processes.command import (
     CommandResult,
     Exit,
     ask,
-    execute,
     run,
     uninterrupted,
 )
 from wavelane.processes.groups import end_group, group_is_alive
-from wavelane.processes.leftovers import TOKEN, SessionRegistry
+from wavelane.processes.leftovers import SessionRegistry
 from wavelane.processes.logs import last_line, tail
+from wavelane.processes.tokens import TOKEN
 
 __all__ = [
     "TOKEN",
@@ -25,7 +25,6 @@ __all__ = [
     "SessionRegistry",
     "ask",
     "end_group",
-    "execute",
     "group_is_alive",
     "last_line",
     "run",

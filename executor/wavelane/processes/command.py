@@ -1,12 +1,15 @@
-"""Processes: one command in a process group of its own, until the whole group is gone.
+"""Processes: one command, until everything that it started is gone.
 
-1. A command leads its own session and process group. A signal to the group reaches everything that
-   the command has started, and a Ctrl-C at the terminal does not reach it.
-2. When the command has ended, the rest of its group is ended too.
-3. When the caller is cancelled, the group gets SIGTERM, `grace` seconds, then SIGKILL. The
-   cancellation proceeds when the whole group is gone.
-4. Nothing but that group is ever signalled. A process that made a session of its own (a daemon) has
-   left the group and is not ended.
+1. A command leads its own session and process group: a Ctrl-C at the terminal does not reach it.
+2. `run` puts a supervisor around the command (`wavelane.processes.supervisor`). When the command
+   has ended, everything that descends from it is ended, whatever its process group or session is.
+   When the caller is cancelled, all of it gets SIGTERM, `grace` seconds, then SIGKILL, and the
+   cancellation proceeds when nothing is left. When the caller is killed, the supervisor does the
+   same.
+3. If the supervisor is killed, every process that has the session's token in its environment is
+   killed (`wavelane.processes.tokens`). If the system has no subreaper, the command's group is
+   ended.
+4. Nothing else is ever signalled.
 5. A command that later runs must know (`register`) begins only when it is on record: it waits for a
    line on its input, and ends if its input ends without one.
 """
@@ -25,14 +28,13 @@ from tempfile import TemporaryFile
 from typing import IO, TypeVar
 
 from wavelane.processes.groups import end_group
+from wavelane.processes.supervision import Supervision
+from wavelane.processes.tokens import TOKEN, kill_by_token
 
 CommandLine = str | tuple[str, ...]
 """Text is run by `sh -c`; a tuple is run as it is, without a shell."""
 
 T = TypeVar("T")
-
-_LATCH = ("sh", "-c", 'read -r begin && exec "$@" </dev/null', "sh")
-"""Waits for a line on its input, and becomes the command that follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +86,47 @@ async def run(
     grace: float = 5.0,
     register: Callable[[int], None] = lambda pid: None,
 ) -> Exit:
-    """Run `command` in `cwd` and wait until it and its group have ended.
+    """Run `command` in `cwd`, and wait until it and everything that it started is gone.
 
-    Its input is empty; both its outputs go to the new file `log`. `grace` is in seconds. `register`
-    is called with its process id before it begins; its exceptions pass through. Raises `OSError` if
-    the command cannot be started, or if `log` exists already.
+    Args:
+        command: What to run; its input is empty.
+        cwd: The directory to run it in.
+        env: Its whole environment. A token in it is the second net, see the module.
+        log: A new file that gets both its outputs.
+        grace: Seconds between SIGTERM and SIGKILL.
+        register: Is called, before the command begins, with the id of the process that a later run
+            has to end if this process is killed. Its exceptions pass through.
+
+    Raises:
+        OSError: The command cannot be started, or `log` is there already.
     """
     argv = ("sh", "-c", command) if isinstance(command, str) else command
     _look_for(argv[0], cwd, env)
-    with _new_file(log) as output:
-        return await execute(
-            (*_LATCH, *argv),
-            cwd=cwd,
-            env=env,
-            stdout=output,
-            stderr=output,
-            grace=grace,
-            register=register,
-        )
+    with _new_file(log) as output, Supervision(argv, grace) as supervision:
+
+        def begin(process: asyncio.subprocess.Process) -> None:
+            register(process.pid)
+            supervision.begin(process)
+
+        async def supervise() -> Exit:
+            ended = await _lead(
+                supervision.argv,
+                cwd=cwd,
+                env=env,
+                stdout=output,
+                stderr=output,
+                grace=supervision.grace,
+                keeps=supervision.keeps,
+                begin=begin,
+                cancelled=cancelled,
+            )
+            found = supervision.command_exit()
+            if found is None and TOKEN in env:
+                await kill_by_token(env[TOKEN])
+            return Exit.of(ended if found is None else found)
+
+        cancelled = asyncio.Event()
+        return await uninterrupted(supervise(), on_cancel=cancelled.set)
 
 
 async def ask(
@@ -112,68 +137,71 @@ async def ask(
     patience: float = 0.0,
     keeps: tuple[int, ...] = (),
 ) -> CommandResult:
-    """Run a short command for its output; see `execute`. `limit`: bytes of output to read.
+    """Run a short command for its output.
 
-    `keeps` are open files that it inherits. Whatever it leaves running in the background is left
-    alone. Raises `OSError` if it cannot be started.
+    Its outputs are real files, so nothing ever blocks on them. Whatever it leaves running in the
+    background is left alone.
+
+    Args:
+        argv: The program and its arguments.
+        env: Its whole environment.
+        limit: Bytes of output to read; None: all.
+        patience: Seconds that it has, after a cancellation, to end by itself.
+        keeps: Open files that it inherits.
+
+    Raises:
+        OSError: It cannot be started.
     """
+    cancelled = asyncio.Event()
     with TemporaryFile() as out, TemporaryFile() as errors:
-        ended = await execute(
+        leading = _lead(
             argv,
             env=env,
             stdout=out,
             stderr=errors,
             patience=patience,
-            leave_rest=True,
             keeps=keeps,
+            cancelled=cancelled,
         )
+        ended = Exit.of(await uninterrupted(leading, on_cancel=cancelled.set))
         return CommandResult(ended, _read(out, limit), _read(errors, 65_536))
 
 
-async def execute(
+async def _lead(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
     stdout: IO[bytes],
     stderr: IO[bytes],
+    cancelled: asyncio.Event,
     cwd: Path | None = None,
     patience: float = 0.0,
     grace: float = 5.0,
-    leave_rest: bool = False,
     keeps: tuple[int, ...] = (),
-    register: Callable[[int], None] | None = None,
-) -> Exit:
-    """Run `argv` and wait for its end. The outputs are real files, so nothing ever blocks on them.
+    begin: Callable[[asyncio.subprocess.Process], None] | None = None,
+) -> int:
+    """Run a process as the leader of a session of its own; its return code.
 
-    With `register`, it gets a line of input once that has returned, and no input without it. When
-    cancelled, the process has `patience` seconds to end by itself before its group is ended. With
-    `leave_rest`, whatever it left running in the background is left alone. Raises `OSError` if it
-    cannot be started.
+    With `begin`, it has an input, and its group is ended when it has ended.
     """
-    cancelled = asyncio.Event()
-
-    async def lead() -> Exit:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            cwd=cwd,
-            env=env,
-            stdin=asyncio.subprocess.PIPE if register else asyncio.subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-            pass_fds=keeps,
-        )
-        try:
-            if register is not None:
-                register(process.pid)
-                _release_latch(process)
-            await _end_or_cancellation(process, cancelled, patience)
-        finally:
-            if process.returncode is None or not leave_rest:
-                await end_group(process.pid, grace)
-        return Exit.of(await process.wait())
-
-    return await uninterrupted(lead(), on_cancel=cancelled.set)
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        cwd=cwd,
+        env=env,
+        stdin=asyncio.subprocess.PIPE if begin else asyncio.subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        pass_fds=keeps,
+    )
+    try:
+        if begin is not None:
+            begin(process)
+        await _end_or_cancellation(process, cancelled, patience)
+    finally:
+        if process.returncode is None or begin is not None:
+            await end_group(process.pid, grace)
+    return await process.wait()
 
 
 async def uninterrupted(work: Awaitable[T], *, on_cancel: Callable[[], None] = lambda: None) -> T:
@@ -194,12 +222,6 @@ async def uninterrupted(work: Awaitable[T], *, on_cancel: Callable[[], None] = l
     if not task.cancelled():
         task.exception()
     raise cancellation
-
-
-def _release_latch(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.write(b"\n")
-    process.stdin.close()
 
 
 def _look_for(program: str, cwd: Path, env: Mapping[str, str]) -> None:

@@ -1,11 +1,11 @@
 """Leftovers: sessions that outlive the process that ran them, and how a later one ends them.
 
-1. Each running command is on record before it begins: its process id, when that process started, in
-   which boot of the machine, and a token in its environment.
-2. A process is a leftover if its id *and* its start match the record. Then its whole group is
-   ended, as if the session were cancelled.
-3. If the leader of the group is gone and other members live, each that has the token in its
-   environment is ended. Another process may have got the id meanwhile, but not the token.
+1. Each running command is on record before it begins: its process id, when that process started,
+   in which boot of the machine, and a token in its environment.
+2. A process is a leftover if its id *and* its start match the record. It is the session's
+   supervisor: asked to end, it ends the session as if that were cancelled.
+3. Then every process that has the token in its environment is killed, whatever its group, session
+   or parent. Another process may have got the id meanwhile, but not the token.
 4. Nothing else is ever signalled.
 """
 
@@ -13,23 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import os
 import secrets
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from errno import EBUSY
 from pathlib import Path
 from typing import Final
 
 from wavelane.processes.groups import end_group, group_is_alive
+from wavelane.processes.supervision import TIME_TO_KILL
+from wavelane.processes.tokens import kill_by_token
 
-log = logging.getLogger("wavelane")
-
-TOKEN: Final = "WAVELANE_SESSION"
-"""The environment variable that has the token."""
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -112,17 +107,11 @@ async def _end(one: Leftover, grace: float) -> bool:
         return False
     if not one.started and group_is_alive(one.pid):
         raise OSError(EBUSY, "it may be a session of the last run; end it", f"process {one.pid}")
-    if one.started and _started(one.pid) == one.started:
-        await end_group(one.pid, grace)
-        return True
-    orphans = [pid for pid in _group(one.pid) if _has_token(pid, one.token)]
-    for pid in orphans:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    while alive := [pid for pid in orphans if _has_token(pid, one.token)]:
-        log.debug("processes %s of session %d are ending", alive, one.pid)
-        await asyncio.sleep(0.01)
-    return bool(orphans)
+    is_alive = bool(one.started) and _started(one.pid) == one.started
+    if is_alive:
+        await end_group(one.pid, grace + TIME_TO_KILL)
+    killed = await kill_by_token(one.token)
+    return is_alive or killed > 0
 
 
 def _stat(pid: int) -> list[bytes]:
@@ -139,22 +128,6 @@ def _started(pid: int) -> str | None:
     """When a process started, in the kernel's own count; None when it is gone."""
     fields = _stat(pid)
     return fields[19].decode() if fields else None
-
-
-def _group(group: int) -> list[int]:
-    try:
-        pids = [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208
-    except OSError:
-        return []
-    return [pid for pid in pids if (fields := _stat(pid)) and int(fields[2]) == group]
-
-
-def _has_token(pid: int, token: str) -> bool:
-    try:
-        environment = Path("/proc", str(pid), "environ").read_bytes()
-    except OSError:
-        return False
-    return f"{TOKEN}={token}".encode() in environment.split(b"\0")
 
 
 def _boot() -> str:
