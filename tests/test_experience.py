@@ -157,7 +157,7 @@ def test_a_journal_that_is_missing_damaged_or_none_is_an_error_in_words(
         experience_of(tmp_path / "gone.db")
 
     (tmp_path / "text.db").write_text("no journal")
-    with pytest.raises(JournalError, match=r"text\.db is no journal"):
+    with pytest.raises(JournalError, match=r"text\.db is not a journal"):
         experience_of(tmp_path / "text.db")
 
     with closing(sqlite3.connect(earlier)) as database, database:

@@ -101,7 +101,7 @@ def test_a_report_of_what_cannot_have_happened_is_refused_as_a_journal(tmp_path:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM event WHERE seq = 1")
 
-    with pytest.raises(JournalError, match="tells what cannot have happened"):
+    with pytest.raises(JournalError, match="records what cannot have happened"):
         Report.from_journal(path)
 
 

@@ -201,7 +201,8 @@ async def _lead(
     finally:
         if process.returncode is None or begin is not None:
             await end_group(process.pid, grace)
-    return await process.wait()
+        ended = await process.wait()
+    return ended
 
 
 async def uninterrupted(work: Awaitable[T], *, on_cancel: Callable[[], None] = lambda: None) -> T:
