@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs /proc 
 
 
 @pytest.mark.git
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_waves_that_are_killed_end_like_undisturbed_ones() -> None:
     played = list(play_waves(seed=7, kills=8, policies=POLICIES["both"], jobs=2))
 
