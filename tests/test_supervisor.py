@@ -132,6 +132,18 @@ async def test_when_the_supervisor_is_killed_the_session_ends_by_its_token(
     assert not is_alive(pid)
 
 
+@pytest.mark.parametrize("how", [one for one in ESCAPES if one != "an empty environment"])
+async def test_without_a_subreaper_the_session_ends_by_its_token(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wavelane.processes.supervision.is_possible", lambda: False)
+
+    async with cancelled(f"{escaping(how)} sleep 1000", tmp_path):
+        pid = await id_in(tmp_path / "escaped")
+
+    assert not is_alive(pid)
+
+
 # The scheduler is killed
 
 RUNS_A_COMMAND = """

@@ -6,9 +6,9 @@
    When the caller is cancelled, all of it gets SIGTERM, `grace` seconds, then SIGKILL, and the
    cancellation proceeds when nothing is left. When the caller is killed, the supervisor does the
    same.
-3. If the supervisor is killed, every process that has the session's token in its environment is
-   killed (`wavelane.processes.tokens`). If the system has no subreaper, the command's group is
-   ended.
+3. Then every process that has the session's token in its environment is killed
+   (`wavelane.processes.tokens`): what is left if the supervisor was killed, or if the system has no
+   subreaper and only the command's group was ended.
 4. Nothing else is ever signalled.
 5. A command that later runs must know (`register`) begins only when it is on record: it waits for a
    line on its input, and ends if its input ends without one.
@@ -121,7 +121,7 @@ async def run(
                 cancelled=cancelled,
             )
             found = supervision.command_exit()
-            if found is None and TOKEN in env:
+            if TOKEN in env:
                 await kill_by_token(env[TOKEN])
             return Exit.of(ended if found is None else found)
 
